@@ -1,0 +1,1 @@
+"""Popularity, bias model, EASE, iALS: what every model is shown beside."""

@@ -1,0 +1,1 @@
+"""The command table; heavy imports happen inside commands."""

@@ -1,0 +1,1 @@
+"""Interactions, splits, the data set (ids ↔ rows) and batches."""

@@ -1,0 +1,33 @@
+"""The log of who took what, as typed columns of row numbers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """n interactions as parallel columns; splits and batches are views made by `take`."""
+
+    users: np.ndarray  # (n,) int64 user rows
+    items: np.ndarray  # (n,) int64 item rows
+    ratings: np.ndarray | None = None  # (n,) float32
+    timestamps: np.ndarray | None = None  # (n,) int64, seconds since 1970
+
+    def __post_init__(self) -> None:
+        columns = [self.users, self.items, self.ratings, self.timestamps]
+        lengths = {len(column) for column in columns if column is not None}
+        if len(lengths) != 1:
+            raise ValueError(f"columns must be of one length, got {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: np.ndarray) -> "Interactions":
+        """The interactions at these positions (or where a mask is true), in that order."""
+        return Interactions(
+            self.users[rows],
+            self.items[rows],
+            None if self.ratings is None else self.ratings[rows],
+            None if self.timestamps is None else self.timestamps[rows],
+        )

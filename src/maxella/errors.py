@@ -1,0 +1,52 @@
+"""What can go wrong through no fault of the code.
+
+Every message says what was wanted, what was got and what to do. The command
+line prints the message alone and exits with 2.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_CODE = 2
+
+
+class MaxellaError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class DataError(MaxellaError):
+    """A file or a table is not what it should be."""
+
+
+class ConfigError(MaxellaError):
+    """An option is unknown, or its value makes no sense."""
+
+
+class TrainingError(MaxellaError):
+    """Training cannot go on."""
+
+
+class BundleError(MaxellaError):
+    """A saved bundle is missing, damaged or of another format."""
+
+
+class MissingExtraError(MaxellaError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"This needs the package '{package}', which is not installed. "
+            f"Install it with: pip install 'maxella[{extra}]'"
+        )
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that is not in a table, with the nearest one.
+
+    >>> unknown_name("loss", "in_bach", ["in_batch", "full_softmax"])
+    "No loss is called 'in_bach'. Known: full_softmax, in_batch. Did you mean 'in_batch'?"
+    """
+    known = sorted(known)
+    message = f"No {kind} is called '{name}'. Known: {', '.join(known)}."
+    nearest = difflib.get_close_matches(name, known, n=1)
+    return f"{message} Did you mean '{nearest[0]}'?" if nearest else message

@@ -1,0 +1,24 @@
+"""What evaluation asks of a model, declared by the side that asks."""
+
+from typing import Protocol
+
+import torch
+
+
+class Ranker(Protocol):
+    """Scores every item for some users; higher is better."""
+
+    def score(self, users: torch.Tensor) -> torch.Tensor:
+        """(batch,) int64 user rows → (batch, item rows) float scores, column j for item row j.
+
+        Column 0, the unknown item, is there but never a candidate.
+        """
+        ...
+
+
+class Rater(Protocol):
+    """Predicts the rating of given pairs."""
+
+    def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(n,) user rows, (n,) item rows → (n,) float predicted ratings."""
+        ...

@@ -1,0 +1,1 @@
+"""Every option on one page, options → objects, `run` and `compare`."""

@@ -1,0 +1,1 @@
+"""One raw column → numbers → embedding; one file per kind."""

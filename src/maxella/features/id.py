@@ -1,0 +1,59 @@
+"""The id feature: raw ids on one side, rows on the other, and no other door.
+
+Row 0 is "unknown": every id that the vocabulary does not hold maps to it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from maxella.errors import DataError
+
+UNKNOWN_ROW = 0
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Distinct ids in a fixed order; the id at position j of `ids` has row j + 1."""
+
+    ids: pl.Series  # (n,) strings, distinct, none missing
+
+    def __post_init__(self) -> None:
+        if self.ids.dtype != pl.String or self.ids.null_count() or self.ids.n_unique() < len(self):
+            raise DataError(
+                "A vocabulary wants distinct string ids without gaps; got "
+                f"{len(self.ids)} of type {self.ids.dtype}, {self.ids.n_unique()} distinct, "
+                f"{self.ids.null_count()} missing. Use Vocabulary.fit, which sees to it."
+            )
+
+    @classmethod
+    def fit(cls, values: pl.Series) -> "Vocabulary":
+        """The distinct values in the order of their first appearance, missing ones left out."""
+        ids = values.cast(pl.String).drop_nulls().unique(maintain_order=True)
+        return cls(ids.rename("id"))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of an array indexed by this vocabulary: one for each id and the unknown row."""
+        return len(self) + 1
+
+    def rows_of(self, ids: pl.Series | Sequence[str]) -> np.ndarray:
+        """(n,) ids → (n,) int64 rows; `UNKNOWN_ROW` for ids not held.
+
+        >>> Vocabulary.fit(pl.Series(["b", "a", "b"])).rows_of(["a", "b", "c"]).tolist()
+        [2, 1, 0]
+        """
+        wanted = pl.DataFrame({"id": pl.Series(ids, dtype=pl.String)})
+        known = pl.DataFrame({"id": self.ids, "row": np.arange(1, self.n_rows, dtype=np.int64)})
+        joined = wanted.join(known, on="id", how="left", maintain_order="left")
+        return joined["row"].fill_null(UNKNOWN_ROW).to_numpy()
+
+    def ids_of(self, rows: np.ndarray) -> pl.Series:
+        """(n,) rows → (n,) ids; missing for the unknown row."""
+        with_unknown = pl.concat([pl.Series("id", [None], dtype=pl.String), self.ids])
+        return with_unknown[np.asarray(rows, dtype=np.int64)]

@@ -1,0 +1,1 @@
+"""Vectors → nearest vectors; knows nothing of users or items."""

@@ -1,0 +1,1 @@
+"""Rows → user embedding, item embedding, rating; knows no loss and no metric."""

@@ -1,0 +1,1 @@
+"""The bundle on disk and the `Recommender` that speaks raw ids."""

@@ -1,0 +1,1 @@
+"""Console, JSON and one self-contained HTML page with plots."""

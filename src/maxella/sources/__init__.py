@@ -1,0 +1,1 @@
+"""Files on disk → `Tables`: raw ids, checked, nothing lost."""

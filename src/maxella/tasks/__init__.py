@@ -1,0 +1,1 @@
+"""Losses as pure functions, the tasks they serve, and the weighted objective."""

@@ -1,0 +1,1 @@
+"""The only room that steps: loop, optimisers, schedules, early stop, checkpoints, log."""
