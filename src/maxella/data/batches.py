@@ -1,0 +1,107 @@
+"""The training log in batches: by row, or by whole user.
+
+A batch names each of its users and items once and says by position who took what.
+That is what makes the softmax over a batch cheap (`tasks.losses`), and embeddings
+are computed once for each distinct row.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from maxella.data.interactions import Interactions
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n interactions, sorted by user."""
+
+    users: torch.Tensor  # (U,) int64 distinct user rows
+    items: torch.Tensor  # (I,) int64 distinct item rows: the batch's own, or the catalogue
+    user_positions: torch.Tensor  # (n,) int64 into users, not decreasing
+    item_positions: torch.Tensor  # (n,) int64 into items
+    ratings: torch.Tensor | None  # (n,) float32
+
+    def __len__(self) -> int:
+        return len(self.user_positions)
+
+
+class Batches(Protocol):
+    """What the training loop goes over."""
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        ...
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Every training interaction once, in an order drawn from `rng`."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowBatches:
+    """Batches of `size` interactions drawn without regard to the user; the last may be smaller."""
+
+    log: Interactions
+    size: int
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.log) / self.size)
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[Batch]:
+        order = rng.permutation(len(self.log))
+        for start in range(0, len(order), self.size):
+            rows = order[start : start + self.size]
+            rows = rows[np.argsort(self.log.users[rows], kind="stable")]
+            users, user_positions = np.unique(self.log.users[rows], return_inverse=True)
+            items, item_positions = np.unique(self.log.items[rows], return_inverse=True)
+            ratings = None if self.log.ratings is None else self.log.ratings[rows]
+            yield _batch(users, items, user_positions, item_positions, ratings)
+
+
+class UserBatches:
+    """Batches of `size` whole users with all their interactions, over the whole catalogue."""
+
+    def __init__(self, log: Interactions, size: int, n_item_rows: int) -> None:
+        order = np.argsort(log.users, kind="stable")
+        self.size = size
+        self._log = log.take(order)
+        self._catalogue = np.arange(1, n_item_rows)  # row 0, the unknown item, is no candidate
+        self._users, self._counts = np.unique(self._log.users, return_counts=True)
+        self._starts = np.cumsum(self._counts) - self._counts
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._users) / self.size)
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[Batch]:
+        order = rng.permutation(len(self._users))
+        for start in range(0, len(order), self.size):
+            chosen = np.sort(order[start : start + self.size])
+            counts = self._counts[chosen]
+            user_positions = np.repeat(np.arange(len(chosen)), counts)
+            # Row numbers of the chosen users' slices, one slice after the other.
+            before = np.cumsum(counts) - counts
+            rows = np.arange(counts.sum()) + np.repeat(self._starts[chosen] - before, counts)
+            items = self._log.items[rows] - 1  # position j of the catalogue is item row j + 1
+            ratings = None if self._log.ratings is None else self._log.ratings[rows]
+            yield _batch(self._users[chosen], self._catalogue, user_positions, items, ratings)
+
+
+def _batch(
+    users: np.ndarray,
+    items: np.ndarray,
+    user_positions: np.ndarray,
+    item_positions: np.ndarray,
+    ratings: np.ndarray | None,
+) -> Batch:
+    return Batch(
+        torch.from_numpy(users),
+        torch.from_numpy(items),
+        torch.from_numpy(user_positions),
+        torch.from_numpy(item_positions),
+        None if ratings is None else torch.from_numpy(ratings),
+    )

@@ -1,0 +1,52 @@
+"""A data set ready for a model: ids ↔ rows, and three parts of the log."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from maxella.data.interactions import Interactions
+from maxella.data.split import Split
+from maxella.features.id import Vocabulary
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Vocabularies over all ids of the log, and its parts as rows.
+
+    The candidates of retrieval are the items of `items`: all that occur in the log,
+    on whichever side of the split.
+    """
+
+    users: Vocabulary
+    items: Vocabulary
+    train: Interactions
+    validation: Interactions
+    test: Interactions
+
+    @property
+    def rating_range(self) -> tuple[float, float] | None:
+        """Lowest and highest training rating; nothing where there are no ratings."""
+        ratings = self.train.ratings
+        return None if ratings is None else (float(ratings.min()), float(ratings.max()))
+
+
+def build_dataset(interactions: pl.DataFrame, split: Split) -> Dataset:
+    """An interactions table and its split → rows."""
+    users = Vocabulary.fit(interactions["user_id"])
+    items = Vocabulary.fit(interactions["item_id"])
+    log = encode(interactions, users, items)
+    return Dataset(
+        users, items, log.take(split.train), log.take(split.validation), log.take(split.test)
+    )
+
+
+def encode(interactions: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:
+    """Raw ids → rows, with ratings and times where the table has them."""
+    columns = interactions.columns
+    return Interactions(
+        users.rows_of(interactions["user_id"]),
+        items.rows_of(interactions["item_id"]),
+        interactions["rating"].to_numpy().astype(np.float32) if "rating" in columns else None,
+        interactions["timestamp"].to_numpy() if "timestamp" in columns else None,
+    )

@@ -1,0 +1,238 @@
+"""Every option, its default and its sentence of help: the only place where they stand.
+
+A config is a TOML file with these sections. Rooms below take plain arguments.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from maxella.errors import ConfigError, unknown_name
+
+
+class Section(BaseModel):
+    """Refuses unknown keys, and does not change once made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class DataOptions(Section):
+    """Where the interactions come from."""
+
+    name: str | None = None
+    """A published data set to download, such as ml-100k or ml-1m; not needed with a path."""
+    path: Path | None = None
+    """A zip, a folder or a file of interactions; `--data` on the command line sets it."""
+    kind: str | None = None
+    """How to read the path (movielens, atomic, notebook, delimited); found out when absent."""
+    columns: dict[str, str] = {}
+    """For delimited files: what user_id, item_id, rating and timestamp are called there."""
+    users: Path | None = None
+    """For delimited files: a file with one row a user."""
+    items: Path | None = None
+    """For delimited files: a file with one row an item."""
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Self:
+        if self.name is None and self.path is None and self.kind != "synthetic":
+            raise ValueError(
+                "give data.name (to download) or data.path (a local zip, folder, file)"
+            )
+        return self
+
+
+class SplitOptions(Section):
+    """Which interactions train, validate and test."""
+
+    kind: str = "temporal"
+    """random, leave_last_out, temporal (all rows from one moment on) or none (train on all)."""
+    seed: int = 42
+    """Seed of a random split."""
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """Share of all rows that is held out for the test."""
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the remaining rows that is held out for validation."""
+
+
+class ModelOptions(Section):
+    """The towers and the rating head."""
+
+    dim: Annotated[int, Field(ge=1)] = 64
+    """Length of the user and item embeddings."""
+    rating_head: Literal["dot", "mlp"] = "dot"
+    """dot: biases and a dot product in a subspace; mlp: the notebook's dense layers."""
+    item_biases: bool = True
+    """Whether the retrieval score has a bias for each item."""
+    embedding_scale: Annotated[float, Field(gt=0)] = 0.05
+    """Embeddings start uniform between minus and plus this."""
+    clip_ratings: bool = True
+    """Whether predictions are clipped to the range of the training ratings."""
+
+
+class TaskOptions(Section):
+    """What is learnt, and how much each task counts."""
+
+    retrieval_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of the retrieval loss; 0 leaves the task out."""
+    rating_weight: Annotated[float, Field(ge=0)] = 0.3
+    """Weight of the squared error of the ratings; 0 leaves the task out."""
+    retrieval_loss: Literal["full_softmax", "in_batch_softmax"] = "full_softmax"
+    """full_softmax over the catalogue in batches of users; in_batch_softmax in batches of rows."""
+    retrieval_reduction: Literal["mean", "sum"] = "mean"
+    """mean over interactions, so weights mean the same at any batch size; sum: the notebook."""
+    l2: Annotated[float, Field(ge=0)] = 0.04
+    """Penalty on the mean squared norm of the embeddings that the interactions name."""
+
+    @model_validator(mode="after")
+    def _learns_something(self) -> Self:
+        if not self.retrieval_weight and not self.rating_weight:
+            raise ValueError("retrieval_weight and rating_weight are both 0: nothing to learn")
+        return self
+
+
+class TrainingOptions(Section):
+    """How the weights are found."""
+
+    optimiser: Literal["adagrad", "adam", "adamw"] = "adam"
+    """Which optimiser steps."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.06
+    """Its learning rate at the peak of the schedule."""
+    schedule: Literal["constant", "one_cycle"] = "one_cycle"
+    """The learning rate over the run."""
+    batch_size: Annotated[int, Field(ge=1)] = 256
+    """Whole users in a batch for full_softmax, interactions for in_batch_softmax."""
+    epochs: Annotated[int, Field(ge=1)] = 8
+    """Passes over the training interactions."""
+    seed: int = 42
+    """Seed of the first weights and of the order of the batches."""
+    monitor: str | None = None
+    """Validation metric that picks the best epoch, such as filtered.ndcg@100 or rmse."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Stop after this many epochs without a better value of the monitored metric."""
+
+
+class EvaluationOptions(Section):
+    """How the held-out interactions are judged."""
+
+    resamples: Annotated[int, Field(ge=0)] = 1000
+    """Bootstrap resamples of the users for the intervals; 0 leaves the intervals out."""
+
+
+class ModelEntry(Section):
+    """One model of a comparison: a name, and what differs from the sections above."""
+
+    name: str
+    """Its name in the table."""
+    model: dict[str, Any] = {}
+    """Options of [model] that differ."""
+    tasks: dict[str, Any] = {}
+    """Options of [tasks] that differ."""
+    training: dict[str, Any] = {}
+    """Options of [training] that differ."""
+
+
+class CompareOptions(Section):
+    """What `maxella compare` puts into one table."""
+
+    models: list[ModelEntry] = []
+    """The models, each trained on the same split."""
+    baselines: list[Literal["popularity", "bias", "ease", "ials"]] = [
+        "popularity",
+        "bias",
+        "ease",
+        "ials",
+    ]
+    """Baselines to show beside them."""
+
+
+class Config(Section):
+    """A whole experiment."""
+
+    title: str = "Maxella"
+    """What the report is headed with."""
+    data: DataOptions
+    split: SplitOptions = SplitOptions()
+    model: ModelOptions = ModelOptions()
+    tasks: TaskOptions = TaskOptions()
+    training: TrainingOptions = TrainingOptions()
+    evaluation: EvaluationOptions = EvaluationOptions()
+    compare: CompareOptions = CompareOptions()
+
+    @model_validator(mode="after")
+    def _monitor_has_rows(self) -> Self:
+        if self.training.monitor and not self.split.validation:
+            raise ValueError("training.monitor wants split.validation above 0")
+        if self.training.patience and not self.training.monitor:
+            raise ValueError("training.patience wants training.monitor")
+        return self
+
+    def of_model(self, entry: ModelEntry) -> "Config":
+        """The config of one model of the comparison: the sections with its changes put in."""
+        options = self.model_dump()
+        for section in ("model", "tasks", "training"):
+            options[section] |= getattr(entry, section)
+        return parse_config(options, where=f"compare.models '{entry.name}'")
+
+
+def load_config(
+    path: Path, *, changes: list[str] | None = None, data: Path | None = None
+) -> Config:
+    """Read a TOML file; `changes` are "section.key=value", `data` points at local files."""
+    try:
+        options = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The config {path} can't be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    for change in changes or []:
+        _apply(options, change)
+    if data is not None:
+        options["data"] = {**options.get("data", {}), "path": str(data)}
+    return parse_config(options, where=str(path))
+
+
+def parse_config(options: dict[str, Any], *, where: str) -> Config:
+    """Check a nested dict of options; raises ConfigError naming each one that is wrong."""
+    try:
+        return Config.model_validate(options)
+    except ValidationError as error:
+        problems = [_problem(problem) for problem in error.errors()]
+        raise ConfigError("\n".join([f"In {where}:", *problems])) from error
+
+
+def _apply(options: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    *sections, key = name.strip().split(".")
+    if not equals or not sections:
+        raise ConfigError(f"--set wants section.key=value, such as model.dim=32; got '{change}'.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word: names need no quotes on a command line
+    for section in sections:
+        options = options.setdefault(section, {})
+        if not isinstance(options, dict):
+            raise ConfigError(f"--set {change}: '{section}' is an option, not a section.")
+    options[key] = value
+
+
+def _problem(problem: Any) -> str:
+    place = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        section = _section_at(place[:-1])
+        kind = f"option in [{'.'.join(place[:-1])}]" if place[:-1] else "section"
+        return "  " + unknown_name(kind, place[-1], section.model_fields)
+    got = "" if problem["type"] in {"missing", "value_error"} else f"; got {problem['input']!r}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"  {'.'.join(place) or 'config'}: {message}{got}"
+
+
+def _section_at(place: list[str]) -> type[Section]:
+    section: type[Section] = Config
+    for part in place:
+        if part in section.model_fields:
+            annotation = section.model_fields[part].annotation
+            section = ModelEntry if part == "models" else annotation  # type: ignore[assignment]
+    return section

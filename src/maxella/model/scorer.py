@@ -1,0 +1,39 @@
+"""A trained model as a pair of embedding matrices, ready to answer."""
+
+import torch
+
+from maxella.model.joint import JointModel
+
+
+class Scorer:
+    """Scores and ratings of a finished model; evaluation and serving both ask here.
+
+    Every row is embedded once. The item bias of the retrieval score is folded in as one
+    more dimension, (u, 1)·(v, b) = u·v + b, so a score is one plain dot product.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, model: JointModel) -> None:
+        self._model = model
+        self._users: torch.Tensor = model.user_tower(torch.arange(model.user_tower.n_rows))
+        item_rows = torch.arange(model.item_tower.n_rows)
+        self._items: torch.Tensor = model.item_tower(item_rows)
+        biases = model.retrieval_biases(item_rows)
+        self.user_embeddings = self._users  # (user rows, dim), or one more with biases
+        self.item_embeddings = self._items  # (item rows, dim), or one more with biases
+        if biases is not None:
+            ones = self._users.new_ones(len(self._users), 1)
+            self.user_embeddings = torch.cat([self._users, ones], dim=1)
+            self.item_embeddings = torch.cat([self._items, biases.unsqueeze(1)], dim=1)
+
+    @torch.inference_mode()
+    def score(self, users: torch.Tensor) -> torch.Tensor:
+        """(batch,) user rows → (batch, item rows) retrieval scores."""
+        return self.user_embeddings[users] @ self.item_embeddings.T
+
+    @torch.inference_mode()
+    def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range."""
+        ratings = self._model.rate(self._users[users], self._items[items], users, items)
+        low, high = self._model.rating_range
+        return ratings.clamp(low, high)

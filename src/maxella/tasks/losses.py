@@ -1,0 +1,168 @@
+"""Retrieval and rating losses: pure functions of tensors, summed over examples.
+
+The softmax losses share one computation. With p(i | u) = exp(s_ui + w_i) / Σ_j exp(s_uj + w_j)
+and s_ui = u·v_i + b_i, the loss of a positive pair is log Σ_j exp(s_uj + w_j) − s_ui, and its
+first term is the same for all pairs of a user. So a batch needs one row of scores for each
+distinct user, one column for each distinct item, whatever the number of pairs:
+
+* `full_softmax`: the columns are the whole catalogue, w = 0.
+* `in_batch_softmax`: a row of the batch is scored against the items of all rows. An item that
+  occurs c times there contributes c equal terms, one term with w = log c. Value and gradients
+  are those of the (rows × rows) matrix that TensorFlow Recommenders builds.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+# Scores are made, used and dropped in blocks of about this many, which stay in the
+# processor's cache: the passes over them then cost little beside the products.
+BLOCK_SCORES = 1 << 20
+
+
+def full_softmax(
+    users: torch.Tensor,
+    items: torch.Tensor,
+    item_biases: torch.Tensor | None,
+    user_positions: torch.Tensor,
+    item_positions: torch.Tensor,
+) -> torch.Tensor:
+    """Σ over pairs of −log softmax over all items at the pair's item.
+
+    users (U, d), items (I, d), item_biases (I,) or None; the n positive pairs as positions
+    into both, user_positions not decreasing. Gives a scalar.
+
+    Two users, two items, scores [[2, 0], [0, 2]], each user took "their" item once:
+    2 · log(1 + e⁻²) = 0.2539.
+
+    >>> u = v = torch.eye(2) * 2**0.5
+    >>> round(full_softmax(u, v, None, torch.tensor([0, 1]), torch.tensor([0, 1])).item(), 4)
+    0.2539
+    """
+    return _softmax_loss(users, items, item_biases, None, user_positions, item_positions)
+
+
+def in_batch_softmax(
+    users: torch.Tensor,
+    items: torch.Tensor,
+    item_biases: torch.Tensor | None,
+    user_positions: torch.Tensor,
+    item_positions: torch.Tensor,
+) -> torch.Tensor:
+    """Σ over pairs of −log softmax over the items of all pairs (repeats count) at the pair's item.
+
+    Arguments as for `full_softmax`; here the items are those of the batch.
+
+    As there, but the first pair occurs twice, so its item has two columns:
+    user 0 twice: log(2e² + 1) − 2, user 1: log(2 + e²) − 2; in all 1.7568.
+
+    >>> u = v = torch.eye(2) * 2**0.5
+    >>> pairs = torch.tensor([0, 0, 1])
+    >>> round(in_batch_softmax(u, v, None, pairs, pairs).item(), 4)
+    1.7568
+    """
+    counts = torch.bincount(item_positions, minlength=len(items))
+    log_counts = counts.to(users.dtype).log()  # −inf for an item that no pair names
+    return _softmax_loss(users, items, item_biases, log_counts, user_positions, item_positions)
+
+
+def squared_error(predictions: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
+    """Σ (prediction − rating)², (n,) each.
+
+    >>> squared_error(torch.tensor([3.0, 4.0]), torch.tensor([4.0, 2.0])).item()
+    5.0
+    """
+    return (predictions - ratings).square().sum()
+
+
+RetrievalLoss = Callable[
+    [torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor, torch.Tensor], torch.Tensor
+]
+
+RETRIEVAL_LOSSES: dict[str, RetrievalLoss] = {
+    "full_softmax": full_softmax,
+    "in_batch_softmax": in_batch_softmax,
+}
+
+
+def _softmax_loss(
+    users: torch.Tensor,
+    items: torch.Tensor,
+    item_biases: torch.Tensor | None,
+    log_counts: torch.Tensor | None,
+    user_positions: torch.Tensor,
+    item_positions: torch.Tensor,
+) -> torch.Tensor:
+    if item_biases is None:
+        item_biases = items.new_zeros(len(items))
+    loss: torch.Tensor = _GroupedSoftmax.apply(  # type: ignore[no-untyped-call]
+        users, items, item_biases, log_counts, user_positions, item_positions
+    )
+    return loss
+
+
+class _GroupedSoftmax(torch.autograd.Function):
+    """Loss and gradients in one sweep over blocks of users.
+
+    With P the softmax of a block and n_u a user's pairs, ∂loss/∂s = n_u · P − (pairs as counts).
+    That matrix is in the cache when the loss is known, so it is used there and then; autograd
+    would keep every block until the backward pass and walk over them again.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        users: torch.Tensor,
+        items: torch.Tensor,
+        item_biases: torch.Tensor,
+        log_counts: torch.Tensor | None,
+        user_positions: torch.Tensor,
+        item_positions: torch.Tensor,
+    ) -> torch.Tensor:
+        n_users, n_items = len(users), len(items)
+        offsets = item_biases if log_counts is None else item_biases + log_counts
+        pairs_of_user = torch.bincount(user_positions, minlength=n_users)
+        pair_ends = pairs_of_user.cumsum(0).tolist()
+        weights = pairs_of_user.to(users.dtype).unsqueeze(1)  # (U, 1)
+        flat = user_positions * n_items + item_positions  # into the (U, I) scores
+
+        # −s_ui lacks the log count that the scores below hold.
+        loss = users.new_zeros(()) if log_counts is None else log_counts[item_positions].sum()
+        user_gradients = torch.empty_like(users)
+        item_gradients = torch.zeros_like(items)
+        bias_gradients = torch.zeros_like(item_biases)
+        minus_ones = users.new_full((len(flat),), -1.0)
+        block = max(1, BLOCK_SCORES // max(1, n_items))
+        first = 0
+        for start in range(0, n_users, block):
+            stop = min(start + block, n_users)
+            last = pair_ends[stop - 1]
+            pairs = flat[first:last] - start * n_items
+            scores = torch.addmm(offsets, users[start:stop], items.T)  # (block, I)
+            loss = loss - scores.view(-1)[pairs].sum()
+            highest = scores.amax(dim=1, keepdim=True)
+            scores.sub_(highest).exp_()
+            total = scores.sum(dim=1, keepdim=True)
+            loss = loss + (weights[start:stop] * (total.log() + highest)).sum()
+            scores.mul_(weights[start:stop] / total)
+            scores.view(-1).index_add_(0, pairs, minus_ones[first:last])
+            torch.mm(scores, items, out=user_gradients[start:stop])
+            item_gradients.addmm_(scores.T, users[start:stop])
+            bias_gradients += scores.sum(dim=0)
+            first = last
+        ctx.save_for_backward(user_gradients, item_gradients, bias_gradients)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (of_loss,) = gradients
+        user_gradients, item_gradients, bias_gradients = ctx.saved_tensors
+        return (
+            user_gradients * of_loss,
+            item_gradients * of_loss,
+            bias_gradients * of_loss,
+            None,
+            None,
+            None,
+        )

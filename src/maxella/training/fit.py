@@ -1,0 +1,152 @@
+"""The training loop: the only place with `backward()` and `step()`."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from maxella.data.batches import Batches
+from maxella.errors import ConfigError, TrainingError, unknown_name
+from maxella.model.joint import JointModel
+from maxella.seeds import numpy_generator
+from maxella.tasks.objective import Objective
+from maxella.training.checkpoint import Checkpoint, Progress
+from maxella.training.log import RunLog
+from maxella.training.optimiser import OPTIMISERS
+from maxella.training.schedule import SCHEDULES
+
+LOWER_IS_BETTER = ("rmse", "mae")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to step, and for how long."""
+
+    optimiser: str  # of OPTIMISERS
+    learning_rate: float  # its peak
+    schedule: str  # of SCHEDULES
+    epochs: int
+    seed: int  # of the order of the batches
+    patience: int | None = None  # epochs without a better validation figure; then stop
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What to measure after each epoch, and which figure decides."""
+
+    measure: Callable[[], dict[str, float]]
+    monitor: str  # a key of what `measure` gives
+
+    def value(self, figures: dict[str, float]) -> float:
+        """The deciding figure, turned so that higher is better."""
+        if self.monitor not in figures:
+            raise ConfigError(unknown_name("validation metric", self.monitor, figures))
+        value = figures[self.monitor]
+        lower = self.monitor.split(".")[-1].split("_")[0] in LOWER_IS_BETTER
+        return -value if lower else value
+
+
+def fit(
+    model: JointModel,
+    objective: Objective,
+    batches: Batches,
+    plan: Plan,
+    *,
+    validation: Validation | None = None,
+    checkpoint: Checkpoint | None = None,
+    resume: bool = False,
+    log: RunLog | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Progress:
+    """Train `model` in place and leave it at its best epoch (the last, without validation).
+
+    `on_step` is told (steps done, steps in all) after each step.
+
+    With a checkpoint the state is saved after every epoch; `resume` goes on from there, and
+    the run ends with the weights of an undisturbed one. A loss that is not finite raises
+    TrainingError; the checkpoint of the last whole epoch stays.
+    """
+    optimiser = OPTIMISERS[plan.optimiser](model.parameters(), plan.learning_rate)
+    progress = Progress()
+    best = _weights(model)
+    if resume and checkpoint is not None and checkpoint.path.exists():
+        best, progress = checkpoint.load(model, optimiser)
+        if log:
+            log.write("resumed", epoch=progress.epoch)
+    while progress.epoch < plan.epochs and not _has_stalled(progress, plan):
+        started = time.perf_counter()
+        losses = _epoch(model, objective, batches, plan, optimiser, progress.epoch, on_step)
+        entry: dict[str, Any] = {"epoch": progress.epoch + 1, **losses}
+        entry["seconds"] = time.perf_counter() - started
+        progress.epoch += 1
+        value = None
+        if validation:
+            entry["validation"] = validation.measure()
+            value = validation.value(entry["validation"])
+        if value is None or progress.best_value is None or value > progress.best_value:
+            best, progress.best_value, progress.best_epoch = _weights(model), value, progress.epoch
+        progress.history.append(entry)
+        if checkpoint:
+            checkpoint.save(model, best, optimiser, progress)
+        if log:
+            log.write("epoch", **entry)
+    model.load_state_dict(best)
+    return progress
+
+
+def _epoch(
+    model: JointModel,
+    objective: Objective,
+    batches: Batches,
+    plan: Plan,
+    optimiser: torch.optim.Optimizer,
+    epoch: int,
+    on_step: Callable[[int, int], None] | None,
+) -> dict[str, float]:
+    """One pass over the log; gives the losses as means over interactions."""
+    model.train()
+    steps = plan.epochs * len(batches)
+    sums: dict[str, float] = {}
+    n_seen = 0
+    order = numpy_generator(plan.seed, "batches", epoch)
+    for step, batch in enumerate(batches.epoch(order), start=epoch * len(batches)):
+        for group in optimiser.param_groups:
+            group["lr"] = plan.learning_rate * SCHEDULES[plan.schedule](step, steps)
+        optimiser.zero_grad()
+        loss, parts = objective(model, batch)
+        parts["loss"] = loss.item()
+        _check_finite(parts, epoch, step, plan)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        for name, value in parts.items():
+            sums[name] = sums.get(name, 0.0) + value * len(batch)
+        n_seen += len(batch)
+        if on_step:
+            on_step(step + 1, steps)
+    model.eval()
+    return {name: total / n_seen for name, total in sums.items()}
+
+
+def _check_finite(parts: dict[str, float], epoch: int, step: int, plan: Plan) -> None:
+    broken = [name for name, value in parts.items() if not np.isfinite(value)]
+    if broken:
+        raise TrainingError(
+            f"The {broken[0]} is {parts[broken[0]]} at step {step + 1} (epoch {epoch + 1}). "
+            f"Lower training.learning_rate (now {plan.learning_rate}) or raise tasks.l2. "
+            "The checkpoint of the last whole epoch, if there is one, was kept."
+        )
+
+
+def _has_stalled(progress: Progress, plan: Plan) -> bool:
+    return (
+        plan.patience is not None
+        and progress.best_value is not None
+        and progress.epoch - progress.best_epoch >= plan.patience
+    )
+
+
+def _weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
