@@ -1,0 +1,164 @@
+"""What a data set holds: the notebook's table per column, and how ratings and activity spread."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from maxella.sources.tables import Tables
+
+MOST_BARS = 20  # more distinct ratings than this are counted in ten bins of equal width
+N_BINS = 10
+
+
+@dataclass(frozen=True)
+class ColumnSummary:
+    """One row of the notebook's table."""
+
+    name: str
+    distinct: int  # missing values not counted
+    type: str
+    missing: int
+    missing_percent: float  # of the table's rows
+
+
+@dataclass(frozen=True)
+class TableSummary:
+    """A table's number of rows and its columns."""
+
+    rows: int
+    columns: tuple[ColumnSummary, ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How many ratings lie in low ≤ rating < high; `low` = `high` for one value."""
+
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How counts spread over users or items; quartiles are linearly interpolated."""
+
+    minimum: int
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+    mean: float
+    maximum: int
+
+
+@dataclass(frozen=True)
+class Description:
+    """A data set in figures. `users` and `items` may list ids that never occur in the log."""
+
+    name: str
+    n_interactions: int
+    n_users: int  # with an interaction
+    n_items: int  # with an interaction
+    density: float  # n_interactions / (n_users · n_items)
+    interactions: TableSummary
+    users: TableSummary
+    items: TableSummary
+    mean_rating: float | None
+    ratings: tuple[Bar, ...]  # ascending; empty where there are no ratings
+    time_span: tuple[int, int] | None  # first and last, seconds since 1970
+    activity: Distribution  # interactions of a user that has any
+    popularity: Distribution  # interactions of an item that has any
+    notes: tuple[str, ...]  # what reading changed
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def describe(tables: Tables) -> Description:
+    """The figures of a data set, exact.
+
+    >>> from maxella.sources.synthetic import read_synthetic
+    >>> figures = describe(read_synthetic(n_users=20, n_items=10, n_interactions=100))
+    >>> figures.n_users, figures.n_items, figures.density
+    (20, 10, 0.5)
+    """
+    log = tables.interactions
+    activity, popularity = _counts(log["user_id"]), _counts(log["item_id"])
+    ratings = log["rating"].cast(pl.Float64) if "rating" in log.columns else None
+    times = log["timestamp"] if "timestamp" in log.columns else None
+    return Description(
+        name=tables.name,
+        n_interactions=log.height,
+        n_users=len(activity),
+        n_items=len(popularity),
+        density=log.height / (len(activity) * len(popularity)),
+        interactions=_summary(log),
+        users=_summary(tables.users),
+        items=_summary(tables.items),
+        mean_rating=None if ratings is None else _number(ratings.mean()),
+        ratings=() if ratings is None else _bars(ratings),
+        time_span=None if times is None else (int(_number(times.min())), int(_number(times.max()))),
+        activity=_distribution(activity),
+        popularity=_distribution(popularity),
+        notes=tables.notes,
+    )
+
+
+def _summary(table: pl.DataFrame) -> TableSummary:
+    columns = []
+    for values in table:
+        missing = values.null_count()
+        columns.append(
+            ColumnSummary(
+                name=values.name,
+                distinct=_comparable(values).n_unique() - (missing > 0),
+                type=str(values.dtype),
+                missing=missing,
+                missing_percent=100 * missing / max(len(values), 1),
+            )
+        )
+    return TableSummary(table.height, tuple(columns))
+
+
+def _comparable(values: pl.Series) -> pl.Series:
+    """Lists as text, which Polars counts for every type; other values as they are."""
+    if not isinstance(values.dtype, pl.List):
+        return values
+    return values.cast(pl.List(pl.String)).list.join("\x1f", ignore_nulls=False)
+
+
+def _counts(ids: pl.Series) -> pl.Series:
+    return ids.value_counts()["count"]
+
+
+def _bars(ratings: pl.Series) -> tuple[Bar, ...]:
+    values = ratings.value_counts().sort(ratings.name)
+    if values.height <= MOST_BARS:
+        return tuple(Bar(float(value), float(value), int(n)) for value, n in values.iter_rows())
+    low, high = float(values[0, 0]), float(values[-1, 0])
+    width = (high - low) / N_BINS
+    bins = ((ratings - low) / width).floor().clip(0, N_BINS - 1).cast(pl.Int64)
+    count_of = dict(bins.rename("bin").value_counts().iter_rows())
+    return tuple(
+        Bar(low + width * b, low + width * (b + 1), int(count_of.get(b, 0))) for b in range(N_BINS)
+    )
+
+
+def _distribution(counts: pl.Series) -> Distribution:
+    lower, median, upper = (
+        _number(counts.quantile(q, interpolation="linear")) for q in (0.25, 0.5, 0.75)
+    )
+    return Distribution(
+        minimum=int(_number(counts.min())),
+        lower_quartile=lower,
+        median=median,
+        upper_quartile=upper,
+        mean=_number(counts.mean()),
+        maximum=int(_number(counts.max())),
+    )
+
+
+def _number(value: Any) -> float:
+    """What Polars gives for an aggregate of numbers, which it types as anything."""
+    return float(value)

@@ -1,0 +1,108 @@
+"""What every source checks in the same way, and how `Tables` come out of sheets."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from maxella.errors import DataError
+from maxella.sources.tables import Tables
+from maxella.sources.text import Sheet
+
+PAIR = ("user_id", "item_id")
+
+
+def build_tables(
+    name: str,
+    interactions: Sheet,
+    users: Sheet | None = None,
+    items: Sheet | None = None,
+    *,
+    rating_range: tuple[float, float] | None = None,
+    notes: Sequence[str] = (),
+) -> Tables:
+    """Checked tables, columns in a fixed order, users and items completed.
+
+    Of interactions that repeat a (user, item) pair the last in file order is kept;
+    the count goes into the notes. Raises DataError for a missing id, rating or
+    timestamp and for a rating outside the range.
+    """
+    for column in PAIR:
+        _refuse_missing(interactions, column)
+    present = interactions.frame.columns
+    if "rating" in present:
+        _refuse_missing(interactions, "rating")
+        _check_ratings(interactions, rating_range)
+    if "timestamp" in present:
+        _refuse_missing(interactions, "timestamp")
+    first = [c for c in (*PAIR, "rating", "timestamp") if c in present]
+    log = interactions.frame.select(*first, *[c for c in present if c not in first])
+    log, repeats = _keep_last(log, PAIR)
+    all_notes = list(notes)
+    if repeats:
+        all_notes.append(
+            f"{repeats:,} of {interactions.frame.height:,} interactions repeat a (user, item) "
+            "pair; the last of each pair in the file is kept."
+        )
+    return Tables(
+        name=name,
+        interactions=log,
+        users=_complete("user_id", users, log, all_notes),
+        items=_complete("item_id", items, log, all_notes),
+        notes=tuple(all_notes),
+    )
+
+
+def _refuse_missing(sheet: Sheet, column: str) -> None:
+    values = sheet.frame[column]
+    is_text = values.dtype == pl.String
+    if not values.null_count() and not (is_text and (values == "").any()):
+        return
+    missing = pl.col(column).is_null()
+    row = sheet.first(missing | (pl.col(column) == "") if is_text else missing)
+    if row is not None:
+        raise DataError(
+            f"Every row wants its {column}; {sheet.place(row)} has none. "
+            "Fill it in or remove the row."
+        )
+
+
+def _check_ratings(sheet: Sheet, rating_range: tuple[float, float] | None) -> None:
+    low, high = rating_range or (-float("inf"), float("inf"))
+    rating = pl.col("rating")
+    row = sheet.first(~(rating.is_finite() & rating.is_between(low, high)))
+    if row is None:
+        return
+    value = sheet.frame["rating"][row]
+    if rating_range is None:
+        raise DataError(
+            f"Wanted finite ratings; {sheet.place(row)} has {value}. Mend or remove the row."
+        )
+    raise DataError(
+        f"Ratings must lie in {low:g} to {high:g}; {sheet.place(row)} has {value:g}. "
+        "Mend the row, or set rating_range if the scale differs."
+    )
+
+
+def _keep_last(frame: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, int]:
+    # Counting is several times cheaper than keeping the order; mostly there is nothing to drop.
+    n_distinct = frame.select(pl.struct(key).n_unique()).item()
+    if n_distinct == frame.height:
+        return frame, 0
+    return frame.unique(key, keep="last", maintain_order=True), frame.height - n_distinct
+
+
+def _complete(
+    column: str, sheet: Sheet | None, log: pl.DataFrame, notes: list[str]
+) -> pl.DataFrame:
+    """One row for each id: those of the sheet, then those that only the log has."""
+    in_log = log.select(pl.col(column).unique(maintain_order=True))
+    if sheet is None:
+        return in_log
+    _refuse_missing(sheet, column)
+    rows, repeats = _keep_last(sheet.frame, [column])
+    if repeats:
+        notes.append(f"{repeats:,} rows of {sheet.file} repeat a {column}; the last is kept.")
+    unknown = in_log.join(rows, on=column, how="anti", maintain_order="left")
+    if unknown.height:
+        notes.append(f"{unknown.height:,} of the interactions' {column}s are not in {sheet.file}.")
+    return pl.concat([rows.select(column, pl.exclude(column)), unknown], how="diagonal")

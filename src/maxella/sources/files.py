@@ -1,0 +1,138 @@
+"""Named files in memory, out of a folder, a zip or a single file; nothing is ever unpacked."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from maxella.errors import DataError
+
+# A file that shrinks to less than a two-hundredth is no table of ratings but a trap:
+# real ones shrink to a twentieth at best.
+MOST_EXPANSION = 200
+MOST_BYTES = 32 * 2**30  # of one file; MovieLens 32M's ratings have 0.9 GB
+# Layouts of several files, where a path to one of them stands for its folder.
+SUFFIXES_OF_LAYOUTS = frozenset({".dat", ".data", ".inter"})
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files that lie side by side in one folder, on disk or inside a zip."""
+
+    path: Path  # the zip, or the folder on disk
+    inside: str  # the folder within a zip, "" for its top and on disk
+    names: tuple[str, ...]  # plain file names, sorted
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    @property
+    def name(self) -> str:
+        """What the data set may be called: the innermost folder, else the zip or file."""
+        if self.inside:
+            return PurePosixPath(self.inside).name
+        one_file = self.path.is_dir() and len(self.names) == 1
+        return Path(self.names[0]).stem if one_file else self.path.resolve().stem
+
+    def where(self, name: str) -> str:
+        """The file's place for a message.
+
+        >>> Folder(Path("data/ml-1m.zip"), "ml-1m", ("ratings.dat",)).where("ratings.dat")
+        'data/ml-1m.zip/ml-1m/ratings.dat'
+        """
+        return (self.path / self.inside / name).as_posix()
+
+    def read(self, name: str) -> bytes:
+        """The whole file."""
+        return self._read(name, -1)
+
+    def first_line(self, name: str) -> str:
+        """The first line, without its end, for telling layouts apart."""
+        start = self._read(name, 2**16).removeprefix(b"\xef\xbb\xbf")
+        lines = start.splitlines()
+        return lines[0].decode("latin-1") if lines else ""
+
+    def _read(self, name: str, size: int) -> bytes:
+        member = (PurePosixPath(self.inside) / name).as_posix()
+        try:
+            if self.path.is_dir():
+                with (self.path / name).open("rb") as file:
+                    return file.read(size)
+            with zipfile.ZipFile(self.path) as archive, archive.open(member) as file:
+                return file.read(size)
+        except RuntimeError as error:  # zipfile has no type of its own for "password required"
+            raise DataError(f"Cannot read {self.where(name)}: {error}.") from error
+        except OSError as error:
+            raise DataError(f"Cannot read {self.where(name)}: {error.strerror}.") from error
+        except BROKEN_ZIP as error:
+            raise _broken(self.path, f"{name}: {error}") from error
+
+
+def open_folders(path: str | Path) -> list[Folder]:
+    """The folders with files in them at a path, the outermost first.
+
+    `path` is a zip, a single file, or a folder; of a folder itself and those right
+    inside it are looked at. Raises DataError where there is nothing, where a zip is
+    broken or encrypted, expands beyond reason, or has a path that leads out of it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"Wanted a zip, a folder or a file; there is nothing at {path}.")
+    if path.is_dir():
+        return _folders_on_disk(path)
+    if path.suffix in SUFFIXES_OF_LAYOUTS:
+        return _folders_on_disk(path.parent)[:1]
+    if zipfile.is_zipfile(path) or path.suffix == ".zip":
+        return _folders_in_zip(path)
+    return [Folder(path.parent, "", (path.name,))]
+
+
+def _folders_on_disk(top: Path) -> list[Folder]:
+    below = sorted(p for p in top.iterdir() if p.is_dir() and not p.name.startswith("."))
+    listed = [(p, tuple(sorted(f.name for f in p.iterdir() if f.is_file()))) for p in [top, *below]]
+    return [Folder(p, "", names) for p, names in listed if names]
+
+
+def _folders_in_zip(path: Path) -> list[Folder]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except BROKEN_ZIP as error:
+        raise _broken(path, str(error)) from error
+    names_of: dict[str, set[str]] = {}
+    for member in members:
+        _check_member(path, member)
+        place = PurePosixPath(member.filename)
+        # What macOS adds to a zip is not data.
+        if not member.is_dir() and place.parts[0] != "__MACOSX":
+            inside = "" if len(place.parts) == 1 else place.parent.as_posix()
+            names_of.setdefault(inside, set()).add(place.name)
+    outermost_first = sorted(names_of, key=lambda inside: (inside.count("/"), inside))
+    return [Folder(path, inside, tuple(sorted(names_of[inside]))) for inside in outermost_first]
+
+
+def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
+    # `orig_filename` keeps what zipfile tidies away: backslashes and zero bytes.
+    name = member.orig_filename.replace("\\", "/")
+    if name.startswith("/") or ":" in name[:2] or "\0" in name or ".." in name.split("/"):
+        raise DataError(
+            f"Wanted a zip whose files stay inside it; {path} holds {member.orig_filename!r}. "
+            "Do not use this zip; get it anew from a place you trust."
+        )
+    if member.flag_bits & 1:
+        raise DataError(
+            f"Wanted a zip without a password; {member.filename} in {path} is encrypted. "
+            "Unpack it yourself and give the folder."
+        )
+    most = min(MOST_BYTES, MOST_EXPANSION * member.compress_size)
+    if member.file_size > max(most, 2**20):
+        raise DataError(
+            f"Wanted a table; {member.filename} in {path} says it grows from "
+            f"{member.compress_size:,} to {member.file_size:,} bytes, beyond reason for one. "
+            "Do not use this zip; get it anew from a place you trust."
+        )
+
+
+def _broken(path: Path, reason: str) -> DataError:
+    return DataError(f"Wanted a zip; {path} is broken ({reason}). Get it anew.")

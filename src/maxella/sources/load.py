@@ -1,0 +1,104 @@
+"""The table of sources, and the one door to them."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maxella.errors import ConfigError, DataError, unknown_name
+from maxella.sources import atomic, delimited, movielens, notebook, synthetic
+from maxella.sources.files import Folder, open_folders
+from maxella.sources.tables import Tables
+
+
+@dataclass(frozen=True)
+class Source:
+    """How one kind of data is told from others and read."""
+
+    read: Callable[..., Tables]  # (folder, **options), or (**options) where it needs no files
+    recognises: Callable[[Folder], bool]
+    wanted: str  # what is looked for, for messages
+    needs_files: bool = True
+
+
+def load_source(kind: str | None, path: str | Path | None = None, **options: Any) -> Tables:
+    """The data set at a path as tables.
+
+    `kind` is a name in `SOURCES`, or None to find out by the files. Options that are
+    None count as not given; which there are depends on the kind. Raises ConfigError
+    for an unknown kind or option, DataError for what is wrong with the data.
+    """
+    if kind is not None and kind not in SOURCES:
+        raise ConfigError(unknown_name("source", kind, SOURCES))
+    if kind is None:
+        if path is None:
+            raise ConfigError("Wanted the kind of a source or a path; got neither. Give one.")
+        kind = detect(path)
+    source = SOURCES[kind]
+    given = {name: value for name, value in options.items() if value is not None}
+    _refuse_unknown_options(kind, source, given)
+    if not source.needs_files:
+        return source.read(**given)
+    if path is None:
+        raise ConfigError(f"Wanted a path for the source '{kind}'; got none. Give one.")
+    return source.read(_folder(source, path), **given)
+
+
+def detect(path: str | Path) -> str:
+    """The kind of the data at a path, by the files found: a name in `SOURCES`.
+
+    Raises DataError, listing what was looked for and what is there, where no kind
+    or more than one folder fits.
+    """
+    folders = open_folders(path)
+    for kind, source in SOURCES.items():
+        if any(map(source.recognises, folders)):
+            return kind
+    looked_for = "; ".join(s.wanted for s in SOURCES.values() if s.needs_files)
+    raise DataError(
+        f"Cannot tell what {path} holds. Looked for {looked_for}. There is: "
+        f"{_listing(folders)}. Give the path of the file or folder itself, or name its kind."
+    )
+
+
+def _folder(source: Source, path: str | Path) -> Folder:
+    folders = open_folders(path)
+    fitting = [folder for folder in folders if source.recognises(folder)]
+    if not fitting:
+        raise DataError(
+            f"Wanted {source.wanted} at {path}. There is: {_listing(folders)}. "
+            "Give another path, or another kind."
+        )
+    # A folder's own files go before those of the folders in it.
+    is_own = fitting[0].inside == "" and fitting[0].path == Path(path)
+    if len(fitting) > 1 and not is_own:
+        places = ", ".join(folder.where("") for folder in fitting)
+        raise DataError(f"Wanted one data set at {path}; there are several: {places}. Give one.")
+    return fitting[0]
+
+
+def _listing(folders: list[Folder], most: int = 10) -> str:
+    names = [folder.where(name) for folder in folders for name in folder.names]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "nothing") + more
+
+
+def _refuse_unknown_options(kind: str, source: Source, options: dict[str, Any]) -> None:
+    parameters = inspect.signature(source.read).parameters.values()
+    known = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise ConfigError(unknown_name(f"option of the source '{kind}'", name, known))
+
+
+# In the order of recognition: whatever is no known layout may still be any CSV.
+SOURCES: dict[str, Source] = {
+    "movielens": Source(movielens.read_movielens, movielens.is_movielens, movielens.WANTED),
+    "notebook": Source(notebook.read_notebook, notebook.is_notebook, notebook.WANTED),
+    "atomic": Source(atomic.read_atomic, atomic.is_atomic, atomic.WANTED),
+    "delimited": Source(delimited.read_delimited, delimited.is_delimited, delimited.WANTED),
+    "synthetic": Source(
+        synthetic.read_synthetic, lambda _: False, "synthetic: no files", needs_files=False
+    ),
+}

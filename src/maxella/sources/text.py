@@ -1,0 +1,235 @@
+"""Delimited text → a `Sheet` of typed columns; whatever is wrong is named with its line."""
+
+import csv
+import difflib
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from maxella.errors import DataError
+from maxella.sources.files import Folder
+
+UTF8 = ("utf-8",)
+# Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
+# and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
+UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as read, which can still say where in its file a row stands."""
+
+    frame: pl.DataFrame
+    file: str
+    line_of: Callable[[int], int]  # row of `frame` → 1-based line of the file
+
+    def place(self, row: int) -> str:
+        """File and line of a row, for a message."""
+        return f"{self.file}, line {self.line_of(row)}"
+
+    def with_frame(self, frame: pl.DataFrame) -> "Sheet":
+        """The same rows with other columns."""
+        return replace(self, frame=frame)
+
+    def first(self, mask: pl.Expr) -> int | None:
+        """The first row where an expression is true."""
+        rows = self.frame.select(mask.arg_true().first().alias("row"))["row"]
+        return None if rows[0] is None else int(rows[0])
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The bytes of a file and how they are cut into fields."""
+
+    data: bytes  # UTF-8
+    file: str
+    separator: str
+    is_quoted: bool
+    has_header: bool
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """(line, fields) of each row that is not empty, the header among them. Slow."""
+        stream = io.TextIOWrapper(io.BytesIO(self.data), encoding="utf-8", newline="")
+        reader = csv.reader(
+            stream,
+            delimiter=self.separator,
+            quoting=csv.QUOTE_MINIMAL if self.is_quoted else csv.QUOTE_NONE,
+            strict=True,
+        )
+        line = 1
+        try:
+            for fields in reader:
+                if any(fields):
+                    yield line, fields
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise DataError(f"Cannot read {self.file}, line {line}: {error}.") from error
+
+    def line_of(self, row: int) -> int:
+        wanted = row + self.has_header
+        for number, (line, _) in enumerate(self.records()):
+            if number == wanted:
+                return line
+        return wanted + 1
+
+
+def read_text(
+    folder: Folder,
+    name: str,
+    *,
+    separator: str = ",",
+    columns: Sequence[str] | None = None,
+    numbers: Mapping[str, pl.DataType] | None = None,
+    encodings: Sequence[str] = UTF8,
+    is_quoted: bool = True,
+) -> Sheet:
+    """A text file as a sheet: strings but for the `numbers`, empty fields missing.
+
+    `columns` names the columns of a file without a header; `encodings` are tried in
+    order. Raises DataError for an empty file, a wrong encoding, a row with more or
+    fewer fields than columns, and a number that cannot be read.
+    """
+    file = folder.where(name)
+    data = _decode(folder.read(name), file, encodings)
+    if len(separator) > 1:  # Polars cuts at one byte; the unit separator occurs in no text
+        data, separator = data.replace(separator.encode(), b"\x1f"), "\x1f"
+    text = _Text(data, file, separator, is_quoted=is_quoted, has_header=columns is None)
+    names = _header(text) if columns is None else list(columns)
+    if not data.strip():
+        raise _empty(file)
+    frame = _parse(text, names, numbers or {})
+    blank = pl.all_horizontal(pl.all().is_null())
+    if frame[:, -1].null_count():
+        n_before = frame.height
+        frame = frame.filter(~blank)
+        _refuse_short_rows(text, frame, n_columns=len(names), had_blank=frame.height < n_before)
+    if frame.is_empty():
+        raise _empty(file)
+    return Sheet(frame, file, text.line_of)
+
+
+def require_columns(sheet: Sheet, wanted: Sequence[str], remedy: str) -> None:
+    """Raises DataError where a column is missing, with the nearest name that is there."""
+    present = sheet.frame.columns
+    for column in wanted:
+        if column not in present:
+            nearest = difflib.get_close_matches(column, present, n=1, cutoff=0.5)
+            hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+            raise DataError(
+                f"Wanted a column '{column}' in {sheet.file}; it has "
+                f"{', '.join(present)}.{hint} {remedy}"
+            )
+
+
+def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if "utf-16" not in encodings[0] and b"\0" in data[:4096]:
+        raise DataError(
+            f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
+            "files that are no text do. Save it as UTF-8, or name its encoding."
+        )
+    if data.isascii() and "utf-16" not in encodings[0]:
+        return data
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            problem = f"byte {data[error.start]:#04x} in {file}, line {line}"
+        except LookupError as error:
+            raise DataError(f"Wanted the name of an encoding; got '{encoding}'.") from error
+        else:
+            return data if encoding == "utf-8" else text.encode()
+    raise DataError(
+        f"Wanted text in {encodings[-1].upper()}; {problem} is none. "
+        "Save the file as UTF-8, or name its encoding (such as iso-8859-1)."
+    )
+
+
+def _header(text: _Text) -> list[str]:
+    names = next((fields for _, fields in text.records()), None)
+    if names is None:
+        raise _empty(text.file)
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise DataError(
+            f"Wanted distinct column names in the first line of {text.file}; "
+            f"'{min(repeated)}' occurs more than once. Rename one."
+        )
+    return names
+
+
+def _empty(file: str) -> DataError:
+    return DataError(f"Wanted rows of data; {file} is empty. Get the file anew.")
+
+
+def _parse(text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    strings = dict.fromkeys(names, pl.String())
+    typed = strings | {name: kind for name, kind in numbers.items() if name in strings}
+    try:
+        return _polars(text, typed)
+    except pl.exceptions.PolarsError:
+        # The fast way does not say which row: find out the slow way, once.
+        _refuse_ragged_rows(text, len(names))
+    try:
+        frame = _polars(text, strings)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"Cannot read {text.file}: {reason}. Mend the file.") from error
+    sheet = Sheet(frame.filter(~pl.all_horizontal(pl.all().is_null())), text.file, text.line_of)
+    for name, kind in numbers.items():
+        if name in names:
+            sheet = to_number(sheet, name, kind)
+    return sheet.frame
+
+
+def _polars(text: _Text, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    return pl.read_csv(
+        text.data,
+        separator=text.separator,
+        quote_char='"' if text.is_quoted else None,
+        has_header=text.has_header,
+        schema=dict(schema),
+    )
+
+
+def to_number(sheet: Sheet, name: str, kind: pl.DataType) -> Sheet:
+    """The sheet with a column of strings read as numbers; whole ones are rounded down.
+
+    Raises DataError with the line of the first that cannot be read.
+    """
+    written = pl.col(name).str.strip_chars()
+    number = written.cast(kind, strict=False)
+    if kind.is_integer():
+        from_fraction = written.cast(pl.Float64, strict=False).floor().cast(kind, strict=False)
+        number = pl.coalesce(number, from_fraction)
+    row = sheet.first(pl.col(name).is_not_null() & number.is_null())
+    if row is not None:
+        raise DataError(
+            f"Wanted a number as {name}; got {sheet.frame[name][row]!r} in {sheet.place(row)}. "
+            "Mend or remove the row."
+        )
+    return sheet.with_frame(sheet.frame.with_columns(number.alias(name)))
+
+
+def _refuse_short_rows(
+    text: _Text, frame: pl.DataFrame, *, n_columns: int, had_blank: bool
+) -> None:
+    # Polars fills a short row up with missing values, so only then is there need to look.
+    # Without quotes, counting separators settles it; too long rows are refused already.
+    if not had_blank and not (text.is_quoted and b'"' in text.data):
+        n_lines = frame.height + text.has_header
+        if text.data.count(text.separator.encode()) == n_lines * (n_columns - 1):
+            return
+    _refuse_ragged_rows(text, n_columns)
+
+
+def _refuse_ragged_rows(text: _Text, n_columns: int) -> None:
+    for line, fields in text.records():
+        if len(fields) != n_columns:
+            raise DataError(
+                f"Wanted {n_columns} fields in every row; {text.file}, line {line} has "
+                f"{len(fields)}. Mend or remove the row."
+            )

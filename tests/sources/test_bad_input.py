@@ -1,0 +1,136 @@
+"""Whatever is wrong with a file, the message names the file, the line and what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from maxella.errors import DataError
+from maxella.sources.load import detect, load_source
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+HEADER = b"user_id,item_id,rating,timestamp\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"user_id,item,ratng\n1,2,3\n1,2\n", r"line 3 has 2"),
+        (b"userr_id,item_id\n1,2\n", r"Wanted a column 'user_id' in .*Did you mean 'userr_id'"),
+        (HEADER + b"1,2,3,4\n1,2,good,4\n", r"as rating; got 'good' in .*line 3. Mend"),
+        (HEADER + b"1,2,3,4\n1,2,3,soon\n", r"as timestamp; got 'soon' in .*line 3. Mend"),
+        (HEADER + b"1,2,3,4\n1,3,,4\n", r"Every row wants its rating; .*line 3 has none"),
+        (HEADER + b"1,2,3,4\n1,3,3,\n", r"Every row wants its timestamp; .*line 3 has none"),
+        (HEADER + b"1,2,3,4\n,3,3,4\n", r"Every row wants its user_id; .*line 3 has none"),
+        (HEADER + b'1,2,3,4\n1,"",3,4\n', r"Every row wants its item_id; .*line 3 has none"),
+        (HEADER + b"1,2,3,4\n1,3,7,4\n", r"must lie in 1 to 5; .*line 3 has 7. .*rating_range"),
+        (HEADER + b"1,2,3,4\n1,3,nan,4\n", r"must lie in 1 to 5; .*line 3 has nan"),
+        (HEADER + b"1,2,3,4\n1,3,-inf,4\n", r"must lie in 1 to 5; .*line 3 has -inf"),
+        (HEADER + b"1,2,3,4\n1,2,3\n", r"Wanted 4 fields in every row; .*line 3 has 3"),
+        (HEADER + b"1,2,3,4\n1,2,3,4,5\n", r"Wanted 4 fields in every row; .*line 3 has 5"),
+        # Rows count as lines of the file: the third row starts on the fifth line.
+        (HEADER + b'1,"2\n",3,4\n\n1,3,x,4\n', r"line 5\. Mend"),
+        (HEADER + b'1,"2\n",3,4\n\n1,3,0,4\n', r"line 5 has 0"),
+        (HEADER + b'1,"2\n",3,4\n\n1,3,3\n', r"line 5 has 3"),
+        (HEADER + b'1,2,3,4\n1,"3,3,4\n5,6,3,4\n', r"log.csv, line 3: unexpected end of data"),
+        (HEADER, r"log.csv is empty"),
+        (b"", r"log.csv is empty"),
+        (b"\n\n", r"log.csv is empty"),
+        (b"user_id,item_id,user_id\n1,2,3\n", r"distinct column names .*'user_id'"),
+        (HEADER + "1,2,3,4\n1,é,3,4\n".encode("latin-1"), r"byte 0xe9 in .*line 3 .*iso-8859-1"),
+        ((HEADER.decode() + "1,2,3,4\n").encode("utf-16"), r"zero bytes, as UTF-16"),
+        ((HEADER.decode() + "1,2,3,4\n").encode("utf-16-le"), r"zero bytes, as UTF-16"),
+    ],
+)
+def test_a_bad_file(tmp_path, content, message):
+    file = tmp_path / "log.csv"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        load_source("delimited", file, rating_range=(1, 5))
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sample", "name", "old", "new", "message"),
+    [
+        ("ml-100k", "u.data", "\t4\t", "\t6\t", r"1 to 5; .*u.data, line 3 has 6"),
+        ("ml-100k", "u.data", "\t4\t", "\tfour\t", r"got 'four' in .*u.data, line 3"),
+        ("ml-100k", "u.user", "|53|", "|old|", r"as age; got 'old' in .*u.user, line 2"),
+        ("ml-100k", "u.item", "unknown||", "unknown|", r"24 fields .*u.item, line 3 has 23"),
+        ("ml-1m", "ratings.dat", "::4::", "::0.5::", r"1 to 5; .*ratings.dat, line 3 has 0.5"),
+        ("ml-1m", "ratings.dat", "2::10::4::", "2::10::", r"4 fields .*ratings.dat, line 3 has 3"),
+        ("ml-1m", "movies.dat", "30::", "::", r"wants its item_id; .*movies.dat, line 3"),
+        ("ml-10m", "ratings.dat", "::0.5::", "::0::", r"0.5 to 5; .*ratings.dat, line 2 has 0"),
+        ("ml-latest-small", "ratings.csv", "rating,", "stars,", r"'rating' in .*ratings.csv"),
+        ("ml-latest-small", "ratings.csv", ",3.0,", ",5.5,", r"0.5 to 5; .*line 4 has 5.5"),
+        ("notebook", "ratings.csv", ",retired,2,", ",retired,9,", r"1 to 5; .*line 2 has 9"),
+    ],
+)
+def test_a_bad_line_of_a_layout(tmp_path, sample, name, old, new, message):
+    for file in (SAMPLES / sample).iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    text = (tmp_path / name).read_text("iso-8859-1")
+    assert old in text
+    (tmp_path / name).write_text(text.replace(old, new), "iso-8859-1")
+    with pytest.raises(DataError, match=message):
+        load_source(None, tmp_path)
+
+
+def test_10m_is_utf_8_and_nothing_else(tmp_path):
+    (tmp_path / "ratings.dat").write_bytes((SAMPLES / "ml-10m" / "ratings.dat").read_bytes())
+    (tmp_path / "movies.dat").write_bytes("10::Café (1999)::Drama\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"byte 0xe9 in .*movies.dat, line 1"):
+        load_source("movielens", tmp_path)
+
+
+def test_a_wider_range_can_be_given(tmp_path):
+    (tmp_path / "u.data").write_text("1\t2\t10\t0\n")
+    assert load_source("movielens", tmp_path, rating_range=(0, 10)).interactions.height == 1
+
+
+def test_of_repeated_pairs_the_last_stays_where_it_stands(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_bytes(HEADER + b"1,2,3,40\n1,3,3,41\n1,2,4,39\n2,2,1,0\n1,2,5,38\n")
+    tables = load_source("delimited", file)
+    assert tables.interactions.rows() == [
+        ("1", "3", 3.0, 41),
+        ("2", "2", 1.0, 0),
+        ("1", "2", 5.0, 38),
+    ]
+    [note] = tables.notes
+    assert note.startswith("2 of 5 interactions repeat a (user, item) pair")
+
+
+def test_ids_that_only_the_log_has_are_added_and_counted(tmp_path):
+    (tmp_path / "log.csv").write_bytes(HEADER + b"1,2,3,4\n9,2,3,4\n")
+    (tmp_path / "people.csv").write_bytes(b"user_id,age\n1,30\n1,31\n5,50\n")
+    tables = load_source("delimited", tmp_path / "log.csv", users=tmp_path / "people.csv")
+    assert tables.users.rows() == [("1", 31), ("5", 50), ("9", None)]
+    repeated, unknown = tables.notes
+    assert "1 rows of" in repeated
+    assert unknown.startswith("1 of the interactions' user_ids are not in")
+
+
+def test_unknown_content_lists_what_was_looked_for_and_what_is_there(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match=r"u.data.*\.inter.*\.parquet.*There is: .*holiday.jpg"):
+        detect(tmp_path)
+
+
+def test_the_wrong_kind_lists_what_is_there():
+    with pytest.raises(DataError, match=r"Wanted atomic: one .inter.*There is: .*u.data"):
+        load_source("atomic", SAMPLES / "ml-100k")
+
+
+def test_two_data_sets_in_one_folder_are_ambiguous(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "u.data").write_text("1\t2\t3\t4\n")
+    with pytest.raises(DataError, match=r"there are several: .*a, .*b"):
+        load_source(None, tmp_path)
+
+
+def test_nothing_at_a_path(tmp_path):
+    with pytest.raises(DataError, match=r"nothing at .*none"):
+        load_source(None, tmp_path / "none")
+    with pytest.raises(DataError, match="There is: nothing"):
+        load_source(None, tmp_path)

@@ -1,0 +1,85 @@
+"""A zip is read in memory, never unpacked, and refused where it is broken or a trap."""
+
+import struct
+import zipfile
+
+import pytest
+
+from maxella.errors import DataError
+from maxella.sources.load import load_source
+
+LOG = b"1\t2\t3\t4\n"
+
+
+def pack(path, members, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", ["../u.data", "a/../../u.data", "/etc/u.data", "..\\u.data", "C:\\u.data", "C:/u.data"]
+)
+def test_a_path_that_leads_out_is_refused(tmp_path, name):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    path = pack(inside / "x.zip", {"ml/u.data": LOG, name: LOG})
+    with pytest.raises(DataError, match=r"stay inside it.*Do not use this zip"):
+        load_source(None, path)
+    assert [p.name for p in tmp_path.rglob("*")] == ["inside", "x.zip"]
+
+
+def test_nothing_is_unpacked(tmp_path):
+    path = pack(tmp_path / "x.zip", {"ml/u.data": LOG, "__MACOSX/ml/._u.data": b"\0"})
+    assert load_source(None, path).name == "ml"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_no_zip(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"hello")
+    with pytest.raises(DataError, match=r"x.zip is broken .*Get it anew"):
+        load_source(None, tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.95])
+def test_half_a_zip(tmp_path, kept):
+    whole = pack(tmp_path / "x.zip", {"u.data": LOG * 1000}).read_bytes()
+    (tmp_path / "x.zip").write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(DataError, match="is broken"):
+        load_source(None, tmp_path / "x.zip")
+
+
+def test_a_flipped_bit(tmp_path):
+    path = pack(tmp_path / "x.zip", {"u.data": LOG * 3}, zipfile.ZIP_STORED)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"1\t2")] = ord("9")
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"broken \(u.data: Bad CRC-32"):
+        load_source(None, path)
+
+
+def test_an_encrypted_member(tmp_path):
+    path = pack(tmp_path / "x.zip", {"u.data": LOG})
+    data = bytearray(path.read_bytes())
+    central = data.index(b"PK\x01\x02")  # its flags are two bytes at offset 8
+    data[central + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"u.data in .* is encrypted.*Unpack it yourself"):
+        load_source(None, path)
+
+
+def test_absurd_expansion(tmp_path):
+    path = pack(tmp_path / "x.zip", {"u.data": b"1" * 10_000_000})
+    with pytest.raises(DataError, match="to 10,000,000 bytes, beyond reason"):
+        load_source(None, path)
+
+
+def test_a_size_that_lies_is_found_out(tmp_path):
+    path = pack(tmp_path / "x.zip", {"u.data": LOG * 100})
+    data = bytearray(path.read_bytes())
+    central = data.index(b"PK\x01\x02")  # the full size is four bytes at offset 24
+    data[central + 24 : central + 28] = struct.pack("<I", len(LOG))
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="is broken"):
+        load_source(None, path)
