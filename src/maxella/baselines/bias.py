@@ -1,0 +1,74 @@
+"""The mean rating, and how far each user and each item lie from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from maxella.data.interactions import Interactions
+from maxella.errors import DataError
+from maxella.features.id import UNKNOWN_ROW
+
+
+@dataclass(frozen=True)
+class Bias:
+    """Predicts μ + user effect + item effect, within the range of the training ratings.
+
+    An effect is a damped mean of what the other terms leave over: its sum divided by
+    (number + damping), so that few ratings move it little (Koren 2008, section 2.1). The
+    effect of the unknown user, the unknown item and of whom training does not hold is 0.
+    """
+
+    mean: float
+    user_effects: torch.Tensor  # (user rows,) float64, stars
+    item_effects: torch.Tensor  # (item rows,) float64, stars
+    lowest: float
+    highest: float
+
+    @classmethod
+    def fit(
+        cls,
+        train: Interactions,
+        n_user_rows: int,
+        n_item_rows: int,
+        *,
+        user_damping: float = 5.0,
+        item_damping: float = 3.0,
+        sweeps: int = 10,
+    ) -> "Bias":
+        """Items first, then users, `sweeps` times. DataError without ratings."""
+        if train.ratings is None or len(train) == 0:
+            raise DataError(
+                "The bias model wants training interactions with ratings; got "
+                f"{len(train)} interactions without. Leave 'bias' out of the baselines."
+            )
+        ratings = train.ratings.astype(np.float64)
+        mean = float(ratings.mean())
+        user_effects, item_effects = np.zeros(n_user_rows), np.zeros(n_item_rows)
+        for _ in range(sweeps):
+            left = ratings - mean - user_effects[train.users]
+            item_effects = _damped_means(train.items, left, n_item_rows, item_damping)
+            left = ratings - mean - item_effects[train.items]
+            user_effects = _damped_means(train.users, left, n_user_rows, user_damping)
+        return cls(
+            mean,
+            torch.from_numpy(user_effects),
+            torch.from_numpy(item_effects),
+            float(ratings.min()),
+            float(ratings.max()),
+        )
+
+    def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(n,) user rows, (n,) item rows → (n,) float32 predicted ratings."""
+        predictions = self.mean + self.user_effects[users] + self.item_effects[items]
+        return predictions.clamp(self.lowest, self.highest).float()
+
+
+def _damped_means(rows: np.ndarray, values: np.ndarray, n_rows: int, damping: float) -> np.ndarray:
+    """(n,) rows and values → (n_rows,) sum / (number + damping); 0 without values or known row."""
+    sums = np.bincount(rows, weights=values, minlength=n_rows)
+    numbers = np.bincount(rows, minlength=n_rows)
+    numbers[UNKNOWN_ROW] = 0
+    out = np.zeros(n_rows)
+    means: np.ndarray = np.divide(sums, numbers + damping, out=out, where=numbers > 0)
+    return means

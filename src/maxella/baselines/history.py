@@ -1,0 +1,53 @@
+"""What each user took in training, ready to be laid out as rows of a matrix."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from maxella.data.interactions import Interactions
+from maxella.features.id import UNKNOWN_ROW
+
+
+@dataclass(frozen=True)
+class History:
+    """The distinct (user, item) pairs of training, by user; pairs with an unknown row left out."""
+
+    items: torch.Tensor  # (pairs,) int64 item rows, sorted by user, then by item
+    starts: torch.Tensor  # (user rows + 1,) int64: user u has items[starts[u] : starts[u + 1]]
+    n_item_rows: int
+
+    @classmethod
+    def of(cls, train: Interactions, n_user_rows: int, n_item_rows: int) -> "History":
+        """The history that these interactions make; a repeated pair counts once."""
+        known = (train.users != UNKNOWN_ROW) & (train.items != UNKNOWN_ROW)
+        pairs = np.unique(train.users[known] * n_item_rows + train.items[known])
+        users, items = np.divmod(pairs, n_item_rows)
+        starts = np.searchsorted(users, np.arange(n_user_rows + 1))
+        return cls(torch.from_numpy(items), torch.from_numpy(starts), n_item_rows)
+
+    @property
+    def n_user_rows(self) -> int:
+        """Users that `starts` covers, the unknown one among them."""
+        return len(self.starts) - 1
+
+    def counts(self, users: torch.Tensor) -> torch.Tensor:
+        """(batch,) user rows → (batch,) numbers of distinct items taken."""
+        return self.starts[users + 1] - self.starts[users]
+
+    def items_of(self, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch,) user rows → their items one user after another, and where each user begins.
+
+        (pairs of the batch,) int64 item rows; (batch,) int64 positions in them.
+        """
+        counts = self.counts(users)
+        begins = counts.cumsum(0) - counts  # (batch,)
+        shift = torch.repeat_interleave(self.starts[users] - begins, counts)
+        return self.items[torch.arange(len(shift)) + shift], begins
+
+    def matrix(self, users: torch.Tensor) -> torch.Tensor:
+        """(batch,) user rows → (batch, item rows) float32: 1 where the user took the item."""
+        items, _ = self.items_of(users)
+        matrix = torch.zeros(len(users), self.n_item_rows)
+        matrix[torch.repeat_interleave(torch.arange(len(users)), self.counts(users)), items] = 1.0
+        return matrix

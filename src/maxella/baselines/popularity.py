@@ -1,0 +1,31 @@
+"""The items that most people took, for everyone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from maxella.data.interactions import Interactions
+from maxella.features.id import UNKNOWN_ROW
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """An item's score is its number of training interactions, whoever asks.
+
+    A repeated pair counts as often as it occurs. The unknown user and a user without
+    history get the same scores as all others.
+    """
+
+    counts: torch.Tensor  # (item rows,) float32
+
+    @classmethod
+    def fit(cls, train: Interactions, n_user_rows: int, n_item_rows: int) -> "Popularity":  # noqa: ARG003 all baselines are made alike
+        """Popularity counted on `train`; the unknown item counts nothing."""
+        counts = np.bincount(train.items, minlength=n_item_rows).astype(np.float32)
+        counts[UNKNOWN_ROW] = 0.0
+        return cls(torch.from_numpy(counts))
+
+    def score(self, users: torch.Tensor) -> torch.Tensor:
+        """(batch,) user rows → (batch, item rows) counts."""
+        return self.counts.repeat(len(users), 1)
