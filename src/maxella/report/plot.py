@@ -1,0 +1,41 @@
+"""What every plot of a report shares."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from maxella.report.columns import in_table_order, is_baseline
+from maxella.report.svg import BASELINE, SERIES
+
+WIDTH = 460  # of a plot, in pixels of the page
+_LONGEST_NAME = 26  # letters of a model's name on a plot
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One drawing for the page."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+
+
+def model_colours(report: dict[str, Any]) -> list[str]:
+    """A stand-in colour for each model in table order: one each, grey for baselines."""
+    trained = 0
+    colours = []
+    for model in in_table_order(report):
+        colours.append(BASELINE if is_baseline(model) else SERIES[trained % len(SERIES)])
+        trained += not is_baseline(model)
+    return colours
+
+
+def short_name(model: dict[str, Any]) -> str:
+    """The name of a model on one line, cut where it is long."""
+    text = " ".join(str(model["name"]).split())
+    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter, the others as they are."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,112 @@
+"""A matplotlib figure as a fragment of SVG that stands inside an HTML page.
+
+The page sets the colours and the font: colours become CSS variables, so that one
+drawing serves light and dark, and text stays text. No size, no date, no address.
+"""
+
+import io
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_LINK = "{http://www.w3.org/1999/xlink}href"
+# Stand-ins that are drawn with; the page's CSS variables take their place.
+INK, MUTED, GRID, PAPER, BASELINE = "#010101", "#010102", "#010103", "#010104", "#010105"
+SERIES = tuple(f"#0102{number:02x}" for number in range(1, 7))
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    PAPER: "--paper",
+    BASELINE: "--baseline",
+    **{colour: f"--series-{number}" for number, colour in enumerate(SERIES, start=1)},
+}
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "maxella",
+    "text.parse_math": False,  # a model may be called `$x$`
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same measures everywhere
+    "font.size": 12,
+    "text.color": INK,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 1,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "legend.frameon": False,
+    "legend.fontsize": 11,
+}
+
+
+def drawing_style() -> dict[Any, Any]:
+    """The settings to draw with, for `matplotlib.rc_context`."""
+    defaults = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+    return defaults | _STYLE
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure; width and height in pixels of the page (72 to the inch)."""
+    return Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
+
+
+def to_svg(figure: Figure, name: str, alt: str) -> str:
+    """The figure as an `<svg>` element; `name` keeps its ids apart from other drawings."""
+    buffer = io.BytesIO()
+    # No metadata: it would hold the time and the address of a vocabulary.
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(buffer, format="svg", dpi=72, metadata=nothing)
+    root = ET.fromstring(buffer.getvalue())  # noqa: S314 - matplotlib wrote it just now
+    _drop(root, {f"{_SVG}metadata", f"{_SVG}style"})
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(_SVG)
+        element.attrib = {
+            key.replace(_LINK, "href"): _page_value(key, value, name)
+            for key, value in element.attrib.items()
+            if key != "id" or element.tag != "g"
+        }
+    for size in ("width", "height", "version"):
+        root.attrib.pop(size, None)
+    root.attrib |= {"role": "img", "aria-label": alt}
+    return ET.tostring(root, encoding="unicode", short_empty_elements=False)
+
+
+def css_variable(colour: str) -> str:
+    """The name of the CSS variable that takes a stand-in's place."""
+    return _VARIABLES[colour]
+
+
+def _drop(element: ET.Element, tags: set[str]) -> None:
+    for child in list(element):
+        if child.tag in tags:
+            element.remove(child)
+        else:
+            _drop(child, tags)
+
+
+def _page_value(key: str, value: str, name: str) -> str:
+    if key == "id":
+        return f"{name}-{value}"
+    if key == _LINK:
+        return value.replace("#", f"#{name}-", 1)
+    value = value.replace("url(#", f"url(#{name}-")
+    return re.sub(
+        r"#01010\d|#0102\d\d",
+        lambda found: f"var({css_variable(found.group())})",
+        value,
+    )

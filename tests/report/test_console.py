@@ -1,0 +1,123 @@
+import io
+import re
+import subprocess
+import sys
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from maxella.report.console import print_comparison
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def shown(report, width, *, terminal=False):
+    colours = "standard" if terminal else None
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=terminal, color_system=colours
+    )
+    print_comparison(report, console)
+    return console.file.getvalue()
+
+
+def row_of(text, name):
+    """A row of the table with its cells one space apart."""
+    return " ".join(next(line for line in text.splitlines() if line.startswith(name)).split())
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 160, 200])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_no_line_is_wider_than_the_console(report, width, terminal):
+    for line in _ESCAPE.sub("", shown(report, width, terminal=terminal)).splitlines():
+        assert cell_len(line) <= width
+
+
+def test_at_160_columns_every_figure_stands(report):
+    text = shown(report, 160)
+    assert "Left out" not in text
+    assert row_of(text, "joint") == (
+        "joint 0.158 ±0.006 0.231 ±0.008 0.221 ±0.008 0.151 ±0.008 0.191 ±0.008 "
+        "0.974 ±0.004 0.772 ±0.003 5.60 1.00 633"
+    )
+    assert row_of(text, "bias") == "bias - - - - - 0.905* ±0.004 0.718* ±0.003 0.02 0.10* 405"
+    assert row_of(text, "ceiling") == "ceiling 0.871 0.871 0.983 1.000 - - - - - -"
+
+
+def test_at_80_columns_the_important_figures_stand_whole(report):
+    text = shown(report, 80)
+    assert row_of(text, "model") == "model top-100 top-100 recall@100 ndcg@10 RMSE fit s"
+    assert row_of(text, "EASE") == "EASE 0.290* 0.462* 0.450* 0.474* - 2.40"
+    assert "Left out for want of width: ndcg@100, MAE, evaluate s, memory MB." in text
+    assert "Widest 95 % intervals: raw top-100 ±0.006" in text
+    assert "…" not in text
+
+
+def test_figures_are_aligned(report):
+    lines = shown(report, 160).splitlines()
+    places = {line.index("0.") for line in lines if re.match(r"\S+ +0\.", line)}
+    assert len(places) == 1
+
+
+def test_a_pipe_gets_no_escapes_and_no_box_letters(report):
+    text = shown(report, 160)
+    assert "\x1b" not in text
+    assert text.replace("±", "").isascii()
+
+
+def test_a_terminal_gets_the_best_in_bold(report):
+    text = shown(report, 160, terminal=True)
+    assert "*" not in text
+    assert "\x1b[1m0.290\x1b[0m" in text
+    assert "\x1b[1m0.158" not in text
+
+
+def test_baselines_and_ceiling_stand_below_a_rule(report):
+    lines = shown(report, 120).splitlines()
+    rules = [row for row, line in enumerate(lines) if line.startswith("---")]
+    below = [lines[row + 1].split()[0] for row in rules]
+    assert below == ["rating-specialised", "popularity", "ceiling"]
+
+
+def test_the_answer_stands_below_the_table(report):
+    text = " ".join(shown(report, 120).split())
+    assert text.endswith(
+        "popularity beats every model trained for retrieval and bias beats every model trained "
+        "for rating."
+    )
+
+
+def test_names_are_text_and_no_command(report):
+    report["models"][0]["name"] = "[bold]a[/bold]\x1b[31m\n$b$"
+    text = shown(report, 160)
+    assert "[bold]a[/bold] [31m $b$" in text
+    assert "\x1b" not in text
+
+
+def test_a_long_name_is_cut_so_that_figures_stay(report):
+    report["models"][0]["name"] = "long " * 30
+    text = shown(report, 80)
+    assert re.search(r"^long long .*… +0\.031", text, re.MULTILINE)
+
+
+def test_a_report_of_nothing(report):
+    text = shown({"models": []}, 80)
+    assert "model" in text
+    assert "No model of this report has a figure yet." in text
+
+
+def test_without_intervals_none_are_shown(report):
+    for model in report["models"]:
+        del model["intervals"]
+    assert "±" not in shown(report, 200) + shown(report, 80)
+
+
+def test_the_console_loads_no_plotting_and_no_torch():
+    code = (
+        "import sys, maxella.report.console;"
+        "print([name for name in ('matplotlib', 'torch', 'polars') if name in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

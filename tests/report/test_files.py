@@ -1,0 +1,88 @@
+import json
+import math
+import stat
+
+import pytest
+
+from maxella.errors import DataError
+from maxella.report.files import read_report, write_report, write_text
+
+
+def test_a_report_comes_back_as_it_was(report, tmp_path):
+    path = tmp_path / "run" / "report.json"
+    write_report(report, path)
+    assert read_report(path) == report
+    assert [child.name for child in path.parent.iterdir()] == ["report.json"]
+
+
+def test_a_file_is_readable_as_any_other(tmp_path):
+    # A temporary file of the `tempfile` module would be readable by its owner alone.
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    path = tmp_path / "report.html"
+    write_text("ü", path)
+    assert path.read_bytes() == "ü".encode()
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_what_cannot_be_written_leaves_the_old_file(report, tmp_path):
+    path = tmp_path / "report.json"
+    write_report(report, path)
+    before = path.read_bytes()
+    report["title"] = "\ud800"  # half a character: no UTF-8
+    with pytest.raises(UnicodeEncodeError):
+        write_report(report, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_figure_is_null_never_nan(report, tmp_path, value):
+    report["models"][1]["metrics"]["rmse"] = value
+    with pytest.raises(DataError, match=r"report\.models\[1\]\.metrics\.rmse is not finite"):
+        write_report(report, tmp_path / "report.json")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"format": 2, "models": []}', "format 1; its format is 2"),
+        ('{"format": true, "models": []}', "its format is true"),
+        ('{"models": []}', "its format is null"),
+        ("[1]", "its format is null"),
+        ('{"format": 1}', "a list under 'models'"),
+        ('{"format": 1, "models": [NaN]}', "NaN is not JSON"),
+        ('{"format": 1', "should hold JSON"),
+        ("", "should hold JSON"),
+    ],
+)
+def test_another_file_is_refused(tmp_path, text, message):
+    path = tmp_path / "report.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message) as caught:
+        read_report(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_names_the_command(tmp_path):
+    with pytest.raises(DataError, match="maxella compare"):
+        read_report(tmp_path / "report.json")
+
+
+def test_a_file_of_other_bytes_is_refused(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="UTF-8"):
+        read_report(path)
+
+
+def test_another_format_is_not_written(report, tmp_path):
+    with pytest.raises(DataError, match="format 1"):
+        write_report(report | {"format": 7}, tmp_path / "report.json")
+
+
+def test_the_file_is_plain_json(report, tmp_path):
+    path = tmp_path / "report.json"
+    write_report(report, path)
+    assert json.loads(path.read_text(encoding="utf-8"))["models"][3]["metrics"]["rmse"] is None
