@@ -25,6 +25,11 @@ class Dataset:
     test: Interactions
 
     @property
+    def known(self) -> Interactions:
+        """All that is known before the test: training and validation parts together."""
+        return self.train.join(self.validation)
+
+    @property
     def rating_range(self) -> tuple[float, float] | None:
         """Lowest and highest training rating; nothing where there are no ratings."""
         ratings = self.train.ratings

@@ -31,3 +31,16 @@ class Interactions:
             None if self.ratings is None else self.ratings[rows],
             None if self.timestamps is None else self.timestamps[rows],
         )
+
+    def join(self, other: "Interactions") -> "Interactions":
+        """These interactions, then the other's; both have the same columns."""
+        return Interactions(
+            np.concatenate([self.users, other.users]),
+            np.concatenate([self.items, other.items]),
+            _joined(self.ratings, other.ratings),
+            _joined(self.timestamps, other.timestamps),
+        )
+
+
+def _joined(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    return None if first is None or second is None else np.concatenate([first, second])

@@ -33,6 +33,12 @@ class DataOptions(Section):
     """For delimited files: a file with one row a user."""
     items: Path | None = None
     """For delimited files: a file with one row an item."""
+    encoding: str | None = None
+    """For delimited files: their encoding, where it is not UTF-8."""
+    people: Path | None = None
+    """For MovieLens: a CSV with movie_id and further columns, such as director and star."""
+    rating_range: tuple[float, float] | None = None
+    """Lowest and highest rating that can be given; a rating outside is an error."""
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:

@@ -19,8 +19,12 @@ class Scorer:
         item_rows = torch.arange(model.item_tower.n_rows)
         self._items: torch.Tensor = model.item_tower(item_rows)
         biases = model.retrieval_biases(item_rows)
-        self.user_embeddings = self._users  # (user rows, dim), or one more with biases
-        self.item_embeddings = self._items  # (item rows, dim), or one more with biases
+        self.user_embeddings: torch.Tensor = (
+            self._users
+        )  # (user rows, dim), or one more with biases
+        self.item_embeddings: torch.Tensor = (
+            self._items
+        )  # (item rows, dim), or one more with biases
         if biases is not None:
             ones = self._users.new_ones(len(self._users), 1)
             self.user_embeddings = torch.cat([self._users, ones], dim=1)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import tomli_w
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from maxella.data.interactions import Interactions
 from maxella.errors import BundleError
@@ -45,15 +45,20 @@ class Bundle:
         return Recommender(Scorer(self.model), self.users, self.items, self.seen)
 
 
-def save_bundle(folder: Path, bundle: Bundle, card: str) -> str:
-    """Write the folder, in place of an older one; gives the SHA-256 of the weights.
+def weights_hash(model: JointModel) -> str:
+    """The SHA-256 of the weights, as the manifest of a saved bundle states it."""
+    return hashlib.sha256(save(model.state_dict())).hexdigest()
 
-    `card` is the text of MODEL_CARD.md. Until the last moment an older bundle stays whole.
+
+def save_bundle(folder: Path, bundle: Bundle, card: str) -> None:
+    """Write the folder, in place of an older one; `card` is the text of MODEL_CARD.md.
+
+    Until the last moment an older bundle stays whole.
     """
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    save_file(bundle.model.state_dict(), unfinished / "weights.safetensors")
+    (unfinished / "weights.safetensors").write_bytes(save(bundle.model.state_dict()))
     bundle.users.ids.to_frame().write_parquet(unfinished / "users.parquet")
     bundle.items.ids.to_frame().write_parquet(unfinished / "items.parquet")
     bundle.item_table.write_parquet(unfinished / "item_table.parquet")
@@ -68,7 +73,6 @@ def save_bundle(folder: Path, bundle: Bundle, card: str) -> str:
     if folder.exists():
         shutil.rmtree(folder)
     unfinished.rename(folder)
-    return hashes["weights.safetensors"]
 
 
 def load_bundle(folder: Path) -> Bundle:

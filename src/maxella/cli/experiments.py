@@ -1,0 +1,113 @@
+"""`maxella train`, `compare`, `evaluate`: everything that reads a config or its run."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+ConfigPath = Annotated[Path, typer.Argument(help="A TOML config.", show_default=False)]
+Out = Annotated[Path, typer.Option(help="Folder for what the run writes.", show_default=False)]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change an option: section.key=value. May be given again."),
+]
+Data = Annotated[
+    Path | None, typer.Option(help="A zip, folder or file to read instead of the config's source.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an older run left.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+
+
+def train(
+    config: ConfigPath,
+    out: Out,
+    changes: Changes = None,
+    data: Data = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train one model, evaluate it once on the test part, save it."""
+    from maxella.experiment.config import load_config
+    from maxella.experiment.run import run
+
+    options = load_config(config, changes=changes, data=data)
+    with _progress(hidden=as_json) as on_step:
+        report = run(options, out, resume=resume, overwrite=overwrite, on_step=on_step)
+    _show(report, as_json)
+    _say_where(out, as_json)
+
+
+def compare(
+    config: ConfigPath,
+    out: Out,
+    changes: Changes = None,
+    data: Data = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train the config's models on one split and print the table, baselines beside them."""
+    from maxella.experiment.compare import compare as compare_models
+    from maxella.experiment.config import load_config
+
+    options = load_config(config, changes=changes, data=data)
+    with _progress(hidden=as_json) as on_step:
+        report = compare_models(options, out, resume=resume, overwrite=overwrite, on_step=on_step)
+    _show(report, as_json)
+    _say_where(out, as_json)
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate a saved model on its test part again; the report counts each reading."""
+    from maxella.experiment.reevaluate import reevaluate
+
+    _show(reevaluate(run, data=data), as_json)
+
+
+def _show(report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(report))
+        return
+    from rich.console import Console
+
+    from maxella.report.console import print_comparison
+
+    print_comparison(report, Console())
+
+
+def _say_where(out: Path, as_json: bool) -> None:
+    if not as_json:
+        typer.echo(f"Report: {out / 'report.html'}")
+
+
+@contextmanager
+def _progress(*, hidden: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each model on standard error, none where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} steps"),
+        TimeRemainingColumn(),
+    )
+    bars: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, disable=hidden or not console.is_terminal) as progress:
+
+        def on_step(name: str, done: int, total: int) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=total)
+            progress.update(bars[name], completed=done)
+
+        yield on_step

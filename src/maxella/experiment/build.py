@@ -1,0 +1,114 @@
+"""Options → objects: the one place where a section of the config meets a room."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from maxella.data.batches import Batches, RowBatches, UserBatches
+from maxella.data.dataset import Dataset
+from maxella.data.split import Split, split_interactions
+from maxella.experiment.config import (
+    Config,
+    DataOptions,
+    ModelOptions,
+    SplitOptions,
+    TaskOptions,
+    TrainingOptions,
+)
+from maxella.model.build import ModelSpec
+from maxella.sources.download import get
+from maxella.sources.load import load_source
+from maxella.sources.tables import Tables
+from maxella.tasks.losses import RETRIEVAL_LOSSES
+from maxella.tasks.objective import Objective
+from maxella.training.checkpoint import Checkpoint
+from maxella.training.fit import Plan
+
+
+def load_tables(options: DataOptions) -> Tables:
+    """The tables of a local path, or of a published data set that is downloaded once."""
+    path = options.path
+    notes: tuple[str, ...] = ()
+    if path is None and options.name is not None:
+        fetched = get(options.name)
+        path, notes = fetched.path, fetched.notes
+    tables = load_source(
+        options.kind,
+        path,
+        columns=options.columns or None,
+        users=options.users,
+        items=options.items,
+        encoding=options.encoding,
+        people=options.people,
+        rating_range=options.rating_range,
+    )
+    return replace(tables, notes=(*tables.notes, *notes))
+
+
+def split_table(interactions: pl.DataFrame, options: SplitOptions) -> Split:
+    """Which rows train, validate and test."""
+    return split_interactions(
+        interactions,
+        kind=options.kind,
+        test=options.test,
+        validation=options.validation,
+        seed=options.seed,
+    )
+
+
+def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
+    """The facts of a model for this data set."""
+    ratings = dataset.train.ratings
+    return ModelSpec(
+        n_user_rows=dataset.users.n_rows,
+        n_item_rows=dataset.items.n_rows,
+        dim=options.dim,
+        rating_head=options.rating_head,
+        item_biases=options.item_biases,
+        embedding_scale=options.embedding_scale,
+        mean_rating=0.0 if ratings is None else float(ratings.mean()),
+        rating_range=dataset.rating_range if options.clip_ratings else None,
+    )
+
+
+def build_objective(options: TaskOptions) -> Objective:
+    """The weighted tasks."""
+    return Objective(
+        retrieval_loss=RETRIEVAL_LOSSES[options.retrieval_loss],
+        retrieval_weight=options.retrieval_weight,
+        rating_weight=options.rating_weight,
+        sum_retrieval=options.retrieval_reduction == "sum",
+        l2=options.l2,
+    )
+
+
+def build_batches(config: Config, dataset: Dataset) -> Batches:
+    """Whole users for the full softmax, rows for the softmax within a batch."""
+    size = config.training.batch_size
+    if config.tasks.retrieval_loss == "full_softmax":
+        return UserBatches(dataset.train, size, dataset.items.n_rows)
+    return RowBatches(dataset.train, size)
+
+
+def build_plan(options: TrainingOptions) -> Plan:
+    """How to step."""
+    return Plan(
+        optimiser=options.optimiser,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        epochs=options.epochs,
+        seed=options.seed,
+        patience=options.patience,
+    )
+
+
+def build_checkpoint(path: Path, config: Config, dataset: Dataset) -> Checkpoint:
+    """A checkpoint that only the same options on the same rows can resume."""
+    options = config.model_dump_json(include={"model", "tasks", "training"})
+    fingerprint = hashlib.sha256(options.encode())
+    for column in (dataset.train.users, dataset.train.items, dataset.train.ratings):
+        if column is not None:
+            fingerprint.update(column.tobytes())
+    return Checkpoint(path, fingerprint.hexdigest())

@@ -1,0 +1,38 @@
+"""What a run ran on, and how much memory it took."""
+
+import os
+import platform
+import resource
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def machine_facts() -> dict[str, Any]:
+    """Cores, thread counts and versions: what a figure in seconds depends on."""
+    return {
+        "cores": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def reset_peak_memory() -> None:
+    """Start the peak anew where the system can (Linux); elsewhere it stays the process's."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def peak_memory_mb() -> float:
+    """The most memory the process held at once since the last reset, in MB (10⁶ bytes)."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        kib = int(status.split("VmHWM:")[1].split()[0])
+    except (OSError, IndexError):
+        kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kib * 1024 / 1e6

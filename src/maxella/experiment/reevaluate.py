@@ -1,0 +1,49 @@
+"""A saved run, judged again on its test part."""
+
+from pathlib import Path
+from typing import Any
+
+from maxella.data.dataset import build_dataset
+from maxella.errors import DataError
+from maxella.experiment.build import load_tables, split_table
+from maxella.experiment.config import parse_config
+from maxella.experiment.results import model_row
+from maxella.experiment.run import judge
+from maxella.model.scorer import Scorer
+from maxella.recommend.bundle import load_bundle
+from maxella.report.files import read_report, write_report
+
+
+def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
+    """Evaluate the bundle of a run folder; gives its report with the figures found now.
+
+    The report in the folder counts this reading of the test. Raises DataError where the
+    data are not those that the run was split from.
+    """
+    bundle = load_bundle(run)
+    options = bundle.config
+    if data is not None:
+        options["data"]["path"] = str(data)
+    config = parse_config(options, where=f"{run}/bundle/config.toml")
+    tables = load_tables(config.data)
+    dataset = build_dataset(tables.interactions, split_table(tables.interactions, config.split))
+    same_ids = dataset.users.ids.equals(bundle.users.ids) and dataset.items.ids.equals(
+        bundle.items.ids
+    )
+    if not same_ids or len(dataset.known) != len(bundle.seen):
+        raise DataError(
+            f"The data at {config.data.path or config.data.name} are not those that {run} was "
+            f"trained on: {len(dataset.known):,} training interactions here, "
+            f"{len(bundle.seen):,} there. Point --data at the same files."
+        )
+    if not len(dataset.test):
+        raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
+    scorer = Scorer(bundle.model)
+    found = judge(scorer, scorer, dataset, config)
+    report = read_report(run / "report.json")
+    (old,) = report["models"]
+    seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
+    report["models"] = [{**old, **model_row(old["name"], old["kind"], seconds, memory, found)}]
+    report["test_reads"] += 1
+    write_report(report, run / "report.json")
+    return report

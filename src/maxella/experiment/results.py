@@ -1,0 +1,91 @@
+"""What a run found, as the plain dict that `report.json` holds (format in docs/report.md)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+import maxella
+from maxella.data.dataset import Dataset
+from maxella.evaluation.evaluate import Report as Evaluation
+from maxella.experiment.config import Config, TaskOptions
+from maxella.experiment.machine import machine_facts
+from maxella.recommend.bundle import Bundle
+from maxella.sources.tables import Tables
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one model or baseline."""
+
+    row: dict[str, Any]  # of the report
+    found: Evaluation | None  # nothing where no test part was held out
+    bundle: Bundle | None = None  # baselines have none
+
+
+def report_dict(
+    config: Config, tables: Tables, dataset: Dataset, outcomes: list[Outcome]
+) -> dict[str, Any]:
+    """The whole report of one data set, split and list of models."""
+    ceilings = [outcome.found.ceiling for outcome in outcomes if outcome.found]
+    return {
+        "format": 1,
+        "maxella": maxella.__version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "title": config.title,
+        "machine": machine_facts(),
+        "dataset": {
+            "name": tables.name,
+            "interactions": len(tables.interactions),
+            "users": len(dataset.users),
+            "items": len(dataset.items),
+            "train": len(dataset.train),
+            "validation": len(dataset.validation),
+            "test": len(dataset.test),
+            "notes": list(tables.notes),
+            "rating_histogram": _histogram(dataset),
+        },
+        "split": config.split.model_dump(),
+        "candidates": len(dataset.items),
+        "test_reads": 1 if len(dataset.test) else 0,
+        "models": [outcome.row for outcome in outcomes],
+        "ceiling": ceilings[0] if ceilings else {},
+    }
+
+
+def model_row(
+    name: str, kind: str, fit_seconds: float, memory_mb: float, found: Evaluation | None
+) -> dict[str, Any]:
+    """One model's or baseline's row; a model trained on everything has no figures."""
+    judged = found.to_dict() if found else {}
+    return {
+        "name": name,
+        "kind": kind,
+        "metrics": judged.get("metrics", {}),
+        "intervals": judged.get("intervals", {}),
+        "seconds": {"fit": fit_seconds, "evaluate": judged.get("seconds")},
+        "peak_memory_mb": memory_mb,
+    }
+
+
+def kind_of(tasks: TaskOptions) -> str:
+    """joint, retrieval or rating: the tasks that have a weight."""
+    if tasks.retrieval_weight and tasks.rating_weight:
+        return "joint"
+    return "retrieval" if tasks.retrieval_weight else "rating"
+
+
+def _histogram(dataset: Dataset) -> dict[str, int]:
+    """How often each rating was given, over all parts; keys as written, such as 3 or 3.5."""
+    if dataset.train.ratings is None:
+        return {}
+    ratings = np.concatenate(
+        [
+            part.ratings
+            for part in (dataset.train, dataset.validation, dataset.test)
+            if part.ratings is not None
+        ]
+    )
+    values, counts = np.unique(ratings, return_counts=True)
+    return {f"{value:g}": int(count) for value, count in zip(values, counts, strict=True)}

@@ -1,0 +1,130 @@
+"""One experiment from config to bundle: the main job on one page. Read this first."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from maxella.data.dataset import Dataset, build_dataset
+from maxella.evaluation.evaluate import Report, evaluate
+from maxella.experiment.build import (
+    build_batches,
+    build_checkpoint,
+    build_objective,
+    build_plan,
+    load_tables,
+    model_spec,
+    split_table,
+)
+from maxella.experiment.config import Config, load_config, parse_config
+from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
+from maxella.experiment.results import Outcome, kind_of, model_row, report_dict
+from maxella.experiment.run_folder import RunFolder
+from maxella.model.build import build_model
+from maxella.model.scorer import Scorer
+from maxella.recommend.bundle import Bundle, weights_hash
+from maxella.sources.tables import Tables
+from maxella.training.fit import Validation, fit
+
+OnStep = Callable[[str, int, int], None]  # (model's name, steps done, steps in all)
+
+
+def run(
+    config: Config | dict[str, Any] | str | Path,
+    out: str | Path | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_step: OnStep | None = None,
+) -> dict[str, Any]:
+    """Train and evaluate one model; gives the report, and writes a run folder to `out`.
+
+    `config` is a TOML file, its options as a dict, or a Config. `resume` goes on from the
+    checkpoint of a run that was cut off; `overwrite` replaces what an older run left there.
+    """
+    config = _as_config(config)
+    folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
+    tables = load_tables(config.data)
+    split = split_table(tables.interactions, config.split)
+    dataset = build_dataset(tables.interactions, split)
+    name = kind_of(config.tasks)
+    outcome = train(config, name, tables, dataset, folder, resume=resume, on_step=on_step)
+    report = report_dict(config, tables, dataset, [outcome])
+    folder.finish(report)
+    folder.keep(outcome, report)
+    return report
+
+
+def train(
+    config: Config,
+    name: str,
+    tables: Tables,
+    dataset: Dataset,
+    folder: RunFolder,
+    *,
+    resume: bool,
+    on_step: OnStep | None,
+) -> Outcome:
+    """Train one model and read the test once."""
+    reset_peak_memory()
+    spec = model_spec(config.model, dataset)
+    model = build_model(spec, config.training.seed)
+
+    def measure() -> dict[str, float]:
+        scorer = Scorer(model)
+        figures = judge(scorer, scorer, dataset, config, on_validation=True)
+        return figures.flat_metrics()
+
+    monitor = config.training.monitor
+    progress = fit(
+        model,
+        build_objective(config.tasks),
+        build_batches(config, dataset),
+        build_plan(config.training),
+        validation=Validation(measure, monitor) if monitor else None,
+        checkpoint=build_checkpoint(folder.checkpoint, config, dataset) if folder.path else None,
+        resume=resume,
+        log=folder.log,
+        on_step=partial(on_step, name) if on_step else None,
+    )
+    scorer = Scorer(model)
+    found = judge(scorer, scorer, dataset, config) if len(dataset.test) else None
+    fit_seconds = sum(entry["seconds"] for entry in progress.history)
+    row = model_row(name, kind_of(config.tasks), fit_seconds, peak_memory_mb(), found)
+    row["weights"] = {
+        "rating": config.tasks.rating_weight,
+        "retrieval": config.tasks.retrieval_weight,
+    }
+    row |= {
+        "checkpoint": weights_hash(model),
+        "history": progress.history,
+        "best_epoch": progress.best_epoch,
+    }
+    items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
+    options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
+    bundle = Bundle(spec, model, dataset.users, dataset.items, dataset.known, items, options)
+    return Outcome(row, found, bundle)
+
+
+def judge(
+    ranker: Any, rater: Any, dataset: Dataset, config: Config, *, on_validation: bool = False
+) -> Report:
+    """Evaluate on the test part, or on the validation part while training."""
+    part = dataset.validation if on_validation else dataset.test
+    return evaluate(
+        ranker,
+        rater if part.ratings is not None else None,
+        part,
+        seen=dataset.train if on_validation else dataset.known,
+        n_item_rows=dataset.items.n_rows,
+        seed=config.split.seed,
+        resamples=0 if on_validation else config.evaluation.resamples,
+    )
+
+
+def _as_config(config: Config | dict[str, Any] | str | Path) -> Config:
+    if isinstance(config, Config):
+        return config
+    if isinstance(config, dict):
+        return parse_config(config, where="the options given")
+    return load_config(Path(config))

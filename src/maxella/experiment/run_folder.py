@@ -1,0 +1,76 @@
+"""The folder that a run writes: where each thing lies, and when it is complete."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maxella.errors import ConfigError
+from maxella.experiment.results import Outcome
+from maxella.recommend.bundle import save_bundle
+from maxella.report.card import model_card
+from maxella.report.files import write_report, write_text
+from maxella.report.page import html_page
+from maxella.training.log import RunLog
+
+_OURS = ("bundle", "models", "report.json", "report.html", "log.jsonl", "checkpoint.safetensors")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`bundle/`, `report.json`, `report.html`, `log.jsonl`; without a path nothing is kept."""
+
+    path: Path | None
+
+    @classmethod
+    def open(
+        cls, path: str | Path | None, *, resume: bool = False, overwrite: bool = False
+    ) -> "RunFolder":
+        """A new folder, or one to resume or to overwrite; refuses to write into another run's."""
+        if path is None:
+            return cls(None)
+        path = Path(path)
+        ours = [path / name for name in _OURS if (path / name).exists()]
+        if ours and not resume:
+            if not overwrite:
+                raise ConfigError(
+                    f"{path} already holds a run. Choose another --out, go on with it "
+                    "(--resume), or replace it (--overwrite)."
+                )
+            for old in ours:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        path.mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    def of_model(self, name: str) -> "RunFolder":
+        """The folder of one model of a comparison."""
+        if self.path is None:
+            return self
+        letters = [letter if letter.isalnum() else "-" for letter in name.lower()]
+        return RunFolder(self.path / "models" / "".join(letters))
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state of an unfinished training run lies."""
+        assert self.path  # noqa: S101 - asked for only where there is a folder
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def log(self) -> RunLog | None:
+        """The run's log."""
+        return RunLog(self.path / "log.jsonl") if self.path else None
+
+    def finish(self, report: dict[str, Any]) -> None:
+        """Write the report."""
+        if self.path:
+            write_report(report, self.path / "report.json")
+            write_text(html_page(report), self.path / "report.html")
+
+    def keep(self, outcome: Outcome, report: dict[str, Any]) -> None:
+        """Write a model's bundle, and drop the checkpoint that it makes needless.
+
+        `report` is for the model card: that of this model alone.
+        """
+        if self.path and outcome.bundle:
+            save_bundle(self.path / "bundle", outcome.bundle, model_card(report))
+            self.checkpoint.unlink(missing_ok=True)
