@@ -1,0 +1,102 @@
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maxella.data.split import SPLITS, split_interactions
+from maxella.errors import ConfigError, DataError
+
+
+def log_of(users, times=None):
+    columns = {"user_id": [str(user) for user in users]}
+    if times is not None:
+        columns["timestamp"] = times
+    return pl.DataFrame(columns)
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+@given(
+    users=st.lists(st.integers(0, 5), min_size=6, max_size=60),
+    seed=st.integers(0, 9),
+    shares=st.sampled_from([(0.25, 0.0), (0.25, 0.2), (0.0, 0.0)]),
+)
+def test_every_row_falls_on_one_side(kind, users, seed, shares):
+    test, validation = shares
+    log = log_of(users, times=[(7 * user + 3) % 11 for user in users])
+    try:
+        split = split_interactions(log, kind=kind, test=test, validation=validation, seed=seed)
+    except DataError:  # all rows of one moment: nothing left to train on
+        assert kind == "temporal"
+        return
+    parts = [split.train, split.validation, split.test]
+    assert sorted(np.concatenate(parts)) == list(range(len(users)))
+    assert all((np.diff(part) > 0).all() for part in parts)
+    assert bool(len(split.validation)) <= bool(validation)
+
+
+def test_a_random_split_has_the_notebook_s_sizes():
+    # int(0.75 · 1,000,209) is 750,156.
+    split = split_interactions(
+        log_of(range(1_000_209)), kind="random", test=0.25, validation=0.0, seed=42
+    )
+    assert (len(split.train), len(split.test)) == (750_156, 250_053)
+
+
+def test_validation_is_taken_out_of_training_and_leaves_the_test_alone():
+    log = log_of(range(100))
+    plain = split_interactions(log, kind="random", test=0.25, validation=0.0, seed=1)
+    three = split_interactions(log, kind="random", test=0.25, validation=0.2, seed=1)
+    assert three.test.tolist() == plain.test.tolist()
+    assert len(three.validation) == 15  # a fifth of 75
+    assert set(three.validation) < set(plain.train)
+
+
+def test_seeds_differ_and_repeat():
+    log = log_of(range(100))
+    one, same, other = (
+        split_interactions(log, kind="random", test=0.25, validation=0.0, seed=seed).test.tolist()
+        for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one != other
+
+
+def test_leave_last_out_takes_each_users_last_row_in_time():
+    # User a: rows 0 and 2, row 0 is later. User b: row 1 alone stays. User c: rows 3 and 4
+    # at one time, so the later in the file goes.
+    log = log_of("abacc", times=[9, 5, 1, 7, 7])
+    split = split_interactions(log, kind="leave_last_out", test=0.1, validation=0.0, seed=0)
+    assert split.test.tolist() == [0, 4]
+    three = split_interactions(
+        log_of("aaab", times=[1, 2, 3, 4]), kind="leave_last_out", test=0.1, validation=0.1, seed=0
+    )
+    assert (three.train.tolist(), three.validation.tolist(), three.test.tolist()) == (
+        [0, 3],
+        [1],
+        [2],
+    )
+
+
+def test_a_temporal_split_cuts_at_one_moment():
+    # A quarter of eight rows is two; times 6 and 6 and 6 belong together.
+    split = split_interactions(
+        log_of("abababab", times=[3, 1, 6, 2, 6, 4, 5, 6]),
+        kind="temporal",
+        test=0.25,
+        validation=0.0,
+        seed=0,
+    )
+    assert split.test.tolist() == [2, 4, 7]
+
+
+@pytest.mark.parametrize("kind", ["leave_last_out", "temporal"])
+@pytest.mark.parametrize("times", [None, [1, None, 3]])
+def test_a_split_in_time_wants_times(kind, times):
+    with pytest.raises(DataError, match="timestamp"):
+        split_interactions(log_of("abc", times), kind=kind, test=0.3, validation=0.0, seed=0)
+
+
+def test_an_unknown_split_names_the_nearest():
+    with pytest.raises(ConfigError, match="Did you mean 'random'"):
+        split_interactions(log_of("ab"), kind="randon", test=0.5, validation=0.0, seed=0)

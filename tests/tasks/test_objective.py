@@ -1,0 +1,102 @@
+import pytest
+import torch
+
+from maxella.data.batches import Batch
+from maxella.errors import DataError
+from maxella.model.build import ModelSpec, build_model
+from maxella.tasks.losses import RETRIEVAL_LOSSES, full_softmax
+from maxella.tasks.objective import Objective
+
+SPEC = ModelSpec(
+    n_user_rows=4,
+    n_item_rows=4,
+    dim=3,
+    rating_head="dot",
+    item_biases=True,
+    embedding_scale=0.5,
+    mean_rating=3.0,
+    rating_range=(1.0, 5.0),
+)
+
+
+def batch_of(pairs, *, times=1):
+    """A batch over the catalogue of items 1 to 3; `times` repeats each pair."""
+    pairs = sorted(pairs * times)
+    users = sorted({user for user, *_ in pairs})
+    return Batch(
+        torch.tensor(users),
+        torch.tensor([1, 2, 3]),
+        torch.tensor([users.index(user) for user, *_ in pairs]),
+        torch.tensor([item - 1 for _, item, _ in pairs]),
+        torch.tensor([rating for *_, rating in pairs]),
+    )
+
+
+PAIRS = [(1, 1, 5.0), (1, 2, 1.0), (2, 3, 4.0)]
+
+
+def objective(**changes):
+    options = {
+        "retrieval_loss": full_softmax,
+        "retrieval_weight": 1.0,
+        "rating_weight": 1.0,
+        "sum_retrieval": False,
+        "l2": 0.0,
+    }
+    return Objective(**options | changes)
+
+
+def loss_of(batch, **changes):
+    return objective(**changes)(build_model(SPEC, seed=1), batch)[0].item()
+
+
+def test_losses_are_means_so_a_batch_twice_as_long_costs_the_same():
+    once, twice = (loss_of(batch_of(PAIRS, times=times), l2=0.1) for times in (1, 2))
+    assert once == pytest.approx(twice, rel=1e-6)
+
+
+def test_the_sum_of_the_notebook_grows_with_the_batch():
+    once, twice = (
+        loss_of(batch_of(PAIRS, times=times), rating_weight=0.0, sum_retrieval=True)
+        for times in (1, 2)
+    )
+    assert twice == pytest.approx(2 * once, rel=1e-6)
+    assert once == pytest.approx(3 * loss_of(batch_of(PAIRS), rating_weight=0.0), rel=1e-6)
+
+
+def test_weights_weigh():
+    retrieval = loss_of(batch_of(PAIRS), rating_weight=0.0)
+    rating = loss_of(batch_of(PAIRS), retrieval_weight=0.0)
+    both = loss_of(batch_of(PAIRS), retrieval_weight=2.0, rating_weight=3.0)
+    assert both == pytest.approx(2 * retrieval + 3 * rating, rel=1e-6)
+
+
+def test_a_task_without_weight_is_not_computed_nor_logged():
+    _, parts = objective(rating_weight=0.0)(build_model(SPEC, seed=1), batch_of(PAIRS))
+    assert set(parts) == {"retrieval_loss"}
+
+
+def test_the_penalty_counts_a_row_as_often_as_it_occurs():
+    model = build_model(SPEC, seed=1)
+    users, items = model.user_tower.table.weight, model.item_tower.table.weight
+    norms = users.square().sum(1), items.square().sum(1)
+    # User 1 occurs twice, user 2 once; items 1, 2 and 3 once each; of three interactions.
+    mean = (2 * norms[0][1] + norms[0][2] + norms[1][1:].sum()).item() / 3
+    assert loss_of(batch_of(PAIRS), l2=0.5) - loss_of(batch_of(PAIRS)) == pytest.approx(
+        0.5 * mean, rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
+def test_a_batch_of_one_has_a_gradient(name):
+    model = build_model(SPEC, seed=1)
+    loss, _ = objective(retrieval_loss=RETRIEVAL_LOSSES[name])(model, batch_of([(1, 2, 4.0)]))
+    loss.backward()
+    assert torch.isfinite(model.user_tower.table.weight.grad).all()
+
+
+def test_ratings_are_wanted_where_the_rating_task_has_a_weight():
+    batch = batch_of(PAIRS)
+    bare = Batch(batch.users, batch.items, batch.user_positions, batch.item_positions, None)
+    with pytest.raises(DataError, match="rating_weight = 0"):
+        objective()(build_model(SPEC, seed=1), bare)
