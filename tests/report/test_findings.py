@@ -158,6 +158,37 @@ def test_joint_within_the_intervals_is_ahead_not_better():
     assert "both (recall@100 0.390) is behind towers" in findings(report)[0]
 
 
+def test_of_several_joint_models_the_best_stands_against_the_specialised():
+    report = {
+        "models": [
+            model("towers", "retrieval", recall=0.40),
+            model("small", "joint", recall=0.30),
+            model("large", "joint", recall=0.45),
+        ]
+    }
+    (line,) = findings(report)
+    assert line.startswith("At retrieval, large (recall@100 0.450) is better than towers (0.400)")
+
+
+def test_measures_that_disagree_about_popularity_are_listed():
+    report = {
+        "models": [
+            model("joint", "joint", recall=0.34),
+            model("popularity", "baseline", recall=0.29),
+        ]
+    }
+    assert not any("disagree" in line for line in findings(report))
+    for row, (top_100, ndcg) in enumerate([(0.220, 0.166), (0.257, 0.234)]):
+        filtered = report["models"][row]["metrics"]["filtered"]
+        filtered |= {"top_k_accuracy@100": top_100, "ndcg@10": ndcg}
+    # Top-100 accuracy decides: popularity is ahead by it, though not by recall.
+    assert headline(report).endswith("; popularity is ahead of joint at retrieval.")
+    assert findings(report)[-1] == (
+        "The measures disagree: popularity is ahead of joint at filtered top-100 and ndcg@10, "
+        "behind at recall@100."
+    )
+
+
 def test_one_task_only():
     report = {
         "models": [

@@ -106,7 +106,10 @@ def test_losses_of_other_magnitude_get_a_logarithmic_axis(report):
     assert "retrieval loss" in texts(drawn(report)["retrieval-loss"])
     for entry in report["models"][2]["history"]:
         entry["retrieval_loss"] *= 8192  # a sum over the batch
-    assert "retrieval loss (logarithmic)" in texts(drawn(report)["retrieval-loss"])
+    found = texts(drawn(report)["retrieval-loss"])
+    assert "retrieval loss (logarithmic)" in found
+    assert {"10", "10,000"} <= set(found)
+    assert not any("$" in text for text in found)
 
 
 @pytest.mark.parametrize("loss", [0.0, None])

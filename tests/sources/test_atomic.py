@@ -38,6 +38,7 @@ def test_ratings_called_tokens_are_numbers_all_the_same(tmp_path):
         ({"x.inter": HEADER + "1\t2\n", "x.user": "id:token\n1\n"}, r"'user_id' in .*x.user"),
         ({"x.inter": HEADER + "1\t2\n", "y.inter": HEADER}, r"there are 2: x.inter, y.inter"),
         ({"x.inter": HEADER + "1\t2\n1\t2\t3\n"}, r"2 fields .*x.inter, line 3 has 3"),
+        ({"x.inter": "user_id:token\tv:float_seq\n1\t2 x\n"}, r"float_seq as v; .*x.inter, line 2"),
         ({"x.inter": "a:float\n" + "1\nx\n"}, r"'x' in .*x.inter, line 3"),
     ],
 )
@@ -46,3 +47,10 @@ def test_bad_files(tmp_path, files, message):
         (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
         load_source("atomic", tmp_path)
+
+
+def test_columns_may_have_names_beyond_ascii(tmp_path):
+    (tmp_path / "x.inter").write_text(
+        "user_id:token\titem_id:token\tétoiles:float\n1\t2\t4\n", "utf-8"
+    )
+    assert load_source("atomic", tmp_path).interactions["étoiles"].to_list() == [4.0]

@@ -1,8 +1,12 @@
 """Whatever is wrong with a file, the message names the file, the line and what to do."""
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maxella.errors import DataError
 from maxella.sources.load import detect, load_source
@@ -27,6 +31,8 @@ HEADER = b"user_id,item_id,rating,timestamp\n"
         (HEADER + b"1,2,3,4\n1,3,-inf,4\n", r"must lie in 1 to 5; .*line 3 has -inf"),
         (HEADER + b"1,2,3,4\n1,2,3\n", r"Wanted 4 fields in every row; .*line 3 has 3"),
         (HEADER + b"1,2,3,4\n1,2,3,4,5\n", r"Wanted 4 fields in every row; .*line 3 has 5"),
+        (HEADER + b"1,2,3,2020-01-05\n1,3,3,May\n", r"a date .* as timestamp; got 'May' .*line 3"),
+        (HEADER + b"1,2,3,2020-13-45\n", r"a date .* as timestamp; got '2020-13-45' .*line 2"),
         # Rows count as lines of the file: the third row starts on the fifth line.
         (HEADER + b'1,"2\n",3,4\n\n1,3,x,4\n', r"line 5\. Mend"),
         (HEADER + b'1,"2\n",3,4\n\n1,3,0,4\n', r"line 5 has 0"),
@@ -55,6 +61,7 @@ def test_a_bad_file(tmp_path, content, message):
         ("ml-100k", "u.data", "\t4\t", "\t6\t", r"1 to 5; .*u.data, line 3 has 6"),
         ("ml-100k", "u.data", "\t4\t", "\tfour\t", r"got 'four' in .*u.data, line 3"),
         ("ml-100k", "u.user", "|53|", "|old|", r"as age; got 'old' in .*u.user, line 2"),
+        ("ml-100k", "u.item", "14-Feb", "30-Feb", r"as release_date; got '30-Feb.*u.item, line 2"),
         ("ml-100k", "u.item", "unknown||", "unknown|", r"24 fields .*u.item, line 3 has 23"),
         ("ml-1m", "ratings.dat", "::4::", "::0.5::", r"1 to 5; .*ratings.dat, line 3 has 0.5"),
         ("ml-1m", "ratings.dat", "2::10::4::", "2::10::", r"4 fields .*ratings.dat, line 3 has 3"),
@@ -73,6 +80,47 @@ def test_a_bad_line_of_a_layout(tmp_path, sample, name, old, new, message):
     (tmp_path / name).write_text(text.replace(old, new), "iso-8859-1")
     with pytest.raises(DataError, match=message):
         load_source(None, tmp_path)
+
+
+DAMAGE = [
+    b'"',
+    b"\n",
+    b"\t",
+    b",",
+    b"::",
+    b"|",
+    b"\r",
+    b"\0",
+    b"\xff\xfe",
+    b" ",
+    b"9" * 30,
+    b"nan",
+    b"-",
+]
+SAMPLE_FILES = sorted(f for f in SAMPLES.glob("*/*") if f.parent.name != "delimited")
+
+
+@given(
+    file=st.sampled_from(SAMPLE_FILES),
+    where=st.floats(0, 1),
+    cut=st.integers(0, 8),
+    inserted=st.sampled_from(DAMAGE) | st.binary(max_size=4),
+)
+def test_a_damaged_file_is_read_or_refused_with_its_name(file, where, cut, inserted):
+    """Whatever happens to a file, no error but ours comes out."""
+    whole = file.read_bytes()
+    at = int(where * len(whole))
+    with tempfile.TemporaryDirectory() as place:
+        for other in file.parent.iterdir():
+            shutil.copy(other, place)
+        (Path(place) / file.name).write_bytes(whole[:at] + inserted + whole[at + cut :])
+        kind = "movielens" if file.parent.name.startswith("ml-") else file.parent.name
+        try:
+            tables = load_source(kind, place)
+        except DataError as error:
+            assert place in str(error)  # noqa: PT017  # a refusal is one of two good ends
+        else:
+            assert tables.interactions["user_id"].null_count() == 0
 
 
 def test_10m_is_utf_8_and_nothing_else(tmp_path):

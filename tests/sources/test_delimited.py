@@ -173,3 +173,17 @@ def test_unquoted_ids_keep_zeros_spaces_and_signs(pairs):
         file.write_text("\n".join(lines), "utf-8")
         log = load_source("delimited", file).interactions
     assert log.select("user_id", "item_id").rows() == pairs
+
+
+def test_two_names_for_one_column_are_refused(tmp_path):
+    with pytest.raises(DataError, match="maps two to one"):
+        read(tmp_path, "a,b\n1,2\n", columns={"user_id": "a", "item_id": "a"})
+
+
+def test_the_stars_of_an_item_are_no_ratings(tmp_path):
+    (tmp_path / "items.csv").write_text("item,stars,name\n2,4.5,x\n")
+    (tmp_path / "ratings.csv").write_text("user,item,stars\n1,2,3\n")
+    columns = {"rating": "stars", "title": "name"}
+    tables = load_source("delimited", tmp_path, columns=columns)
+    assert tables.interactions.rows() == [("1", "2", 3.0)]
+    assert tables.items.columns == ["item_id", "stars", "title"]

@@ -3,6 +3,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from maxella.errors import DataError
 from maxella.sources.load import load_source
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -108,3 +109,15 @@ def test_people_of_1m(shared_data):
     [toy_story] = tables.items.filter(pl.col("item_id") == "1").rows(named=True)
     assert toy_story["director"] == "John Lasseter"
     assert toy_story["release_date"] == 816998400
+
+
+def test_people_may_not_replace_a_column_of_another_type(tmp_path):
+    people = tmp_path / "people.csv"
+    people.write_text("movie_id,genres\n1,Comedy\n")
+    with pytest.raises(DataError, match=r"u.item has 'genres' already"):
+        load_source("movielens", SAMPLES / "ml-100k", people=people)
+
+
+def test_people_are_one_file(tmp_path):
+    with pytest.raises(DataError, match=r"Wanted one file at .*; there are 0"):
+        load_source("movielens", SAMPLES / "ml-100k", people=tmp_path)

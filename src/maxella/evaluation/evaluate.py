@@ -22,7 +22,7 @@ from maxella.evaluation.sums import UserSums
 from maxella.seeds import numpy_generator
 
 PROTOCOLS = ("raw", "filtered")
-PREDICTIONS = 2**15  # pairs rated at once
+PREDICTIONS = 2**12  # pairs rated at once: what a rating head keeps fits the cache
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def evaluate(
     the `filtered` protocol takes it out of the candidates. `seed` sets the intervals'
     resamples; 0 resamples leave the intervals out. Definitions: docs/metrics.md.
 
-    Raises DataError where there is nothing to evaluate, TrainingError where the model gives
-    NaN, ConfigError for an unknown metric.
+    Raises DataError where there is nothing to evaluate, TrainingError where a score is NaN or
+    a predicted rating not finite, ConfigError for an unknown metric.
     """
     started = time.perf_counter()
     if not len(test):
@@ -134,15 +134,11 @@ def _rank(
 
 
 def _perfect_ranks(pairs: Pairs) -> UserRanks:
-    """A user's known held-out items at ranks 1, 2, ...; the unknown ones nowhere."""
-    users = pairs.held_out_users
-    ranks = np.where(pairs.held_out_is_known, 0.0, np.inf)
-    in_order = UserRanks.of(users, ranks)
-    return UserRanks(
-        in_order.users,
-        np.where(np.isinf(in_order.ranks), np.inf, in_order.positions()),
-        in_order.counts,
-    )
+    """A user's m known held-out items at ranks 1 to m, the unknown ones nowhere."""
+    users, is_known = pairs.held_out_users, pairs.held_out_is_known
+    # All of them tie at the top, where their mean rank is (1 + m) / 2.
+    mean_rank = (1 + np.bincount(users, weights=is_known)) / 2
+    return UserRanks.of(users, np.where(is_known, mean_rank[users], np.inf))
 
 
 def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]:
@@ -156,13 +152,13 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]
     parts = [slice(start, start + PREDICTIONS) for start in range(0, len(test), PREDICTIONS)]
     predictions = torch.cat([rater.predict(users[part], items[part]) for part in parts])
     errors = predictions.detach().cpu().double().numpy() - test.ratings
-    is_broken = np.isnan(errors)
+    is_broken = ~np.isfinite(errors)
     if is_broken.any():
         row = int(is_broken.argmax())
         raise TrainingError(
-            f"Predicted ratings and ratings must be numbers; got NaN for {is_broken.sum()} of "
-            f"{len(test)} test interactions, first for user row {test.users[row]} and item row "
-            f"{test.items[row]} (prediction {predictions[row].item()}, rating "
+            f"Predicted ratings and ratings must be finite numbers; {is_broken.sum()} of "
+            f"{len(test)} test interactions have others, first user row {test.users[row]} and item "
+            f"row {test.items[row]} (prediction {predictions[row].item()}, rating "
             f"{test.ratings[row]}). Look for NaN in the model's weights and in the ratings."
         )
     positions = pairs.positions_of(test.users)

@@ -10,6 +10,8 @@ DEFAULT_METRICS = (
     *(f"top_k_accuracy@{k}" for k in (1, 5, 10, 50, 100)),
     "recall@20",
     "recall@100",
+    "capped_recall@20",
+    "capped_recall@100",
     "hit_rate@10",
     "ndcg@10",
     "ndcg@100",

@@ -10,6 +10,8 @@ from typing import Any
 
 from maxella.report.columns import (
     FILTERED_TOP_100,
+    NDCG_10,
+    NDCG_100,
     RAW_TOP_100,
     RECALL_100,
     RMSE,
@@ -40,9 +42,10 @@ class _Task:
         return model.get("kind") in {self.kind, "joint"}
 
 
-RETRIEVAL = _Task("retrieval", "at retrieval", (RECALL_100, FILTERED_TOP_100, RAW_TOP_100))
+RETRIEVAL = _Task("retrieval", "at retrieval", (FILTERED_TOP_100, RAW_TOP_100, RECALL_100))
 RATING = _Task("rating", "at rating", (RMSE,))
 _TASKS = (RETRIEVAL, RATING)
+_RANKING = (RAW_TOP_100, FILTERED_TOP_100, RECALL_100, NDCG_10, NDCG_100)
 
 
 def headline(report: dict[str, Any]) -> str:
@@ -74,6 +77,7 @@ def findings(report: dict[str, Any]) -> list[str]:
         if column is not None:
             lines += _baselines_ahead(report, task, column)
             lines += _joint_against_specialised(report, task, column)
+    lines += _popularity_by_measure(report)
     reads = report.get("test_reads")
     if isinstance(reads, int) and reads > 1:
         lines.append(
@@ -99,7 +103,7 @@ def _against_baselines(report: dict[str, Any]) -> str:
         behind = [(one, models) for one, models in behind if models]
         if behind:
             # Popularity knows nothing of the user: losing to it says the most.
-            popular = (pair for pair in behind if "popular" in str(pair[0]["name"]).lower())
+            popular = (pair for pair in behind if _is_popularity(pair[0]))
             clauses.append(_beats(task, column, *next(popular, behind[0]), trained))
     if not compared:
         return "no baseline has a figure to compare a trained model with"
@@ -139,25 +143,48 @@ def _baselines_ahead(report: dict[str, Any], task: _Task, column: Column) -> lis
 
 
 def _joint_against_specialised(report: dict[str, Any], task: _Task, column: Column) -> list[str]:
+    """The best joint model against the best that was trained for this task alone."""
     trained, _ = _sides(report, task, column)
-    specialised = [model for model in trained if model.get("kind") == task.kind]
-    if not specialised:
+    joint = next((model for model in trained if model.get("kind") == "joint"), None)
+    alone = next((model for model in trained if model.get("kind") == task.kind), None)
+    if joint is None or alone is None:
         return []
-    rival = specialised[0]  # the best: `_sides` sorts
-    lines = []
-    for model in trained:
-        if model.get("kind") == "joint":
-            is_clear = _clear(column, model, rival)
-            word = {
-                1: "better than" if is_clear else "ahead of",
-                0: "level with",
-                -1: "worse than" if is_clear else "behind",
-            }[_order(column, model, rival)]
-            lines.append(
-                f"{_capital(task.place)}, {model['name']} ({_figure(column, model)}) is {word} "
-                f"{_compared(column, model, rival)}, trained for this task alone."
-            )
-    return lines
+    is_clear = _clear(column, joint, alone)
+    word = {
+        1: "better than" if is_clear else "ahead of",
+        0: "level with",
+        -1: "worse than" if is_clear else "behind",
+    }[_order(column, joint, alone)]
+    sentence = (
+        f"{_capital(task.place)}, {joint['name']} ({_figure(column, joint)}) is {word} "
+        f"{_compared(column, joint, alone)}, trained for this task alone."
+    )
+    return [sentence]
+
+
+def _popularity_by_measure(report: dict[str, Any]) -> list[str]:
+    """Popularity against the best model trained for retrieval, where the measures disagree."""
+    trained, baselines = _sides(report, RETRIEVAL, RETRIEVAL.column(report))
+    popularity = next(filter(_is_popularity, baselines), None)
+    if popularity is None or not trained:
+        return []
+    ahead: list[str] = []
+    behind: list[str] = []
+    for column in _RANKING:
+        order = _order(column, popularity, trained[0])
+        if order:
+            (ahead if order > 0 else behind).append(column.label)
+    if not ahead or not behind:
+        return []
+    sentence = (
+        f"The measures disagree: {popularity['name']} is ahead of {trained[0]['name']} at "
+        f"{_join(ahead)}, behind at {_join(behind)}."
+    )
+    return [sentence]
+
+
+def _is_popularity(model: _Model) -> bool:
+    return is_baseline(model) and "popular" in str(model["name"]).lower()
 
 
 def _sides(

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from maxella.report.columns import NDCG_10, RAW_TOP_100, RECALL_100, Column, in_table_order
 from maxella.report.plot import WIDTH, Plot, capital, model_colours, short_name
@@ -83,7 +83,8 @@ def _losses(task: str) -> Callable[[dict[str, Any]], Plot | None]:
 
     def draw(report: dict[str, Any]) -> Plot | None:
         curves = []
-        for model, colour in zip(in_table_order(report), model_colours(report), strict=True):
+        looks = zip(in_table_order(report), model_colours(report), strict=True)
+        for row, (model, colour) in enumerate(looks):
             points = [
                 (entry["epoch"], entry[key])
                 for entry in model.get("history") or []
@@ -91,28 +92,33 @@ def _losses(task: str) -> Callable[[dict[str, Any]], Plot | None]:
             ]
             # A loss of weight 0 is measured, not learned: its curve says nothing.
             if points and (model.get("weights") or {}).get(task) != 0:
-                curves.append((model, colour, points))
+                # Colours come round again after the last: then dashes tell models apart.
+                dashes = _DASHES[row // len(SERIES) % len(_DASHES)]
+                curves.append((model, colour, dashes, points))
         if not curves:
             return None
-        figure = new_figure(WIDTH, 300)
+        figure = new_figure(WIDTH, 280 + 20 * ((len(curves) + 1) // 2))
         axes = figure.add_subplot()
         lines = [
-            _curve(axes, model, points, colour, _DASHES[row // len(SERIES) % len(_DASHES)])
-            for row, (model, colour, points) in enumerate(curves)
+            _curve(axes, model, points, colour, dashes) for model, colour, dashes, points in curves
         ]
-        losses = [loss for _, _, points in curves for _, loss in points]
+        losses = [loss for *_, points in curves for _, loss in points]
         is_log = min(losses) > 0 and max(losses) > _LOG_SPAN * min(losses)
         if is_log:
             axes.set_yscale("log")
+            # Not the powers of ten that come of themselves: they are formulas.
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:,g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"{task} loss" + (" (logarithmic)" if is_log else ""))
         # Named here: matplotlib leaves out labels that begin with an underscore.
-        axes.legend(lines, [short_name(model) for model, _, _ in curves], loc="upper right")
+        names = [short_name(model) for model, *_ in curves]
+        figure.legend(lines, names, loc="outside lower left", ncols=2)
         words = "; ".join(
             f"{model['name']}: {points[0][1]:.4g} in epoch {points[0][0]}, "
             f"{points[-1][1]:.4g} in epoch {points[-1][0]}"
-            for model, _, points in curves
+            for model, *_, points in curves
         )
         title = f"{capital(task)} loss in training"
         caption = f"Models trained for {task}, by epoch. The large dot is the epoch kept."

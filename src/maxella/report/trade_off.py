@@ -104,7 +104,14 @@ def _name_points(axes: Axes, labels: list[tuple[float, float, str]]) -> None:
             va="center",
             fontsize=11,
             color=INK,
-            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.8, "shrinkB": 4}
+            arrowprops={
+                "arrowstyle": "-",
+                "color": MUTED,
+                "linewidth": 0.8,
+                "shrinkA": 1,
+                "shrinkB": 4,
+                "relpos": (1.0 if is_left else 0.0, 0.5),
+            }
             if is_moved
             else None,
         ).set_in_layout(False)

@@ -6,7 +6,7 @@ from maxella.errors import DataError
 from maxella.sources.checks import build_tables
 from maxella.sources.files import Folder
 from maxella.sources.tables import Tables
-from maxella.sources.text import Sheet, read_text, require_columns, to_number
+from maxella.sources.text import Sheet, converted, read_text, require_columns, to_number
 
 WANTED = "atomic: one .inter file, .user and .item beside it"
 KINDS = ("token", "token_seq", "float", "float_seq")
@@ -67,9 +67,10 @@ def _read(folder: Folder, name: str) -> Sheet:
     for column, number in NUMBERS.items():  # a file may call its ratings tokens
         if sheet.frame.schema.get(column) == pl.String:
             sheet = to_number(sheet, column, number)
-    lists = [_list(ours[c], k) for c, k in kinds.items() if k.endswith("_seq")]
-    frame = sheet.frame.with_columns(e for e in lists if e.meta.output_name() != "title")
-    return sheet.with_frame(_whole_numbers(frame))
+    for column, kind in kinds.items():
+        if kind.endswith("_seq") and ours[column] != "title":
+            sheet = converted(sheet, ours[column], _list(ours[column], kind), f"a {kind}")
+    return sheet.with_frame(_whole_numbers(sheet.frame))
 
 
 def _whole_numbers(frame: pl.DataFrame) -> pl.DataFrame:
@@ -86,4 +87,8 @@ def _list(column: str, kind: str) -> pl.Expr:
     parts = pl.col(column).fill_null("").str.split(" ")
     no_value = NO_GENRES if column == "genres" else ("",)
     parts = parts.list.eval(pl.element().filter(~pl.element().is_in(no_value)))
-    return parts.cast(pl.List(pl.Float64)) if kind == "float_seq" else parts
+    if kind == "token_seq":
+        return parts
+    numbers = parts.list.eval(pl.element().cast(pl.Float64, strict=False))
+    is_readable = numbers.list.eval(pl.element().is_not_null()).list.all()
+    return pl.when(is_readable).then(numbers)

@@ -9,9 +9,9 @@ import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.checks import build_tables
-from maxella.sources.files import Folder, open_folders
+from maxella.sources.files import Folder, open_file
 from maxella.sources.tables import Tables
-from maxella.sources.text import Sheet, read_text, require_columns, to_number
+from maxella.sources.text import Sheet, converted, read_text, require_columns, to_number
 
 WANTED = "delimited: a .csv, .tsv or .parquet file of interactions"
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
@@ -49,8 +49,8 @@ def read_delimited(
     """
     columns = dict(columns or {})
     place = _find_log(folder)
-    user_place = _only_file(Path(users)) if users is not None else _find(folder, NAMES_OF_USERS)
-    item_place = _only_file(Path(items)) if items is not None else _find(folder, NAMES_OF_ITEMS)
+    user_place = open_file(users) if users is not None else _find(folder, NAMES_OF_USERS)
+    item_place = open_file(items) if items is not None else _find(folder, NAMES_OF_ITEMS)
     log = _open(*place, encoding)
     user_sheet = _open(*user_place, encoding) if user_place not in (None, place) else None
     item_sheet = _open(*item_place, encoding) if item_place not in (None, place) else None
@@ -110,14 +110,6 @@ def _find_log(folder: Folder) -> tuple[Folder, str]:
     return folder, tables[0]
 
 
-def _only_file(path: Path) -> tuple[Folder, str]:
-    folders = open_folders(path)
-    names = [(folder, name) for folder in folders for name in folder.names]
-    if len(names) != 1:
-        raise DataError(f"Wanted one file at {path}; there are {len(names)}. Give the file itself.")
-    return names[0]
-
-
 def _open(folder: Folder, name: str, encoding: str) -> Sheet:
     if name.lower().endswith(".parquet"):
         return _open_parquet(folder, name)
@@ -148,13 +140,16 @@ def _rename(
     guessed = guess_columns(present)
     to_guess = [ours for ours in (*required, *optional) if ours in guessed and ours not in columns]
     mapping = {ours: guessed[ours] for ours in to_guess}
-    mapping |= {ours: theirs for ours, theirs in columns.items() if theirs in present}
+    # Of the four, a file of users or items has its id alone: its "stars" are no ratings.
+    others = set(SPELLINGS) - {*required, *optional}
+    given = {ours: theirs for ours, theirs in columns.items() if ours not in others}
+    mapping |= {ours: theirs for ours, theirs in given.items() if theirs in present}
     for ours in required:
         if ours not in mapping:
             remedy = f"Map it with columns, such as {{{ours} = '{present[0]}'}}."
             require_columns(sheet, [columns.get(ours, ours)], remedy)
     # Of two columns that would bear one name, the mapped one gets it.
-    unwanted = [c for c in (*mapping, *columns) if c in present and mapping.get(c) != c]
+    unwanted = [c for c in (*mapping, *given) if c in present and mapping.get(c) != c]
     frame = sheet.frame.drop(set(unwanted) - set(mapping.values()))
     frame = frame.rename({theirs: ours for ours, theirs in mapping.items()})
     ids = [_id(sheet, frame, ours) for ours in required]
@@ -172,6 +167,12 @@ def _id(sheet: Sheet, frame: pl.DataFrame, column: str) -> pl.Expr:
 
 
 def _refuse_idle_mapping(columns: Mapping[str, str], sheets: list[Sheet]) -> None:
+    given = [theirs for theirs in columns.values() if theirs]
+    if len(set(given)) < len(given):
+        raise DataError(
+            f"Wanted a different column for each name; columns maps two to one: {columns}. "
+            "Mend the mapping."
+        )
     present = {name for sheet in sheets for name in sheet.frame.columns}
     for ours, theirs in columns.items():
         if theirs and theirs not in present:
@@ -187,20 +188,14 @@ def _seconds(log: Sheet) -> Sheet:
         first = times.drop_nulls().first()
         if not isinstance(first, str) or not re.match(r"\s*\d{4}-\d{2}-\d{2}", first):
             return log
-        parsed = times.str.strip_chars().str.to_datetime(strict=False, time_zone="UTC")
-        row = log.with_frame(pl.DataFrame({"is": times, "got": parsed})).first(
-            pl.col("is").is_not_null() & pl.col("got").is_null()
-        )
-        if row is not None:
-            raise DataError(
-                f"Wanted a date such as the first as timestamp; got {times[row]!r} in "
-                f"{log.place(row)}. Mend or remove the row."
-            )
-        times = parsed
+        try:
+            times = times.str.strip_chars().str.to_datetime(strict=False, time_zone="UTC")
+        except pl.exceptions.PolarsError:  # not even the first fits any form
+            times = pl.Series([None] * len(times), dtype=pl.Datetime)
     if times.dtype not in (pl.Date, pl.Datetime):
         return log
-    seconds = times.dt.epoch("s").cast(pl.Int64).alias("timestamp")
-    return log.with_frame(log.frame.with_columns(seconds))
+    seconds = times.dt.epoch("s").cast(pl.Int64)
+    return converted(log, "timestamp", pl.lit(seconds), "a date of one form")
 
 
 def _typed(sheet: Sheet, numbers: Mapping[str, pl.DataType]) -> Sheet:

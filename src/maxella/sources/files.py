@@ -29,11 +29,10 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """What the data set may be called: the innermost folder, else the zip or file."""
+        """What the data set may be called: the innermost folder, else the zip."""
         if self.inside:
             return PurePosixPath(self.inside).name
-        one_file = self.path.is_dir() and len(self.names) == 1
-        return Path(self.names[0]).stem if one_file else self.path.resolve().stem
+        return self.path.resolve().name if self.path.is_dir() else self.path.stem
 
     def where(self, name: str) -> str:
         """The file's place for a message.
@@ -51,7 +50,7 @@ class Folder:
         """The first line, without its end, for telling layouts apart."""
         start = self._read(name, 2**16).removeprefix(b"\xef\xbb\xbf")
         lines = start.splitlines()
-        return lines[0].decode("latin-1") if lines else ""
+        return lines[0].decode("utf-8", "replace") if lines else ""
 
     def _read(self, name: str, size: int) -> bytes:
         member = (PurePosixPath(self.inside) / name).as_posix()
@@ -86,6 +85,14 @@ def open_folders(path: str | Path) -> list[Folder]:
     if zipfile.is_zipfile(path) or path.suffix == ".zip":
         return _folders_in_zip(path)
     return [Folder(path.parent, "", (path.name,))]
+
+
+def open_file(path: str | Path) -> tuple[Folder, str]:
+    """The one file at a path, with its folder. Raises DataError where there are several."""
+    files = [(folder, name) for folder in open_folders(path) for name in folder.names]
+    if len(files) != 1:
+        raise DataError(f"Wanted one file at {path}; there are {len(files)}. Give the file itself.")
+    return files[0]
 
 
 def _folders_on_disk(top: Path) -> list[Folder]:

@@ -13,9 +13,16 @@ import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.checks import build_tables
-from maxella.sources.files import Folder, open_folders
+from maxella.sources.files import Folder, open_file
 from maxella.sources.tables import Tables
-from maxella.sources.text import UTF8, UTF8_OR_LATIN_1, Sheet, read_text, require_columns
+from maxella.sources.text import (
+    UTF8,
+    UTF8_OR_LATIN_1,
+    Sheet,
+    converted,
+    read_text,
+    require_columns,
+)
 
 WANTED = "movielens: u.data, ratings.dat, or ratings.csv beside movies.csv"
 INTERACTION_COLUMNS = ("user_id", "item_id", "rating", "timestamp")
@@ -158,6 +165,10 @@ def _read_100k(folder: Folder) -> _Parts:
         separator="|",
     )
     if items is not None:
+        for column in ("release_date", "video_release_date"):
+            date = pl.col(column).str.to_date("%d-%b-%Y", strict=False)
+            seconds = date.dt.epoch("s").cast(pl.Int64)
+            items = converted(items, column, seconds, "a date such as 01-Jan-1995")
         has = [pl.when(pl.col(g) == "1").then(pl.lit(g)) for g in GENRES_OF_100K[1:]]
         items = items.with_frame(
             items.frame.select(
@@ -165,8 +176,8 @@ def _read_100k(folder: Folder) -> _Parts:
                 "title",
                 _year(),
                 pl.concat_list(has).list.drop_nulls().alias("genres"),
-                _seconds("release_date"),
-                _seconds("video_release_date"),
+                "release_date",
+                "video_release_date",
                 "imdb_url",
             )
         )
@@ -275,19 +286,18 @@ def _with_year_and_genres(items: pl.DataFrame) -> pl.DataFrame:
     return items.select("item_id", "title", _year(), kept.alias("genres"))
 
 
-def _seconds(column: str) -> pl.Expr:
-    """Dates such as 01-Jan-1995 as seconds since 1970."""
-    return pl.col(column).str.to_date("%d-%b-%Y").dt.epoch("s").cast(pl.Int64)
-
-
 def _join_people(items: Sheet, path: Path) -> Sheet:
-    [folder] = open_folders(path)
-    [name] = folder.names
-    people = read_text(folder, name, numbers={"release_date": pl.Int64()})
+    people = read_text(*open_file(path), numbers={"release_date": pl.Int64()})
     require_columns(people, ["movie_id"], "It says which movie a row is about.")
     more = people.frame.rename({"movie_id": "item_id"}).unique("item_id", keep="last")
     joined = items.frame.join(more, on="item_id", how="left", maintain_order="left", suffix=" new")
     known = [c for c in more.columns if f"{c} new" in joined.columns]
+    for column in known:
+        if joined[column].dtype != joined[f"{column} new"].dtype:
+            raise DataError(
+                f"Wanted new columns of movies in {people.file}; {items.file} has '{column}' "
+                "already. Remove or rename it."
+            )
     filled = [pl.coalesce(pl.col(c), pl.col(f"{c} new")).alias(c) for c in known]
     return items.with_frame(joined.with_columns(filled).drop([f"{c} new" for c in known]))
 

@@ -205,13 +205,21 @@ def to_number(sheet: Sheet, name: str, kind: pl.DataType) -> Sheet:
     if kind.is_integer():
         from_fraction = written.cast(pl.Float64, strict=False).floor().cast(kind, strict=False)
         number = pl.coalesce(number, from_fraction)
-    row = sheet.first(pl.col(name).is_not_null() & number.is_null())
+    return converted(sheet, name, number, "a number")
+
+
+def converted(sheet: Sheet, name: str, value: pl.Expr, wanted: str) -> Sheet:
+    """The sheet with a column replaced by `value`, which is missing where it cannot be read.
+
+    Raises DataError with the line of the first such row.
+    """
+    row = sheet.first(pl.col(name).is_not_null() & value.is_null())
     if row is not None:
         raise DataError(
-            f"Wanted a number as {name}; got {sheet.frame[name][row]!r} in {sheet.place(row)}. "
+            f"Wanted {wanted} as {name}; got {sheet.frame[name][row]!r} in {sheet.place(row)}. "
             "Mend or remove the row."
         )
-    return sheet.with_frame(sheet.frame.with_columns(number.alias(name)))
+    return sheet.with_frame(sheet.frame.with_columns(value.alias(name)))
 
 
 def _refuse_short_rows(

@@ -1,0 +1,41 @@
+# make demo: train and compare on MovieLens 100K, write runs/demo/report.html
+# make test: format, lint, types, floors and tests; what .ci/run calls
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check fast format clean
+
+demo: $(VENV)/.ready
+	$(BIN)/maxella compare configs/demo.toml --out runs/demo --overwrite
+
+test: check
+	$(BIN)/python -m pytest -n auto tests
+	$(BIN)/python -m pytest --doctest-modules src/maxella
+
+# The part of the tests to run while working.
+fast: check
+	$(BIN)/python -m pytest -n auto -m "not slow" tests
+
+check: $(VENV)/.ready-dev
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.ready-dev
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[baselines]"
+	touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs

@@ -1,0 +1,187 @@
+"""Small worlds, and evaluation the slow and obvious way: one comparison at a time."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import strategies as st
+
+from maxella.data.interactions import Interactions
+from maxella.evaluation.evaluate import evaluate
+from maxella.evaluation.names import DEFAULT_METRICS
+from maxella.evaluation.pairs import Pairs
+from maxella.evaluation.ranks import catalogue_ranks
+
+
+def log_of(pairs, ratings=None):
+    """Interactions from a list of (user row, item row)."""
+    table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    values = None if ratings is None else np.array(ratings, dtype=np.float32)
+    return Interactions(table[:, 0].copy(), table[:, 1].copy(), values)
+
+
+class World:
+    """A test log, a log of what is seen, and a ranker and rater that look up a table.
+
+    `scores` and `predictions` are (user rows, item rows).
+    """
+
+    def __init__(self, scores, test, seen=(), *, ratings=None, predictions=None):
+        self.scores = torch.as_tensor(scores)
+        self.predictions = None if predictions is None else torch.as_tensor(predictions)
+        self.test, self.seen = log_of(test, ratings), log_of(seen)
+
+    def score(self, users):
+        return self.scores[users]
+
+    def predict(self, users, items):
+        return self.predictions[users, items]
+
+    def evaluate(self, metrics=DEFAULT_METRICS, *, resamples=0, seed=1):
+        return evaluate(
+            self,
+            None if self.predictions is None else self,
+            self.test,
+            seen=self.seen,
+            n_item_rows=self.scores.shape[1],
+            seed=seed,
+            metrics=metrics,
+            resamples=resamples,
+        )
+
+    def catalogue_ranks(self, list_length=0, **options):
+        pairs = Pairs.of(self.test, self.seen, self.scores.shape[1])
+        return catalogue_ranks(self, pairs, list_length, **options)
+
+    def ranks(self, protocol):
+        """{user: [rank of each held-out item, best first]} as the project finds them."""
+        pairs = Pairs.of(self.test, self.seen, self.scores.shape[1])
+        found = {user: [] for user in pairs.users.tolist()}
+        ranks = catalogue_ranks(self, pairs, 0)[protocol].ranks
+        for position, rank in zip(pairs.held_out_users, ranks.tolist(), strict=True):
+            found[int(pairs.users[position])].append(rank)
+        return {user: sorted(ranks) for user, ranks in found.items()}
+
+    def held_out(self):
+        """{user: items}; a repeat counts once, but not of the unknown item."""
+        found = {}
+        for user, item in zip(self.test.users.tolist(), self.test.items.tolist(), strict=True):
+            items = found.setdefault(user, [])
+            if item == 0 or item not in items:
+                items.append(item)
+        return found
+
+    def candidates(self, user, protocol):
+        """Item rows that the ranking of a user is taken over."""
+        everything = range(1, self.scores.shape[1])
+        if protocol == "raw":
+            return list(everything)
+        seen = {
+            item
+            for other, item in zip(self.seen.users.tolist(), self.seen.items.tolist(), strict=True)
+            if other == user
+        }
+        return [i for i in everything if i in self.held_out()[user] or i not in seen]
+
+    def ranks_by_loop(self, protocol):
+        """{user: [expected rank of each held-out item, best first]}."""
+        found = {}
+        for user, items in self.held_out().items():
+            scores, ranks = self.scores[user].tolist(), []
+            for item in items:
+                others = [i for i in self.candidates(user, protocol) if i != item]
+                above = sum(scores[i] > scores[item] for i in others)
+                beside = sum(scores[i] == scores[item] for i in others)
+                ranks.append(1 + above + beside / 2 if item else math.inf)
+            found[user] = sorted(ranks)
+        return found
+
+    def places_by_loop(self, protocol):
+        """As `ranks_by_loop`, but of held-out items that tie each takes a place of its own."""
+        found = {}
+        for user, items in self.held_out().items():
+            scores, places = self.scores[user].tolist(), []
+            for turn, item in enumerate(items):
+                strangers = [i for i in self.candidates(user, protocol) if i not in items]
+                known = [i for i in items if i]
+                above = sum(scores[i] > scores[item] for i in strangers + known)
+                beside = sum(scores[i] == scores[item] for i in strangers)
+                earlier = sum(scores[i] == scores[item] for i in items[:turn] if i)
+                places.append(1 + above + beside / 2 + earlier if item else math.inf)
+            found[user] = sorted(places)
+        return found
+
+    def lists_by_loop(self, protocol, k):
+        """{user: the k best candidates}; ties go to the lower item row."""
+        return {
+            user: tuple(
+                sorted(
+                    self.candidates(user, protocol), key=lambda i: (-self.scores[user, i].item(), i)
+                )[:k]
+            )
+            for user in self.held_out()
+        }
+
+
+def metric_by_loop(name, places):
+    """A ranking metric of {user: places, best first}, from its definition."""
+    metric, _, length = name.partition("@")
+    k = float(length or "inf")
+    hits = {
+        user: [p for p in of_user if p <= k and p < math.inf] for user, of_user in places.items()
+    }
+    if metric == "top_k_accuracy":
+        return sum(map(len, hits.values())) / sum(map(len, places.values()))
+    total = 0.0
+    for user, found in hits.items():
+        n = len(places[user])
+        fit = int(min(n, k))  # as many as the list can hold
+        total += {
+            "recall": len(found) / n,
+            "capped_recall": len(found) / fit,
+            "hit_rate": min(len(found), 1),
+            "ndcg": sum(1 / math.log2(1 + p) for p in found)
+            / sum(1 / math.log2(1 + p) for p in range(1, fit + 1)),
+            "mrr": max((1 / p for p in found), default=0),
+            "map": sum(j / p for j, p in enumerate(found, start=1)) / n,
+        }[metric]
+    return total / len(places)
+
+
+@st.composite
+def draw_worlds(draw, *, n_levels=None, with_unknown=True):
+    """1 to 6 users, 2 to 12 items, some pairs both held out and seen.
+
+    `n_levels` distinct scores make ties; without it all scores of a user differ.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_users, n_items = draw(st.integers(1, 6)), draw(st.integers(2, 12))
+    shape = (n_users + 1, n_items + 1)
+    if n_levels is None:
+        scores = np.argsort(rng.random(shape), axis=1).astype(np.float32)
+    else:
+        scores = rng.integers(n_levels, size=shape).astype(np.float32)
+    lowest = 0 if with_unknown else 1
+    pairs = [(user, item) for user in range(1, n_users + 1) for item in range(lowest, n_items + 1)]
+    is_test = rng.random(len(pairs)) < draw(st.sampled_from([0.2, 0.5]))
+    is_test[rng.integers(len(pairs))] = True
+    is_seen = rng.random(len(pairs)) < draw(st.sampled_from([0.0, 0.4]))
+    test, seen = np.array(pairs)[is_test], np.array(pairs)[is_seen]
+    return World(scores, rng.permutation(test), rng.permutation(seen))
+
+
+@pytest.fixture(scope="session")
+def make_world():
+    return World
+
+
+@pytest.fixture(scope="session")
+def worlds():
+    """Draw from it inside a test: `world = data.draw(worlds(n_levels=3))`."""
+    return draw_worlds
+
+
+@pytest.fixture(scope="session")
+def by_loop():
+    return metric_by_loop

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from maxella.evaluation import bootstrap
+from maxella.evaluation.bootstrap import intervals
+from maxella.evaluation.sums import UserSums
+
+
+def rng():
+    return np.random.default_rng(7)
+
+
+def test_two_users_give_the_four_equally_likely_draws():
+    # Drawn two from {0, 1}: means 0, 1/2, 1/2, 1; so 2.5 % and 97.5 % are 0 and 1.
+    found = intervals({"m": UserSums.mean_over_users(np.array([0.0, 1.0]))}, 1000, rng())
+    assert found == {"m": [0.0, 1.0]}
+
+
+def test_users_that_do_not_differ_leave_no_doubt():
+    ones = np.full(9, 3.0)
+    sums = {"mean": UserSums(2 * ones, ones), "root": UserSums(4 * ones, ones, is_root=True)}
+    assert intervals(sums, 50, rng()) == {"mean": [2.0, 2.0], "root": [2.0, 2.0]}
+
+
+def test_interval_of_a_mean_has_the_width_that_theory_gives():
+    values = np.random.default_rng(1).normal(size=2000)
+    low, high = intervals({"m": UserSums.mean_over_users(values)}, 2000, rng())["m"]
+    # ± 1.96 standard errors; the bootstrap's own noise is about 3 % of it.
+    expected = 2 * 1.96 * values.std() / np.sqrt(2000)
+    assert high - low == pytest.approx(expected, rel=0.12)
+    assert low < values.mean() < high
+
+
+def test_interval_narrows_with_the_root_of_the_users():
+    values = np.random.default_rng(2).normal(size=6400)
+    widths = []
+    for n in (400, 6400):
+        low, high = intervals({"m": UserSums.mean_over_users(values[:n])}, 1000, rng())["m"]
+        widths.append(high - low)
+    assert widths[0] / widths[1] == pytest.approx(4, rel=0.25)
+
+
+def test_interactions_of_one_user_are_drawn_together():
+    # One user holds 98 of 100 interactions: a resample without them sees only hits.
+    sums = UserSums(np.array([0.0, 1.0, 1.0]), np.array([98.0, 1.0, 1.0]))
+    low, high = intervals({"m": sums}, 1000, rng())["m"]
+    assert (low, high) == (0.0, 1.0)
+
+
+def test_chunks_do_not_show(monkeypatch):
+    values = UserSums.mean_over_users(np.random.default_rng(3).normal(size=17))
+    whole = intervals({"m": values}, 100, rng())
+    monkeypatch.setattr(bootstrap, "CELLS", 17 * 3)
+    assert intervals({"m": values}, 100, rng())["m"] == pytest.approx(whole["m"], abs=1e-12)
+
+
+def test_same_seed_same_bytes():
+    values = UserSums.mean_over_users(np.random.default_rng(4).normal(size=50))
+    assert intervals({"m": values}, 100, rng()) == intervals({"m": values}, 100, rng())

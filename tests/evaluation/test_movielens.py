@@ -1,0 +1,47 @@
+"""Published-size data: what the two recalls of EASE and popularity are on MovieLens 1M."""
+
+import pytest
+
+from maxella.baselines.table import RANKERS
+from maxella.data.dataset import build_dataset
+from maxella.data.split import split_interactions
+from maxella.evaluation.evaluate import evaluate
+from maxella.sources.load import load_source
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def ml_1m(shared_data):
+    log = load_source("movielens", shared_data / "ml-1m.zip").interactions
+    split = split_interactions(log, kind="random", test=0.25, validation=0.0, seed=42)
+    return build_dataset(log, split)
+
+
+NAMES = ["recall@100", "capped_recall@20", "capped_recall@100", "ndcg@10", "ndcg@100"]
+
+
+# Known from other code and other random splits, between which they differ by about .002.
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("popularity", [0.293, 0.213, 0.306, 0.232, 0.241]),
+        ("ease", [0.560, 0.432, 0.579, 0.474, 0.487]),
+    ],
+)
+def test_figures_of_baselines(name, expected, ml_1m):
+    ranker = RANKERS[name](ml_1m.train, ml_1m.users.n_rows, ml_1m.items.n_rows)
+    found = evaluate(
+        ranker,
+        None,
+        ml_1m.test,
+        seen=ml_1m.train,
+        n_item_rows=ml_1m.items.n_rows,
+        seed=42,
+        metrics=NAMES,
+        resamples=0,
+    )
+    assert list(found.metrics["filtered"].values()) == pytest.approx(expected, abs=0.004)
+    # One user in ten holds out more than 100 items, which a list of 100 cannot hold.
+    assert found.ceiling["filtered"]["recall@100"] < 0.98
+    assert found.ceiling["filtered"]["capped_recall@100"] == 1.0
