@@ -86,7 +86,7 @@ def _latest_rows(interactions: pl.DataFrame, share: float, rng: np.random.Genera
     Rows of one second never fall on both sides.
     """
     del rng
-    if not share:
+    if not share or interactions.is_empty():
         return _NO_ROWS
     _need_times(interactions)
     times = interactions["timestamp"].to_numpy()
