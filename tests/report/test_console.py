@@ -117,7 +117,5 @@ def test_the_console_loads_no_plotting_and_no_torch():
         "import sys, maxella.report.console;"
         "print([name for name in ('matplotlib', 'torch', 'polars') if name in sys.modules])"
     )
-    done = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

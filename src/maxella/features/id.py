@@ -51,7 +51,7 @@ class Vocabulary:
         wanted = pl.DataFrame({"id": pl.Series(ids, dtype=pl.String)})
         known = pl.DataFrame({"id": self.ids, "row": np.arange(1, self.n_rows, dtype=np.int64)})
         joined = wanted.join(known, on="id", how="left", maintain_order="left")
-        return joined["row"].fill_null(UNKNOWN_ROW).to_numpy()
+        return joined["row"].fill_null(UNKNOWN_ROW).to_numpy(writable=True)
 
     def ids_of(self, rows: np.ndarray) -> pl.Series:
         """(n,) rows → (n,) ids; missing for the unknown row."""

@@ -1,0 +1,6 @@
+"""`python -m maxella.cli` does what `maxella` does."""
+
+from maxella.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import pytest
+
+from maxella.errors import ConfigError
+from maxella.experiment.config import load_config, parse_config
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_loads_with_each_of_its_models(path):
+    config = load_config(path)
+    for entry in config.compare.models:
+        assert config.of_model(entry).data == config.data
+
+
+def test_unknown_keys_are_refused_with_the_nearest_name():
+    options = {"data": {"name": "ml-100k"}, "model": {"dims": 3}}
+    with pytest.raises(ConfigError, match="Did you mean 'dim'"):
+        parse_config(options, where="here")
+
+
+def test_changes_on_the_command_line_are_typed(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text('[data]\nname = "ml-100k"\n')
+    config = load_config(path, changes=["model.dim=7", "split.kind=random", "tasks.l2=0.5"])
+    assert (config.model.dim, config.split.kind, config.tasks.l2) == (7, "random", 0.5)
+    with pytest.raises(ConfigError, match="wants section"):
+        load_config(path, changes=["dim"])

@@ -1,0 +1,104 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+import tomli_w
+
+import maxella
+from maxella.errors import BundleError, ConfigError, TrainingError
+from maxella.experiment.compare import compare
+from maxella.experiment.config import parse_config
+
+
+def figures(report):
+    return [model["metrics"] for model in report["models"]]
+
+
+def test_a_run_learns_the_planted_tastes_and_writes_its_folder(options, tmp_path):
+    options["compare"] = {"baselines": ["popularity"]}
+    report = compare(parse_config(options, where="the test"), tmp_path / "run")
+    joint, popularity = (model["metrics"]["filtered"] for model in report["models"])
+    # Users pick within their group: a model that found the groups beats popularity.
+    assert joint["ndcg@10"] > 1.2 * popularity["ndcg@10"]
+    assert json.loads((tmp_path / "run" / "report.json").read_text()) == report
+    assert (tmp_path / "run" / "report.html").is_file()
+    assert (tmp_path / "run" / "models" / "joint" / "bundle" / "manifest.json").is_file()
+
+
+def test_two_runs_are_equal_and_a_loaded_bundle_answers_bit_for_bit(options, tmp_path):
+    first = maxella.run(options, tmp_path / "a")
+    second = maxella.run(options, tmp_path / "b")
+    assert figures(first) == figures(second)
+    assert first["models"][0]["checkpoint"] == second["models"][0]["checkpoint"]
+    one, other = maxella.load(tmp_path / "a"), maxella.load(tmp_path / "b")
+    users = one.users.ids.to_list()
+    assert one.recommend(users, 5).equals(other.recommend(users, 5))
+    manifest = json.loads((tmp_path / "a" / "bundle" / "manifest.json").read_text())
+    assert manifest["sha256"]["weights.safetensors"] == first["models"][0]["checkpoint"]
+
+
+def test_seen_items_are_left_out_and_unknown_users_are_told(options, tmp_path):
+    maxella.run(options, tmp_path / "run")
+    recommender = maxella.load(tmp_path / "run")
+    bundle = tmp_path / "run" / "bundle"
+    ids = {name: pl.read_parquet(bundle / f"{name}.parquet")["id"] for name in ("users", "items")}
+    seen = pl.read_parquet(bundle / "seen.parquet").select(
+        user_id=ids["users"].gather(pl.read_parquet(bundle / "seen.parquet")["user"] - 1),
+        item_id=ids["items"].gather(pl.read_parquet(bundle / "seen.parquet")["item"] - 1),
+    )
+    lists = recommender.recommend(ids["users"].to_list(), 20)
+    assert lists.join(seen, on=["user_id", "item_id"], how="semi").is_empty()
+    assert set(lists["source"]) == {"model"}
+    assert set(recommender.recommend(["nobody"], 3)["source"]) == {"popularity"}
+
+
+def test_a_damaged_bundle_is_refused(options, tmp_path):
+    maxella.run(options, tmp_path / "run")
+    weights = tmp_path / "run" / "bundle" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    with pytest.raises(BundleError, match="has changed"):
+        maxella.load(tmp_path / "run")
+
+
+def test_the_best_epoch_by_validation_is_kept(options, tmp_path):
+    report = maxella.run(options, tmp_path / "run")
+    (model,) = report["models"]
+    values = [epoch["validation"]["filtered.ndcg@100"] for epoch in model["history"]]
+    assert values[model["best_epoch"] - 1] == max(values)
+
+
+def test_a_folder_that_holds_a_run_is_not_written_into(options, tmp_path):
+    maxella.run(options, tmp_path / "run")
+    with pytest.raises(ConfigError, match="already holds a run"):
+        maxella.run(options, tmp_path / "run")
+
+
+def test_a_rate_that_diverges_stops_with_a_clear_error(options):
+    options["training"] = {"learning_rate": 1e30, "epochs": 2, "batch_size": 32}
+    options["tasks"] = {"rating_weight": 1.0}
+    with pytest.raises(TrainingError, match="learning_rate"):
+        maxella.run(options)
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_figures_of_an_undisturbed_one(options, tmp_path):
+    options["training"]["epochs"] = 60
+    undisturbed = maxella.run(options, tmp_path / "undisturbed")
+    config = tmp_path / "config.toml"
+    config.write_text(tomli_w.dumps(options))
+    cut = tmp_path / "cut"
+    command = [sys.executable, "-m", "maxella.cli", "train", str(config), "--out", str(cut)]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (cut / "checkpoint.safetensors").exists() and child.poll() is None:
+        assert time.monotonic() < deadline
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL  # cut off, not finished
+    assert not (cut / "report.json").exists()
+    resumed = maxella.run(options, cut, resume=True)
+    assert figures(resumed) == figures(undisturbed)
+    assert resumed["models"][0]["checkpoint"] == undisturbed["models"][0]["checkpoint"]
