@@ -182,3 +182,12 @@ def test_nothing_at_a_path(tmp_path):
         load_source(None, tmp_path / "none")
     with pytest.raises(DataError, match="There is: nothing"):
         load_source(None, tmp_path)
+
+
+def test_lines_of_the_old_mac_are_lines(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"user_id,item_id,rating\r1,1,3\r1,2,x\r")
+    with pytest.raises(DataError, match=r"got 'x' in .*log.csv, line 3"):
+        load_source("delimited", path)
+    path.write_bytes(b"user_id,item_id,rating\r1,1,3\r1,2,4\r")
+    assert load_source("delimited", path).interactions["rating"].to_list() == [3.0, 4.0]

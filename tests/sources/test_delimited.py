@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxella.errors import DataError
-from maxella.sources.delimited import guess_columns
+from maxella.sources.delimited import guess_columns, read_pairs
 from maxella.sources.load import detect, load_source
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -187,3 +187,17 @@ def test_the_stars_of_an_item_are_no_ratings(tmp_path):
     tables = load_source("delimited", tmp_path, columns=columns)
     assert tables.interactions.rows() == [("1", "2", 3.0)]
     assert tables.items.columns == ["item_id", "stars", "title"]
+
+
+def test_pairs_are_read_with_ids_as_text_and_the_rest_as_it_is(tmp_path):
+    (tmp_path / "pairs.tsv").write_text("item_id\tuser_id\tnote\n007\t1\t2.50\n")
+    assert read_pairs(tmp_path / "pairs.tsv").rows() == [("007", "1", "2.50")]
+    frame = pl.DataFrame({"user_id": [1], "item_id": [7], "note": [2.5]})
+    frame.write_parquet(tmp_path / "pairs.parquet")
+    assert read_pairs(tmp_path / "pairs.parquet").rows() == [("1", "7", 2.5)]
+
+
+def test_pairs_want_both_ids(tmp_path):
+    (tmp_path / "pairs.csv").write_text("user_id,movie\n1,2\n")
+    with pytest.raises(DataError, match=r"Wanted a column 'item_id' in .*pairs.csv"):
+        read_pairs(tmp_path / "pairs.csv")

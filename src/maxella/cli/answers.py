@@ -1,8 +1,9 @@
 """`maxella recommend`, `predict`, `similar`: answers of a saved model."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,12 +36,11 @@ def recommend(
         raise ConfigError("Give either --user ID (once or more) or --all.")
     if everyone and out is None:
         raise ConfigError("--all wants --out FILE.parquet (or .csv).")
+    _check_out(out)
     bundle = load_bundle(run)
     users = bundle.users.ids.to_list() if everyone else list(user or [])
     lists = bundle.recommender().recommend(users, k, include_seen=include_seen)
-    unknown = lists.filter(lists["source"] == "popularity")["user_id"].unique(maintain_order=True)
-    for one in unknown:
-        typer.echo(f"User '{one}' is not known: these are the items most picked.", err=True)
+    _say_what_is_amiss(bundle, users, lists, k)
     if out:
         _write(lists, out)
     else:
@@ -51,14 +51,25 @@ def predict(
     run: RunPath,
     pairs: Annotated[
         Path,
-        typer.Argument(help="A CSV or Parquet with user_id and item_id.", show_default=False),
+        typer.Argument(help="A CSV, TSV or Parquet with user_id and item_id.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="A Parquet or CSV file.", show_default=False)],
 ) -> None:
     """Predicted rating and retrieval score of given pairs, in the same order."""
-    from maxella.recommend.bundle import load
+    from maxella.recommend.bundle import load_bundle
+    from maxella.sources.delimited import read_pairs
 
-    _write(load(run).predict(_read_pairs(pairs)), out)
+    _check_out(out)
+    bundle = load_bundle(run)
+    predicted = bundle.recommender().predict(read_pairs(pairs))
+    unknown = predicted["score"].null_count()
+    if unknown:
+        _say(
+            f"{unknown:,} of {len(predicted):,} pairs name a user or an item that the model does "
+            "not know: they have no score, and a rating from what is known of the other."
+        )
+    _say_what_was_not_learnt(bundle)
+    _write(predicted, out)
 
 
 def similar(
@@ -75,36 +86,64 @@ def similar(
     _print(_with_titles(nearest, "similar_item_id", bundle), as_json)
 
 
-def _read_pairs(path: Path) -> "pl.DataFrame":
-    import polars as pl
+def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame", k: int) -> None:
+    """Unknown users, short lists and tasks not learnt, on standard error."""
+    unknown = lists.filter(lists["source"] == "popularity")["user_id"].unique(maintain_order=True)
+    for one in unknown:
+        _say(f"User '{one}' is not known: these are the items most picked.")
+    if len(lists) < k * len(users):
+        n_full = lists.filter(lists["rank"] == k)["user_id"].n_unique()
+        _say(
+            f"{len(set(users)) - n_full:,} of {len(set(users)):,} users get fewer than {k:,} items:"
+            f" the model knows {len(bundle.items):,}, and those seen are left out unless "
+            "--include-seen is given."
+        )
+    _say_what_was_not_learnt(bundle)
 
-    from maxella.errors import DataError
 
-    try:
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        return pl.read_csv(path, infer_schema=False)  # ids stay as written
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path} can't be read as CSV or Parquet: {error}.") from error
+def _say_what_was_not_learnt(bundle: "Bundle") -> None:
+    if not bundle.retrieves:
+        _say("This model was trained without retrieval: its scores mean nothing.")
+    if not bundle.rates:
+        _say("This model was trained without ratings: it predicts none.")
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _check_out(path: Path | None) -> None:
+    from maxella.errors import ConfigError
+
+    if path is not None and path.suffix not in {".parquet", ".csv"}:
+        raise ConfigError(f"--out wants a name that ends in .parquet or .csv; got {path}.")
 
 
 def _write(frame: "pl.DataFrame", path: Path) -> None:
     from maxella.errors import ConfigError
 
-    if path.suffix not in {".parquet", ".csv"}:
-        raise ConfigError(f"--out wants a name that ends in .parquet or .csv; got {path}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".parquet":
-        frame.write_parquet(path)
-    else:
-        frame.write_csv(path)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            if path.suffix == ".parquet":
+                frame.write_parquet(file)
+            else:
+                frame.write_csv(file)
+        unfinished.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise ConfigError(
+            f"Wanted to write {path}; the system says: {error.strerror}. Choose another --out."
+        ) from error
     typer.echo(f"{len(frame):,} rows: {path}")
 
 
 def _with_titles(frame: "pl.DataFrame", key: str, bundle: "Bundle") -> "pl.DataFrame":
     if "title" not in bundle.item_table.columns:
         return frame
-    titles = bundle.item_table.select(key_id := "item_id", "title").rename({key_id: key})
+    titles = bundle.item_table.select("item_id", "title").rename({"item_id": key})
     return frame.join(titles, on=key, how="left", maintain_order="left")
 
 
@@ -115,7 +154,18 @@ def _print(frame: "pl.DataFrame", as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*frame.columns)
+    table = Table()
+    for name in frame.columns:
+        table.add_column(name, overflow="fold")
     for row in frame.iter_rows():
-        table.add_row(*[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row])
+        table.add_row(*map(_cell, row))
     Console().print(table)
+
+
+def _cell(value: Any) -> Any:
+    """As plain text: ids and titles such as "[REC]" are no markup."""
+    from rich.text import Text
+
+    if value is None:
+        return ""
+    return Text(f"{value:.3f}" if isinstance(value, float) else str(value))

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-ConfigPath = Annotated[Path, typer.Argument(help="A TOML config.", show_default=False)]
+ConfigPath = Annotated[
+    Path, typer.Argument(help="A TOML config; paths in it start at its folder.", show_default=False)
+]
 Out = Annotated[Path, typer.Option(help="Folder for what the run writes.", show_default=False)]
 Changes = Annotated[
     list[str] | None,
@@ -36,7 +38,7 @@ def train(
     from maxella.experiment.run import run
 
     options = load_config(config, changes=changes, data=data)
-    with _progress(hidden=as_json) as on_step:
+    with _resumable(), _progress(hidden=as_json) as on_step:
         report = run(options, out, resume=resume, overwrite=overwrite, on_step=on_step)
     _show(report, as_json)
     _say_where(out, as_json)
@@ -56,7 +58,7 @@ def compare(
     from maxella.experiment.config import load_config
 
     options = load_config(config, changes=changes, data=data)
-    with _progress(hidden=as_json) as on_step:
+    with _resumable(), _progress(hidden=as_json) as on_step:
         report = compare_models(options, out, resume=resume, overwrite=overwrite, on_step=on_step)
     _show(report, as_json)
     _say_where(out, as_json)
@@ -90,9 +92,19 @@ def _say_where(out: Path, as_json: bool) -> None:
 
 
 @contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. The same command with --resume goes on from there.", err=True)
+        raise
+
+
+@contextmanager
 def _progress(*, hidden: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each model on standard error, none where that is no terminal."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
@@ -107,7 +119,7 @@ def _progress(*, hidden: bool) -> Iterator[Callable[[str, int, int], None]]:
 
         def on_step(name: str, done: int, total: int) -> None:
             if name not in bars:
-                bars[name] = progress.add_task(name, total=total)
+                bars[name] = progress.add_task(escape(name), total=total)
             progress.update(bars[name], completed=done)
 
         yield on_step

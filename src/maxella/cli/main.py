@@ -50,6 +50,7 @@ def main() -> None:
     except MaxellaError as error:
         typer.secho(f"Error: {error}", fg="red", err=True)
         sys.exit(EXIT_CODE)
-    except KeyboardInterrupt:
-        typer.secho("Interrupted.", err=True)
-        sys.exit(130)
+    except OSError as error:  # a full disk, a folder that may not be written
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        typer.secho(f"Error: the system refused: {reason}.", fg="red", err=True)
+        sys.exit(EXIT_CODE)

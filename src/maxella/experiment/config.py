@@ -3,19 +3,39 @@
 A config is a TOML file with these sections. Rooms below take plain arguments.
 """
 
+import codecs
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from maxella.errors import ConfigError, unknown_name
 
 
 class Section(BaseModel):
-    """Refuses unknown keys, and does not change once made."""
+    """Refuses unknown keys and infinite numbers, and does not change once made."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() follows links
+
+
+# Absolute, so that a saved run finds its data from whichever folder it is asked.
+LocalPath = Annotated[Path, AfterValidator(_absolute)]
 
 
 class DataOptions(Section):
@@ -23,22 +43,40 @@ class DataOptions(Section):
 
     name: str | None = None
     """A published data set to download, such as ml-100k or ml-1m; not needed with a path."""
-    path: Path | None = None
-    """A zip, a folder or a file of interactions; `--data` on the command line sets it."""
+    path: LocalPath | None = None
+    """A zip, a folder or a file of interactions; `--data` on the command line sets it.
+
+    Relative paths in a config start at the config's folder, those on the command line at
+    the working directory."""
     kind: str | None = None
     """How to read the path (movielens, atomic, notebook, delimited); found out when absent."""
     columns: dict[str, str] = {}
     """For delimited files: what user_id, item_id, rating and timestamp are called there."""
-    users: Path | None = None
+    users: LocalPath | None = None
     """For delimited files: a file with one row a user."""
-    items: Path | None = None
+    items: LocalPath | None = None
     """For delimited files: a file with one row an item."""
     encoding: str | None = None
     """For delimited files: their encoding, where it is not UTF-8."""
-    people: Path | None = None
+    people: LocalPath | None = None
     """For MovieLens: a CSV with movie_id and further columns, such as director and star."""
     rating_range: tuple[float, float] | None = None
     """Lowest and highest rating that can be given; a rating outside is an error."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, name: str | None) -> str | None:
+        try:
+            return name and codecs.lookup(name).name
+        except LookupError as error:
+            raise ValueError(f"no encoding is called '{name}'; one is iso-8859-1") from error
+
+    @field_validator("rating_range")
+    @classmethod
+    def _is_a_range(cls, ends: tuple[float, float] | None) -> tuple[float, float] | None:
+        if ends is not None and ends[0] > ends[1]:
+            raise ValueError(f"wanted [lowest, highest]; got {list(ends)}")
+        return ends
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
@@ -52,9 +90,9 @@ class DataOptions(Section):
 class SplitOptions(Section):
     """Which interactions train, validate and test."""
 
-    kind: str = "temporal"
+    kind: Literal["random", "leave_last_out", "temporal", "none"] = "temporal"
     """random, leave_last_out, temporal (all rows from one moment on) or none (train on all)."""
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0)] = 42
     """Seed of a random split."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Share of all rows that is held out for the test."""
@@ -111,7 +149,7 @@ class TrainingOptions(Section):
     """Whole users in a batch for full_softmax, interactions for in_batch_softmax."""
     epochs: Annotated[int, Field(ge=1)] = 8
     """Passes over the training interactions."""
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0)] = 42
     """Seed of the first weights and of the order of the batches."""
     monitor: str | None = None
     """Validation metric that picks the best epoch, such as filtered.ndcg@100 or rmse."""
@@ -188,30 +226,47 @@ def load_config(
     """Read a TOML file; `changes` are "section.key=value", `data` points at local files."""
     try:
         options = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The config {path} can't be read: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    except OSError as error:
+        raise ConfigError(
+            f"Wanted a config in TOML; {path} can't be read: {error.strerror}. Give another path."
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"Wanted a config in TOML; {path} is none: {error}. Mend it, or give another file "
+            "(--data takes a file of interactions)."
+        ) from error
+    _anchor(options, path.parent)
     for change in changes or []:
         _apply(options, change)
     if data is not None:
-        options["data"] = {**options.get("data", {}), "path": str(data)}
+        section = options.setdefault("data", {})
+        if isinstance(section, dict):
+            section["path"] = str(data)
     return parse_config(options, where=str(path))
 
 
 def parse_config(options: dict[str, Any], *, where: str) -> Config:
     """Check a nested dict of options; raises ConfigError naming each one that is wrong."""
     try:
-        return Config.model_validate(options)
+        return Config.model_validate({"data": {}, **options})
     except ValidationError as error:
         problems = [_problem(problem) for problem in error.errors()]
         raise ConfigError("\n".join([f"In {where}:", *problems])) from error
 
 
+def _anchor(options: dict[str, Any], folder: Path) -> None:
+    """Let the paths of a config start at its folder."""
+    section = options.get("data")
+    if isinstance(section, dict):
+        for key, field in DataOptions.model_fields.items():
+            if field.annotation == LocalPath | None and isinstance(section.get(key), str):
+                section[key] = str(folder / Path(section[key]).expanduser())
+
+
 def _apply(options: dict[str, Any], change: str) -> None:
     name, equals, text = change.partition("=")
     *sections, key = name.strip().split(".")
-    if not equals or not sections:
+    if not equals or not all([*sections, key]):
         raise ConfigError(f"--set wants section.key=value, such as model.dim=32; got '{change}'.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
@@ -232,7 +287,7 @@ def _problem(problem: Any) -> str:
         return "  " + unknown_name(kind, place[-1], section.model_fields)
     got = "" if problem["type"] in {"missing", "value_error"} else f"; got {problem['input']!r}"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"  {'.'.join(place) or 'config'}: {message}{got}"
+    return f"  {'.'.join(place)}: {message}{got}" if place else f"  {message}{got}"
 
 
 def _section_at(place: list[str]) -> type[Section]:

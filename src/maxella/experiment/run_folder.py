@@ -1,6 +1,7 @@
 """The folder that a run writes: where each thing lies, and when it is complete."""
 
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,19 +28,28 @@ class RunFolder:
         cls, path: str | Path | None, *, resume: bool = False, overwrite: bool = False
     ) -> "RunFolder":
         """A new folder, or one to resume or to overwrite; refuses to write into another run's."""
+        if resume and overwrite:
+            raise ConfigError("--resume goes on with a run, --overwrite replaces it: give one.")
         if path is None:
             return cls(None)
         path = Path(path)
-        ours = [path / name for name in _OURS if (path / name).exists()]
-        if ours and not resume:
-            if not overwrite:
-                raise ConfigError(
-                    f"{path} already holds a run. Choose another --out, go on with it "
-                    "(--resume), or replace it (--overwrite)."
-                )
-            for old in ours:
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            ours = [path / name for name in _OURS if (path / name).exists()]
+            if ours and not resume:
+                _remove(path, ours, overwrite=overwrite)
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                f"Wanted a folder to write the run into; {path} is none: {error.strerror}. "
+                "Choose another --out."
+            ) from error
+        if resume and _is_complete(path):
+            raise ConfigError(
+                f"The run in {path} is complete: nothing to go on with. Choose another --out, or "
+                "replace it (--overwrite)."
+            )
         return cls(path)
 
     def of_model(self, name: str) -> "RunFolder":
@@ -74,3 +84,19 @@ class RunFolder:
         if self.path and outcome.bundle:
             save_bundle(self.path / "bundle", outcome.bundle, model_card(report))
             self.checkpoint.unlink(missing_ok=True)
+
+
+def _remove(path: Path, ours: list[Path], *, overwrite: bool) -> None:
+    if not overwrite:
+        raise ConfigError(
+            f"{path} already holds a run. Choose another --out, go on with it "
+            "(--resume), or replace it (--overwrite)."
+        )
+    for old in ours:
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+
+def _is_complete(path: Path) -> bool:
+    """Checkpoints go when the bundles are written, which comes after the report."""
+    unfinished = [path / "checkpoint.safetensors", *path.glob("models/*/checkpoint.safetensors")]
+    return (path / "report.json").exists() and not any(map(Path.exists, unfinished))

@@ -26,6 +26,15 @@ from maxella.model.scorer import Scorer
 from maxella.recommend.recommender import Recommender
 
 FORMAT = 1
+_FILES = (  # beside the manifest
+    "weights.safetensors",
+    "users.parquet",
+    "items.parquet",
+    "seen.parquet",
+    "item_table.parquet",
+    "config.toml",
+    "MODEL_CARD.md",
+)
 
 
 @dataclass(frozen=True)
@@ -40,9 +49,20 @@ class Bundle:
     item_table: pl.DataFrame  # item_id and what is known of each item, to show beside it
     config: dict[str, Any]  # the options it was trained with
 
+    @property
+    def retrieves(self) -> bool:
+        """Whether the model has learnt retrieval: else its scores and their order are noise."""
+        return bool(self.config["tasks"]["retrieval_weight"])
+
+    @property
+    def rates(self) -> bool:
+        """Whether the model has learnt ratings: else its predictions are noise."""
+        return bool(self.config["tasks"]["rating_weight"])
+
     def recommender(self) -> Recommender:
         """Ready to answer."""
-        return Recommender(Scorer(self.model), self.users, self.items, self.seen)
+        scorer = Scorer(self.model)
+        return Recommender(scorer, self.users, self.items, self.seen, rates=self.rates)
 
 
 def weights_hash(model: JointModel) -> str:
@@ -66,7 +86,7 @@ def save_bundle(folder: Path, bundle: Bundle, card: str) -> None:
     seen.write_parquet(unfinished / "seen.parquet")
     (unfinished / "config.toml").write_text(tomli_w.dumps(bundle.config), encoding="utf-8")
     (unfinished / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-    hashes = {path.name: _sha256(path) for path in sorted(unfinished.iterdir())}
+    hashes = {name: _sha256(unfinished / name) for name in _FILES}
     manifest = {"format": FORMAT, "model": asdict(bundle.spec), "sha256": hashes}
     text = json.dumps(manifest, indent=2)
     (unfinished / "manifest.json").write_text(text, encoding="utf-8")
@@ -79,29 +99,12 @@ def load_bundle(folder: Path) -> Bundle:
     """Read a bundle folder, or a run folder that holds one; raises BundleError where it can't."""
     if (folder / "bundle").is_dir():
         folder = folder / "bundle"
+    spec, config = _read_manifest(folder)
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(
-            f"{folder} holds no bundle that can be read ({error}). "
-            "Give the folder that `maxella train --out` wrote."
-        ) from error
-    if manifest.get("format") != FORMAT:
-        raise BundleError(
-            f"{folder} is a bundle of format {manifest.get('format')}; this version reads format "
-            f"{FORMAT}. Train again, or install the version that wrote it."
-        )
-    for name, wanted in manifest["sha256"].items():
-        path = folder / name
-        if not path.is_file() or _sha256(path) != wanted:
-            state = "has changed since it was written" if path.is_file() else "is missing"
-            raise BundleError(f"{path} {state}. Copy the bundle again from where it was trained.")
-    facts = manifest["model"]
-    if facts["rating_range"] is not None:
-        facts["rating_range"] = tuple(facts["rating_range"])
-    spec = ModelSpec(**facts)
-    model = build_model(spec, seed=0)
-    model.load_state_dict(load_file(folder / "weights.safetensors"))
+        model = build_model(spec, seed=0)
+        model.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (KeyError, TypeError, RuntimeError) as error:  # torch: names or shapes differ
+        raise _unreadable(folder, "its manifest describes another model") from error
     model.eval()
     seen = pl.read_parquet(folder / "seen.parquet")
     return Bundle(
@@ -111,7 +114,56 @@ def load_bundle(folder: Path) -> Bundle:
         Vocabulary(pl.read_parquet(folder / "items.parquet")["id"]),
         Interactions(_column(seen, "user"), _column(seen, "item")),
         pl.read_parquet(folder / "item_table.parquet"),
-        tomllib.loads((folder / "config.toml").read_text(encoding="utf-8")),
+        config,
+    )
+
+
+def _read_manifest(folder: Path) -> tuple[ModelSpec, dict[str, Any]]:
+    """The model's facts and the config, after the hash of every file is checked."""
+    several = sorted(folder.glob("models/*/bundle"))
+    if several:
+        names = ", ".join(str(bundle.parent) for bundle in several)
+        raise BundleError(
+            f"Wanted one model; {folder} is a comparison. Give a model of it: {names}."
+        )
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(
+            f"Wanted the folder of a run or bundle; {folder} is none ({error.strerror}: "
+            "manifest.json). Give the folder that `maxella train --out` wrote; a run that was "
+            "cut off has a bundle only after --resume."
+        ) from error
+    except ValueError as error:
+        raise _unreadable(folder, f"manifest.json: {error}") from error
+    found = manifest.get("format") if isinstance(manifest, dict) else None
+    if found != FORMAT:
+        raise BundleError(
+            f"{folder} is a bundle of format {found}; this version reads format "
+            f"{FORMAT}. Train again, or install the version that wrote it."
+        )
+    try:
+        _check_hashes(folder, manifest["sha256"])
+        facts = dict(manifest["model"])
+        if facts["rating_range"] is not None:
+            facts["rating_range"] = tuple(facts["rating_range"])
+        return ModelSpec(**facts), tomllib.loads((folder / "config.toml").read_text("utf-8"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(folder, f"manifest.json: {error!r}") from error
+
+
+def _check_hashes(folder: Path, hashes: dict[str, str]) -> None:
+    for name in _FILES:
+        path = folder / name
+        if not path.is_file() or _sha256(path) != hashes[name]:
+            state = "has changed since it was written" if path.is_file() else "is missing"
+            raise BundleError(f"{path} {state}. Copy the bundle again from where it was trained.")
+
+
+def _unreadable(folder: Path, reason: str) -> BundleError:
+    return BundleError(
+        f"Wanted a bundle; {folder} is damaged ({reason}). "
+        "Copy it again from where it was trained, or train again."
     )
 
 

@@ -15,6 +15,7 @@ from maxella.model.scorer import Scorer
 from maxella.topk import top_k
 
 _BLOCK = 512  # users scored at once
+_PAIRS_BLOCK = 2**16  # pairs rated at once
 
 
 class Recommender:
@@ -25,9 +26,19 @@ class Recommender:
     """
 
     def __init__(
-        self, scorer: Scorer, users: Vocabulary, items: Vocabulary, seen: Interactions
+        self,
+        scorer: Scorer,
+        users: Vocabulary,
+        items: Vocabulary,
+        seen: Interactions,
+        *,
+        rates: bool = True,
     ) -> None:
-        """`seen`: the interactions that the model was given, left out of recommendations."""
+        """`seen`: the interactions that the model was given, left out of recommendations.
+
+        `rates`: whether the model has learnt ratings; else predicted_rating is missing.
+        """
+        self._rates = rates
         self.users = users
         self.items = items
         self._scorer = scorer
@@ -47,9 +58,8 @@ class Recommender:
         fewer than k rows only where fewer candidates are left. For source "popularity" the
         score is the number of interactions in training.
         """
-        if k < 1:
-            raise DataError(f"k must be 1 or more; got {k}.")
-        asked = pl.Series("user_id", list(users), dtype=pl.String)
+        _check_length(k)
+        asked = _asked("user_id", users)
         rows = self.users.rows_of(asked)
         parts = [
             self._block(
@@ -63,22 +73,23 @@ class Recommender:
         """Pairs with user_id and item_id → the same rows with predicted_rating and score added.
 
         An id that is not known leaves the rating to what is known of the other side; a pair
-        without both has no retrieval score.
+        without both has no retrieval score. Columns of those names are replaced.
         """
-        missing = {"user_id", "item_id"} - set(pairs.columns)
-        if missing:
-            raise DataError(
-                f"Pairs need the columns user_id and item_id; {', '.join(sorted(missing))} missing "
-                f"among {', '.join(pairs.columns)}."
-            )
-        user_rows = self.users.rows_of(pairs["user_id"].cast(pl.String))
-        item_rows = self.items.rows_of(pairs["item_id"].cast(pl.String))
-        users, items = torch.from_numpy(user_rows), torch.from_numpy(item_rows)
-        scores = (self._scorer.user_embeddings[users] * self._scorer.item_embeddings[items]).sum(1)
+        user_rows = self.users.rows_of(_ids(pairs, "user_id"))
+        item_rows = self.items.rows_of(_ids(pairs, "item_id"))
+        ratings = np.empty(len(pairs), dtype=np.float32)
+        scores = np.empty(len(pairs), dtype=np.float32)
+        for start in range(0, len(pairs), _PAIRS_BLOCK):
+            block = slice(start, start + _PAIRS_BLOCK)
+            users, items = torch.from_numpy(user_rows[block]), torch.from_numpy(item_rows[block])
+            ratings[block] = self._scorer.predict(users, items).numpy()
+            # (block, dim) twice
+            u, v = self._scorer.user_embeddings[users], self._scorer.item_embeddings[items]
+            scores[block] = (u * v).sum(1).numpy()
         both_known = (user_rows != UNKNOWN_ROW) & (item_rows != UNKNOWN_ROW)
         return pairs.with_columns(
-            pl.Series("predicted_rating", self._scorer.predict(users, items).numpy()),
-            pl.Series("score", scores.numpy()).set(pl.Series(~both_known), None),
+            self._rating_column(ratings),
+            pl.Series("score", scores).set(pl.Series(~both_known), None),
         )
 
     def similar(self, items: Sequence[str], k: int = 10) -> pl.DataFrame:
@@ -87,11 +98,15 @@ class Recommender:
         Columns: item_id, rank (from 1), similar_item_id, similarity. Raises DataError for an
         item that is not known.
         """
-        asked = pl.Series("item_id", list(items), dtype=pl.String)
+        _check_length(k)
+        asked = _asked("item_id", items)
         rows = self.items.rows_of(asked)
         if (rows == UNKNOWN_ROW).any():
             unknown = asked.filter(pl.Series(rows == UNKNOWN_ROW)).to_list()
-            raise DataError(f"No item is called {', '.join(map(repr, unknown[:5]))}.")
+            raise DataError(
+                f"Wanted items that the model knows; no item is called "
+                f"{', '.join(map(repr, unknown[:5]))}. Give the ids as the data write them."
+            )
         known = functional.normalize(self._scorer.item_embeddings[UNKNOWN_ROW + 1 :], dim=1)
         queries = torch.from_numpy(rows) - 1  # positions in `known`
         # One more than asked for, as an item is nearest to itself.
@@ -136,10 +151,14 @@ class Recommender:
                 "rank": ranks.numpy(),
                 "item_id": self.items.ids_of(items.numpy()),
                 "score": values[listed].numpy(),
-                "predicted_rating": ratings.numpy(),
+                "predicted_rating": self._rating_column(ratings.numpy()),
                 "source": source,
             }
         )
+
+    def _rating_column(self, ratings: np.ndarray) -> pl.Series:
+        column = pl.Series("predicted_rating", ratings)
+        return column if self._rates else column.clear(len(column))
 
     def _seen_of(self, user_rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """The seen items of these users, as positions in `user_rows` and item rows."""
@@ -150,3 +169,33 @@ class Recommender:
         before = np.cumsum(counts) - counts
         rows = np.arange(counts.sum()) + np.repeat(starts - before, counts)
         return torch.from_numpy(positions), torch.from_numpy(self._seen_items[rows])
+
+
+def _check_length(k: int) -> None:
+    if k < 1:
+        raise DataError(f"Wanted k of 1 or more; got {k}.")
+
+
+def _asked(name: str, ids: Sequence[str]) -> pl.Series:
+    message = f"Wanted a list of ids as text, such as ['42']; got {ids!r:.100}."
+    if isinstance(ids, str):
+        raise DataError(message)
+    try:
+        return pl.Series(name, list(ids), dtype=pl.String)
+    except TypeError as error:
+        raise DataError(message) from error
+
+
+def _ids(pairs: pl.DataFrame, column: str) -> pl.Series:
+    if column not in pairs.columns:
+        raise DataError(
+            f"Wanted pairs with a column {column}; they have {', '.join(pairs.columns)}. Rename it."
+        )
+    kind = pairs[column].dtype
+    # A float would turn 7 into "7.0", which no model knows.
+    if not (kind.is_integer() or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
+        raise DataError(
+            f"Wanted ids that are text or whole numbers; {column} of the pairs is of type {kind}. "
+            "Write it as text."
+        )
+    return pairs[column].cast(pl.String)

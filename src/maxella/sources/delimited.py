@@ -65,6 +65,17 @@ def read_delimited(
     )
 
 
+def read_pairs(path: str | Path) -> pl.DataFrame:
+    """A CSV, TSV or Parquet file with user_id and item_id; its other columns as they are.
+
+    Raises DataError for what is wrong with the file, as for a log.
+    """
+    sheet = _open(*open_file(path), "utf-8")
+    columns = ("user_id", "item_id")
+    require_columns(sheet, columns, "Rename the columns.")
+    return sheet.frame.with_columns(_id(sheet, sheet.frame, column) for column in columns)
+
+
 def is_delimited(folder: Folder) -> bool:
     """Whether a folder holds one file of interactions, or one that is named so."""
     tables = _tables(folder)

@@ -82,18 +82,20 @@ def fetch_ml_100k(
     cache: Path | None = None,
     show_progress: bool = True,
 ) -> Fetched:
-    """MovieLens 100K from GroupLens (or the mirror), else out of a wheel of a package index.
+    """MovieLens 100K from GroupLens, else out of a wheel of a package index.
 
-    The wheel is RecBole's, fetched by pip and read in place, never installed; pip's own
-    settings decide which index is asked. Raises DataError with both reasons where
-    neither works.
+    A mirror that is named is the only place asked. The wheel is RecBole's, fetched by pip
+    and read in place, never installed; pip's own settings decide which index is asked.
+    Raises DataError with both reasons where neither works.
     """
     cache = default_cache() if cache is None else cache
+    if mirror is not None:
+        return fetch("ml-100k", mirror=mirror, cache=cache, show_progress=show_progress)
     wheel = cache / WHEEL_FILE
-    if mirror is None and not (cache / "ml-100k.zip").exists() and _sha256(wheel) == WHEEL_SHA256:
+    if not (cache / "ml-100k.zip").exists() and _sha256(wheel) == WHEEL_SHA256:
         return Fetched(wheel, f"the cache ({WHEEL})")
     try:
-        return fetch("ml-100k", mirror=mirror, cache=cache, show_progress=show_progress)
+        return fetch("ml-100k", cache=cache, show_progress=show_progress)
     except DataError as error:
         first = error
     try:

