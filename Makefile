@@ -9,13 +9,14 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.ready
 	$(BIN)/maxella compare configs/demo.toml --out runs/demo --overwrite
 
+# One torch thread a test process: the processes already use every core.
 test: check
-	$(BIN)/python -m pytest -n auto tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests
 	$(BIN)/python -m pytest --doctest-modules src/maxella
 
 # The part of the tests to run while working.
 fast: check
-	$(BIN)/python -m pytest -n auto -m "not slow" tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check src tests benchmarks

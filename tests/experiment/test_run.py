@@ -9,9 +9,10 @@ import pytest
 import tomli_w
 
 import maxella
-from maxella.errors import BundleError, ConfigError, TrainingError
+from maxella.errors import BundleError, ConfigError, MaxellaError, TrainingError
 from maxella.experiment.compare import compare
 from maxella.experiment.config import parse_config
+from maxella.experiment.reevaluate import reevaluate
 
 
 def figures(report):
@@ -102,3 +103,37 @@ def test_a_killed_run_resumes_to_the_figures_of_an_undisturbed_one(options, tmp_
     resumed = maxella.run(options, cut, resume=True)
     assert figures(resumed) == figures(undisturbed)
     assert resumed["models"][0]["checkpoint"] == undisturbed["models"][0]["checkpoint"]
+
+
+def test_a_run_that_cannot_start_removes_nothing(options, tmp_path):
+    maxella.run(options, tmp_path / "run")
+    before = sorted((tmp_path / "run").rglob("*"))
+    options["data"] = {"path": str(tmp_path / "nowhere.csv")}
+    with pytest.raises(MaxellaError, match="nowhere"):
+        maxella.run(options, tmp_path / "run", overwrite=True)
+    assert sorted((tmp_path / "run").rglob("*")) == before
+
+
+def test_a_log_without_ratings_is_compared_without_the_raters(tmp_path):
+    lines = [f"u{user},i{(user * step) % 7}" for user in range(12) for step in range(1, 5)]
+    (tmp_path / "log.csv").write_text("\n".join(["user_id,item_id", *lines]))
+    config = parse_config(
+        {
+            "data": {"path": str(tmp_path / "log.csv")},
+            "split": {"kind": "random"},
+            "tasks": {"rating_weight": 0.0},
+            "training": {"epochs": 1},
+            "compare": {"baselines": ["popularity", "bias"]},
+        },
+        where="the test",
+    )
+    report = compare(config)
+    assert [model["name"] for model in report["models"]] == ["joint", "popularity"]
+
+
+def test_a_second_evaluation_finds_the_same_and_is_counted(options, tmp_path):
+    first = maxella.run(options, tmp_path / "run")
+    second = reevaluate(tmp_path / "run")
+    assert figures(second) == figures(first)
+    assert (first["test_reads"], second["test_reads"]) == (1, 2)
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["test_reads"] == 2

@@ -26,10 +26,11 @@ def compare(
 
     Gives the report; `out` gets it too, and a bundle for each model under `models/`.
     """
-    folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
     tables = load_tables(config.data)
     split = split_table(tables.interactions, config.split)
     dataset = build_dataset(tables.interactions, split)
+    # After the data: an older run is not removed for one that cannot start.
+    folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
     trained = [
         train(
             config.of_model(entry),
@@ -42,7 +43,12 @@ def compare(
         )
         for entry in config.compare.models or [ModelEntry(name="joint")]
     ]
-    baselines = [_baseline(name, dataset, config) for name in config.compare.baselines]
+    has_ratings = dataset.train.ratings is not None
+    baselines = [
+        _baseline(name, dataset, config)
+        for name in config.compare.baselines
+        if name in RANKERS or has_ratings  # a rater has nothing to say of a log without ratings
+    ]
     report = report_dict(config, tables, dataset, trained + baselines)
     folder.finish(report)
     for outcome in trained:

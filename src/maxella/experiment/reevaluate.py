@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from maxella.data.dataset import build_dataset
 from maxella.errors import DataError
 from maxella.experiment.build import load_tables, split_table
@@ -21,6 +23,7 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     data are not those that the run was split from.
     """
     bundle = load_bundle(run)
+    report = read_report(run / "report.json")
     options = bundle.config
     if data is not None:
         options["data"]["path"] = str(data)
@@ -30,17 +33,20 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     same_ids = dataset.users.ids.equals(bundle.users.ids) and dataset.items.ids.equals(
         bundle.items.ids
     )
-    if not same_ids or len(dataset.known) != len(bundle.seen):
+    known = dataset.known
+    same_pairs = np.array_equal(known.users, bundle.seen.users) and np.array_equal(
+        known.items, bundle.seen.items
+    )
+    if not same_ids or not same_pairs:
         raise DataError(
             f"The data at {config.data.path or config.data.name} are not those that {run} was "
-            f"trained on: {len(dataset.known):,} training interactions here, "
+            f"trained on: {len(known):,} training interactions here, "
             f"{len(bundle.seen):,} there. Point --data at the same files."
         )
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
     scorer = Scorer(bundle.model)
     found = judge(scorer, scorer, dataset, config)
-    report = read_report(run / "report.json")
     (old,) = report["models"]
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     report["models"] = [{**old, **model_row(old["name"], old["kind"], seconds, memory, found)}]

@@ -43,10 +43,11 @@ def run(
     checkpoint of a run that was cut off; `overwrite` replaces what an older run left there.
     """
     config = _as_config(config)
-    folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
     tables = load_tables(config.data)
     split = split_table(tables.interactions, config.split)
     dataset = build_dataset(tables.interactions, split)
+    # After the data: an older run is not removed for one that cannot start.
+    folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
     name = kind_of(config.tasks)
     outcome = train(config, name, tables, dataset, folder, resume=resume, on_step=on_step)
     report = report_dict(config, tables, dataset, [outcome])

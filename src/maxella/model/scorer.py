@@ -15,20 +15,24 @@ class Scorer:
     @torch.inference_mode()
     def __init__(self, model: JointModel) -> None:
         self._model = model
-        self._users: torch.Tensor = model.user_tower(torch.arange(model.user_tower.n_rows))
+        self.user_tower_embeddings: torch.Tensor = model.user_tower(
+            torch.arange(model.user_tower.n_rows)
+        )
         item_rows = torch.arange(model.item_tower.n_rows)
-        self._items: torch.Tensor = model.item_tower(item_rows)
+        self.item_tower_embeddings: torch.Tensor = model.item_tower(item_rows)
         biases = model.retrieval_biases(item_rows)
         self.user_embeddings: torch.Tensor = (
-            self._users
+            self.user_tower_embeddings
         )  # (user rows, dim), or one more with biases
         self.item_embeddings: torch.Tensor = (
-            self._items
+            self.item_tower_embeddings
         )  # (item rows, dim), or one more with biases
         if biases is not None:
-            ones = self._users.new_ones(len(self._users), 1)
-            self.user_embeddings = torch.cat([self._users, ones], dim=1)
-            self.item_embeddings = torch.cat([self._items, biases.unsqueeze(1)], dim=1)
+            ones = self.user_tower_embeddings.new_ones(len(self.user_tower_embeddings), 1)
+            self.user_embeddings = torch.cat([self.user_tower_embeddings, ones], dim=1)
+            self.item_embeddings = torch.cat(
+                [self.item_tower_embeddings, biases.unsqueeze(1)], dim=1
+            )
 
     @torch.inference_mode()
     def score(self, users: torch.Tensor) -> torch.Tensor:
@@ -38,6 +42,8 @@ class Scorer:
     @torch.inference_mode()
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range."""
-        ratings = self._model.rate(self._users[users], self._items[items], users, items)
+        ratings = self._model.rate(
+            self.user_tower_embeddings[users], self.item_tower_embeddings[items], users, items
+        )
         low, high = self._model.rating_range
         return ratings.clamp(low, high)

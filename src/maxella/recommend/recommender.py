@@ -93,7 +93,7 @@ class Recommender:
         )
 
     def similar(self, items: Sequence[str], k: int = 10) -> pl.DataFrame:
-        """The k items nearest to each item by the cosine of their embeddings.
+        """The k items nearest to each item by the cosine of their embeddings, biases left out.
 
         Columns: item_id, rank (from 1), similar_item_id, similarity. Raises DataError for an
         item that is not known.
@@ -107,7 +107,7 @@ class Recommender:
                 f"Wanted items that the model knows; no item is called "
                 f"{', '.join(map(repr, unknown[:5]))}. Give the ids as the data write them."
             )
-        known = functional.normalize(self._scorer.item_embeddings[UNKNOWN_ROW + 1 :], dim=1)
+        known = functional.normalize(self._scorer.item_tower_embeddings[UNKNOWN_ROW + 1 :], dim=1)
         queries = torch.from_numpy(rows) - 1  # positions in `known`
         # One more than asked for, as an item is nearest to itself.
         values, positions = ExactIndex(known).search(known[queries], k + 1)

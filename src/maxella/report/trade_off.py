@@ -28,7 +28,8 @@ def draw_trade_off(report: dict[str, Any]) -> Plot | None:
         return None
     errors = [row[3] for row in rows if row[3] is not None]
     near = [error for error in errors if error <= _FAR * min(errors)]
-    margin = max(max(near) - min(near), 0.05 * min(near)) * 0.15
+    # The last is for errors that are all 0: an axis needs a width.
+    margin = max(max(near) - min(near), 0.05 * min(near), 1e-3) * 0.15
     left, right = min(near) - margin, max(near) + margin
     top = 1.15 * max((row[2] for row in rows if row[2] is not None), default=0.0) or 1.0
     edge = right + 0.16 * (right - left)  # where models without a near RMSE stand
