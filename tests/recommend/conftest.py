@@ -14,7 +14,7 @@ class ToyScorer:
 
     def __init__(self, users, items):
         self.user_embeddings = torch.tensor(users)
-        self.item_embeddings = torch.tensor(items)
+        self.item_embeddings = self.tower_items = torch.tensor(items)
 
     def score(self, users):
         return self.user_embeddings[users] @ self.item_embeddings.T

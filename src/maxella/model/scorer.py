@@ -12,27 +12,22 @@ class Scorer:
     more dimension, (u, 1)·(v, b) = u·v + b, so a score is one plain dot product.
     """
 
+    user_embeddings: torch.Tensor  # (user rows, dim), or one more with biases
+    item_embeddings: torch.Tensor  # (item rows, dim), or one more with biases
+    tower_items: torch.Tensor  # (item rows, dim), never with biases
+
     @torch.inference_mode()
     def __init__(self, model: JointModel) -> None:
         self._model = model
-        self.user_tower_embeddings: torch.Tensor = model.user_tower(
-            torch.arange(model.user_tower.n_rows)
-        )
+        self._tower_users = model.user_tower(torch.arange(model.user_tower.n_rows))
         item_rows = torch.arange(model.item_tower.n_rows)
-        self.item_tower_embeddings: torch.Tensor = model.item_tower(item_rows)
+        self.tower_items = model.item_tower(item_rows)
+        self.user_embeddings, self.item_embeddings = self._tower_users, self.tower_items
         biases = model.retrieval_biases(item_rows)
-        self.user_embeddings: torch.Tensor = (
-            self.user_tower_embeddings
-        )  # (user rows, dim), or one more with biases
-        self.item_embeddings: torch.Tensor = (
-            self.item_tower_embeddings
-        )  # (item rows, dim), or one more with biases
         if biases is not None:
-            ones = self.user_tower_embeddings.new_ones(len(self.user_tower_embeddings), 1)
-            self.user_embeddings = torch.cat([self.user_tower_embeddings, ones], dim=1)
-            self.item_embeddings = torch.cat(
-                [self.item_tower_embeddings, biases.unsqueeze(1)], dim=1
-            )
+            ones = self._tower_users.new_ones(len(self._tower_users), 1)
+            self.user_embeddings = torch.cat([self._tower_users, ones], dim=1)
+            self.item_embeddings = torch.cat([self.tower_items, biases.unsqueeze(1)], dim=1)
 
     @torch.inference_mode()
     def score(self, users: torch.Tensor) -> torch.Tensor:
@@ -42,8 +37,6 @@ class Scorer:
     @torch.inference_mode()
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range."""
-        ratings = self._model.rate(
-            self.user_tower_embeddings[users], self.item_tower_embeddings[items], users, items
-        )
+        ratings = self._model.rate(self._tower_users[users], self.tower_items[items], users, items)
         low, high = self._model.rating_range
         return ratings.clamp(low, high)

@@ -107,7 +107,7 @@ class Recommender:
                 f"Wanted items that the model knows; no item is called "
                 f"{', '.join(map(repr, unknown[:5]))}. Give the ids as the data write them."
             )
-        known = functional.normalize(self._scorer.item_tower_embeddings[UNKNOWN_ROW + 1 :], dim=1)
+        known = functional.normalize(self._scorer.tower_items[UNKNOWN_ROW + 1 :], dim=1)
         queries = torch.from_numpy(rows) - 1  # positions in `known`
         # One more than asked for, as an item is nearest to itself.
         values, positions = ExactIndex(known).search(known[queries], k + 1)
