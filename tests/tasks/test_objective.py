@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -100,3 +102,36 @@ def test_ratings_are_wanted_where_the_rating_task_has_a_weight():
     bare = Batch(batch.users, batch.items, batch.user_positions, batch.item_positions, None)
     with pytest.raises(DataError, match="rating_weight = 0"):
         objective()(build_model(SPEC, seed=1), bare)
+
+
+@pytest.fixture
+def two_threads():
+    """A race needs two; the test command gives each process one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("head", ["dot", "mlp"])
+def test_gradients_are_the_same_bytes_each_time(head):
+    # Few rows named by many pairs: the gradients of each row are long sums.
+    spec = dataclasses.replace(SPEC, rating_head=head, dim=32)
+    rng = torch.Generator().manual_seed(0)
+    n = 40_000
+    positions = torch.randint(3, (n,), generator=rng).sort().values
+    batch = Batch(
+        torch.tensor([1, 2, 3]),
+        torch.tensor([1, 2, 3]),
+        positions,
+        torch.randint(3, (n,), generator=rng),
+        torch.rand(n, generator=rng) * 4 + 1,
+    )
+    found = []
+    for _ in range(5):
+        model = build_model(spec, seed=1)
+        objective()(model, batch)[0].backward()
+        found.append([parameter.grad.clone() for parameter in model.parameters()])
+    for again in found[1:]:
+        assert all(map(torch.equal, found[0], again))

@@ -52,9 +52,10 @@ class Objective:
                     "The rating task wants ratings; this log has none. "
                     "Set tasks.rating_weight = 0 to train for retrieval alone."
                 )
+            # index_select: the gradient of users[...] adds up in an order that threads race for.
             predictions = model.rate(
-                users[batch.user_positions],
-                items[batch.item_positions],
+                users.index_select(0, batch.user_positions),
+                items.index_select(0, batch.item_positions),
                 batch.users[batch.user_positions],
                 batch.items[batch.item_positions],
             )
