@@ -3,6 +3,8 @@
 import os
 import platform
 import resource
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,12 @@ def machine_facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
+
+
+def command_line() -> str | None:
+    """The `maxella` command that this process is; nothing where it is another program."""
+    name = Path(sys.argv[0]).name
+    return shlex.join([name, *sys.argv[1:]]) if name == "maxella" else None
 
 
 def reset_peak_memory() -> None:

@@ -10,7 +10,7 @@ import maxella
 from maxella.data.dataset import Dataset
 from maxella.evaluation.evaluate import Report as Evaluation
 from maxella.experiment.config import Config, TaskOptions
-from maxella.experiment.machine import machine_facts
+from maxella.experiment.machine import command_line, machine_facts
 from maxella.recommend.bundle import Bundle
 from maxella.sources.tables import Tables
 
@@ -34,6 +34,7 @@ def report_dict(
         "maxella": maxella.__version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "title": config.title,
+        "command": command_line(),
         "machine": machine_facts(),
         "dataset": {
             "name": tables.name,
