@@ -1,7 +1,6 @@
 """Where each held-out item stands among all candidates, each user scored once."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +48,10 @@ def catalogue_ranks(
     for start, scores in _scores(ranker, pairs, max(1, cells // pairs.n_item_rows)):
         stop = start + len(scores)
         held_out, seen = pairs.held_out_cells(start, stop), pairs.seen_cells(start, stop)
-        ordered = _sorted_rows(scores[:, 1:].numpy())  # (batch, items), NaN last
+        ordered = np.sort(scores[:, 1:].numpy(), axis=1)  # (batch, items), NaN last
         _refuse_nan(ordered, pairs.users[start:stop])
         raw = 1 + _places_above(ordered, scores, held_out) - 0.5  # less half of itself
-        among_seen = _sorted_rows(seen.padded(scores))
+        among_seen = np.sort(seen.padded(scores), axis=1)
         filtered = raw - _places_above(among_seen, scores, held_out, seen.counts)
         found["raw"][0].append(raw)
         found["filtered"][0].append(filtered)
@@ -81,15 +80,6 @@ def _scores(ranker: Ranker, pairs: Pairs, batch: int) -> Iterator[tuple[int, tor
                 f"{len(users)} users, got {tuple(scores.shape)}"
             )
         yield start, scores if scores.dtype == torch.float64 else scores.float()
-
-
-def _sorted_rows(table: np.ndarray) -> np.ndarray:
-    """Each row in ascending order, NaN last; a thread for each core, as NumPy uses one."""
-    ordered = table.copy()
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda rows: rows.sort(axis=1), np.array_split(ordered, threads)))
-    return ordered
 
 
 def _refuse_nan(ordered: np.ndarray, users: np.ndarray) -> None:

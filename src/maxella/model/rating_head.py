@@ -35,7 +35,7 @@ class MlpHead(nn.Module):
             dense = nn.Linear(width, next_width)
             nn.init.xavier_uniform_(dense.weight, generator=shape.generator)
             nn.init.zeros_(dense.bias)
-            layers += [dense, nn.ReLU()]
+            layers += [dense, nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(
