@@ -1,9 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
+import maxella.experiment
 from maxella.errors import ConfigError
-from maxella.experiment.config import load_config, parse_config
+from maxella.experiment.config import Config, load_config, parse_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 
@@ -28,3 +30,12 @@ def test_changes_on_the_command_line_are_typed(tmp_path):
     assert (config.model.dim, config.split.kind, config.tasks.l2) == (7, "random", 0.5)
     with pytest.raises(ConfigError, match="wants section"):
         load_config(path, changes=["dim"])
+
+
+def test_every_option_is_read_outside_the_page_that_declares_it():
+    folder = Path(maxella.experiment.__file__).parent
+    code = "\n".join(p.read_text() for p in folder.glob("*.py") if p.name != "config.py")
+    for section, field in Config.model_fields.items():
+        options = getattr(field.annotation, "model_fields", {})
+        for option in options:
+            assert re.search(rf"(options|config\.{section})\.{option}\b", code), (section, option)

@@ -137,3 +137,11 @@ def test_a_second_evaluation_finds_the_same_and_is_counted(options, tmp_path):
     assert figures(second) == figures(first)
     assert (first["test_reads"], second["test_reads"]) == (1, 2)
     assert json.loads((tmp_path / "run" / "report.json").read_text())["test_reads"] == 2
+
+
+def test_a_misspelt_monitor_is_refused_before_training(options):
+    steps = []
+    options["training"]["monitor"] = "filtered.ndgc@100"
+    with pytest.raises(ConfigError, match=r"Did you mean 'filtered\.ndcg@100'"):
+        maxella.run(options, on_step=lambda *step: steps.append(step))
+    assert steps == []

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
+from maxella.data.ranges import ranges
 from maxella.features.id import UNKNOWN_ROW
 
 
@@ -41,13 +42,12 @@ class History:
         (pairs of the batch,) int64 item rows; (batch,) int64 positions in them.
         """
         counts = self.counts(users)
-        begins = counts.cumsum(0) - counts  # (batch,)
-        shift = torch.repeat_interleave(self.starts[users] - begins, counts)
-        return self.items[torch.arange(len(shift)) + shift], begins
+        _, pairs = ranges(self.starts[users].numpy(), counts.numpy())
+        return self.items[torch.from_numpy(pairs)], counts.cumsum(0) - counts
 
     def matrix(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) float32: 1 where the user took the item."""
-        items, _ = self.items_of(users)
+        rows, pairs = ranges(self.starts[users].numpy(), self.counts(users).numpy())
         matrix = torch.zeros(len(users), self.n_item_rows)
-        matrix[torch.repeat_interleave(torch.arange(len(users)), self.counts(users)), items] = 1.0
+        matrix[torch.from_numpy(rows), self.items[torch.from_numpy(pairs)]] = 1.0
         return matrix

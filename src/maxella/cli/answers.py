@@ -156,7 +156,7 @@ def _print(frame: "pl.DataFrame", as_json: bool) -> None:
 
     table = Table()
     for name in frame.columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(name.replace("_", " "), overflow="fold")  # headings wrap at words
     for row in frame.iter_rows():
         table.add_row(*map(_cell, row))
     Console().print(table)

@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from maxella.experiment.config import Config
 
 ConfigPath = Annotated[
     Path, typer.Argument(help="A TOML config; paths in it start at its folder.", show_default=False)
@@ -38,10 +41,7 @@ def train(
     from maxella.experiment.run import run
 
     options = load_config(config, changes=changes, data=data)
-    with _resumable(), _progress(hidden=as_json) as on_step:
-        report = run(options, out, resume=resume, overwrite=overwrite, on_step=on_step)
-    _show(report, as_json)
-    _say_where(out, as_json)
+    _carry_out(run, options, out, resume=resume, overwrite=overwrite, as_json=as_json)
 
 
 def compare(
@@ -58,10 +58,7 @@ def compare(
     from maxella.experiment.config import load_config
 
     options = load_config(config, changes=changes, data=data)
-    with _resumable(), _progress(hidden=as_json) as on_step:
-        report = compare_models(options, out, resume=resume, overwrite=overwrite, on_step=on_step)
-    _show(report, as_json)
-    _say_where(out, as_json)
+    _carry_out(compare_models, options, out, resume=resume, overwrite=overwrite, as_json=as_json)
 
 
 def evaluate(
@@ -86,7 +83,19 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     print_comparison(report, Console())
 
 
-def _say_where(out: Path, as_json: bool) -> None:
+def _carry_out(
+    experiment: Callable[..., dict[str, Any]],
+    options: "Config",
+    out: Path,
+    *,
+    resume: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Run it with a bar, then print what it found and where it lies."""
+    with _resumable(), _progress(hidden=as_json) as on_step:
+        report = experiment(options, out, resume=resume, overwrite=overwrite, on_step=on_step)
+    _show(report, as_json)
     if not as_json:
         typer.echo(f"Report: {out / 'report.html'}")
 

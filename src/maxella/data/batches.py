@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
+from maxella.data.ranges import ranges
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,7 @@ class UserBatches:
         order = rng.permutation(len(self._users))
         for start in range(0, len(order), self.size):
             chosen = np.sort(order[start : start + self.size])
-            counts = self._counts[chosen]
-            user_positions = np.repeat(np.arange(len(chosen)), counts)
-            # Row numbers of the chosen users' slices, one slice after the other.
-            before = np.cumsum(counts) - counts
-            rows = np.arange(counts.sum()) + np.repeat(self._starts[chosen] - before, counts)
+            user_positions, rows = ranges(self._starts[chosen], self._counts[chosen])
             items = self._log.items[rows] - 1  # position j of the catalogue is item row j + 1
             ratings = None if self._log.ratings is None else self._log.ratings[rows]
             yield _batch(self._users[chosen], self._catalogue, user_positions, items, ratings)

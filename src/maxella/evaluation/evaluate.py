@@ -12,7 +12,7 @@ from maxella.data.interactions import Interactions
 from maxella.errors import DataError, TrainingError
 from maxella.evaluation.bootstrap import RESAMPLES, intervals
 from maxella.evaluation.lists import LIST_METRICS
-from maxella.evaluation.names import DEFAULT_METRICS, parse_metric
+from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, parse_metric
 from maxella.evaluation.pairs import Pairs
 from maxella.evaluation.protocols import Ranker, Rater
 from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
@@ -21,7 +21,6 @@ from maxella.evaluation.rating import RATING_METRICS
 from maxella.evaluation.sums import UserSums
 from maxella.seeds import numpy_generator
 
-PROTOCOLS = ("raw", "filtered")
 PREDICTIONS = 2**12  # pairs rated at once: what a rating head keeps fits the cache
 
 

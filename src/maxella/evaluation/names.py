@@ -5,7 +5,9 @@ import math
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.ranking import RANKING_METRICS
+from maxella.evaluation.rating import RATING_METRICS
 
+PROTOCOLS = ("raw", "filtered")
 DEFAULT_METRICS = (
     *(f"top_k_accuracy@{k}" for k in (1, 5, 10, 50, 100)),
     "recall@20",
@@ -21,6 +23,12 @@ DEFAULT_METRICS = (
     "coverage@100",
     "distinct_lists@10",
 )
+
+
+def figure_names() -> list[str]:
+    """What `Report.flat_metrics` holds by default, such as `filtered.ndcg@10` and `rmse`."""
+    ranked = [f"{protocol}.{name}" for protocol in PROTOCOLS for name in DEFAULT_METRICS]
+    return [*ranked, *RATING_METRICS]
 
 
 def parse_metric(name: str) -> tuple[str, float]:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from maxella.data.dataset import Dataset, build_dataset
+from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.evaluate import Report, evaluate
+from maxella.evaluation.names import figure_names
 from maxella.experiment.build import (
     build_batches,
     build_checkpoint,
@@ -77,6 +79,8 @@ def train(
         return figures.flat_metrics()
 
     monitor = config.training.monitor
+    if monitor and monitor not in figure_names():
+        raise ConfigError(unknown_name("validation metric", monitor, figure_names()))
     progress = fit(
         model,
         build_objective(config.tasks),

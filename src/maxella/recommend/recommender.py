@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from maxella.data.interactions import Interactions
+from maxella.data.ranges import ranges
 from maxella.errors import DataError
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.index.exact import ExactIndex
@@ -164,10 +165,7 @@ class Recommender:
         """The seen items of these users, as positions in `user_rows` and item rows."""
         stops = self._seen_stops[user_rows]
         starts = np.where(user_rows > 0, self._seen_stops[user_rows - 1], 0)
-        counts = stops - starts
-        positions = np.repeat(np.arange(len(user_rows)), counts)
-        before = np.cumsum(counts) - counts
-        rows = np.arange(counts.sum()) + np.repeat(starts - before, counts)
+        positions, rows = ranges(starts, stops - starts)
         return torch.from_numpy(positions), torch.from_numpy(self._seen_items[rows])
 
 
