@@ -12,7 +12,7 @@ def rows(done):
 def test_recommend_prints_a_table(cli, trained):
     done = cli("recommend", trained, "--user", "u1", "-k", 3)
     assert (done.code, done.err) == (0, "")
-    assert [name for name in ("user_id", "item_id", "title") if name not in done.out] == []
+    assert [name for name in ("user id", "item id", "title") if name not in done.out] == []
 
 
 def test_recommend_for_several_users_in_the_order_asked(cli, trained):

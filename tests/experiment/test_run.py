@@ -67,7 +67,7 @@ def test_a_damaged_bundle_is_refused(options, tmp_path):
 
 def test_the_best_epoch_by_validation_is_kept(options, tmp_path):
     report = maxella.run(options, tmp_path / "run")
-    (model,) = report["models"]
+    model = report["models"][0]
     values = [epoch["validation"]["filtered.ndcg@100"] for epoch in model["history"]]
     assert values[model["best_epoch"] - 1] == max(values)
 
@@ -145,3 +145,11 @@ def test_a_misspelt_monitor_is_refused_before_training(options):
     with pytest.raises(ConfigError, match=r"Did you mean 'filtered\.ndcg@100'"):
         maxella.run(options, on_step=lambda *step: steps.append(step))
     assert steps == []
+
+
+def test_a_run_has_the_baselines_beside_it_and_says_which_it_lacks(options, monkeypatch):
+    monkeypatch.setitem(sys.modules, "implicit.cpu.als", None)  # as if it were not installed
+    report = maxella.run(options)
+    assert [model["name"] for model in report["models"]] == ["joint", "popularity", "bias", "ease"]
+    (note,) = [note for note in report["dataset"]["notes"] if "ials" in note]
+    assert "pip install 'maxella[baselines]'" in note

@@ -1,16 +1,14 @@
 """Several models and the baselines on one split, in one table."""
 
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-from maxella.baselines.table import BASELINES, RANKERS, RATERS
-from maxella.data.dataset import Dataset, build_dataset
+from maxella.data.dataset import build_dataset
 from maxella.experiment.build import load_tables, split_table
 from maxella.experiment.config import Config, ModelEntry
-from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
-from maxella.experiment.results import Outcome, model_row, report_dict
-from maxella.experiment.run import OnStep, judge, train
+from maxella.experiment.judge import judge_baselines
+from maxella.experiment.results import report_dict
+from maxella.experiment.run import OnStep, train
 from maxella.experiment.run_folder import RunFolder
 
 
@@ -43,26 +41,10 @@ def compare(
         )
         for entry in config.compare.models or [ModelEntry(name="joint")]
     ]
-    has_ratings = dataset.train.ratings is not None
-    baselines = [
-        _baseline(name, dataset, config)
-        for name in config.compare.baselines
-        if name in RANKERS or has_ratings  # a rater has nothing to say of a log without ratings
-    ]
-    report = report_dict(config, tables, dataset, trained + baselines)
+    baselines, notes = judge_baselines(dataset, config)
+    report = report_dict(config, tables, dataset, trained + baselines, notes)
     folder.finish(report)
     for outcome in trained:
         alone = report_dict(config, tables, dataset, [outcome])
         folder.of_model(outcome.row["name"]).keep(outcome, alone)
     return report
-
-
-def _baseline(name: str, dataset: Dataset, config: Config) -> Outcome:
-    reset_peak_memory()
-    started = perf_counter()
-    fitted = BASELINES[name](dataset.train, dataset.users.n_rows, dataset.items.n_rows)
-    seconds = perf_counter() - started
-    ranker = fitted if name in RANKERS else None
-    rater = fitted if name in RATERS else None
-    found = judge(ranker, rater, dataset, config) if len(dataset.test) else None
-    return Outcome(model_row(name, "baseline", seconds, peak_memory_mb(), found), found)

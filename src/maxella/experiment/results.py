@@ -1,5 +1,6 @@
 """What a run found, as the plain dict that `report.json` holds (format in docs/report.md)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,9 +26,13 @@ class Outcome:
 
 
 def report_dict(
-    config: Config, tables: Tables, dataset: Dataset, outcomes: list[Outcome]
+    config: Config,
+    tables: Tables,
+    dataset: Dataset,
+    outcomes: list[Outcome],
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The whole report of one data set, split and list of models."""
+    """The whole report of one data set, split and list of models; `notes` join the data's."""
     ceilings = [outcome.found.ceiling for outcome in outcomes if outcome.found]
     return {
         "format": 1,
@@ -44,7 +49,7 @@ def report_dict(
             "train": len(dataset.train),
             "validation": len(dataset.validation),
             "test": len(dataset.test),
-            "notes": list(tables.notes),
+            "notes": [*tables.notes, *notes],
             "rating_histogram": _histogram(dataset),
         },
         "split": config.split.model_dump(),

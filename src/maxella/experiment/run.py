@@ -7,7 +7,6 @@ from typing import Any
 
 from maxella.data.dataset import Dataset, build_dataset
 from maxella.errors import ConfigError, unknown_name
-from maxella.evaluation.evaluate import Report, evaluate
 from maxella.evaluation.names import figure_names
 from maxella.experiment.build import (
     build_batches,
@@ -19,6 +18,7 @@ from maxella.experiment.build import (
     split_table,
 )
 from maxella.experiment.config import Config, load_config, parse_config
+from maxella.experiment.judge import judge, judge_baselines
 from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.results import Outcome, kind_of, model_row, report_dict
 from maxella.experiment.run_folder import RunFolder
@@ -41,6 +41,8 @@ def run(
 ) -> dict[str, Any]:
     """Train and evaluate one model; gives the report, and writes a run folder to `out`.
 
+    The baselines of [compare] stand beside it: a figure alone says little.
+
     `config` is a TOML file, its options as a dict, or a Config. `resume` goes on from the
     checkpoint of a run that was cut off; `overwrite` replaces what an older run left there.
     """
@@ -52,9 +54,10 @@ def run(
     folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
     name = kind_of(config.tasks)
     outcome = train(config, name, tables, dataset, folder, resume=resume, on_step=on_step)
-    report = report_dict(config, tables, dataset, [outcome])
+    baselines, notes = judge_baselines(dataset, config)
+    report = report_dict(config, tables, dataset, [outcome, *baselines], notes)
     folder.finish(report)
-    folder.keep(outcome, report)
+    folder.keep(outcome, report_dict(config, tables, dataset, [outcome]))
     return report
 
 
@@ -109,22 +112,6 @@ def train(
     options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
     bundle = Bundle(spec, model, dataset.users, dataset.items, dataset.known, items, options)
     return Outcome(row, found, bundle)
-
-
-def judge(
-    ranker: Any, rater: Any, dataset: Dataset, config: Config, *, on_validation: bool = False
-) -> Report:
-    """Evaluate on the test part, or on the validation part while training."""
-    part = dataset.validation if on_validation else dataset.test
-    return evaluate(
-        ranker,
-        rater if part.ratings is not None else None,
-        part,
-        seen=dataset.train if on_validation else dataset.known,
-        n_item_rows=dataset.items.n_rows,
-        seed=config.split.seed,
-        resamples=0 if on_validation else config.evaluation.resamples,
-    )
 
 
 def _as_config(config: Config | dict[str, Any] | str | Path) -> Config:

@@ -1,0 +1,57 @@
+"""Models and baselines on the held-out part, all by the same evaluation."""
+
+from time import perf_counter
+from typing import Any
+
+from maxella.baselines.table import BASELINES, RANKERS, RATERS
+from maxella.data.dataset import Dataset
+from maxella.errors import ConfigError, MissingExtraError
+from maxella.evaluation.evaluate import Report, evaluate
+from maxella.experiment.config import Config
+from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
+from maxella.experiment.results import Outcome, model_row
+
+
+def judge(
+    ranker: Any, rater: Any, dataset: Dataset, config: Config, *, on_validation: bool = False
+) -> Report:
+    """Evaluate on the test part, or on the validation part while training."""
+    part = dataset.validation if on_validation else dataset.test
+    return evaluate(
+        ranker,
+        rater if part.ratings is not None else None,
+        part,
+        seen=dataset.train if on_validation else dataset.known,
+        n_item_rows=dataset.items.n_rows,
+        seed=config.split.seed,
+        resamples=0 if on_validation else config.evaluation.resamples,
+    )
+
+
+def judge_baselines(dataset: Dataset, config: Config) -> tuple[list[Outcome], list[str]]:
+    """The baselines of [compare] that can be had here, and a note on each that cannot.
+
+    Where nothing is held out there is nothing to set beside the model.
+    """
+    outcomes: list[Outcome] = []
+    notes: list[str] = []
+    for name in config.compare.baselines if len(dataset.test) else []:
+        if name in RATERS and dataset.train.ratings is None:
+            notes.append(f"No baseline {name}: it wants ratings, and the log has none.")
+            continue
+        try:
+            outcomes.append(_baseline(name, dataset, config))
+        except (ConfigError, MissingExtraError) as error:  # too large for it, or not installed
+            notes.append(f"No baseline {name}: {error}")
+    return outcomes, notes
+
+
+def _baseline(name: str, dataset: Dataset, config: Config) -> Outcome:
+    reset_peak_memory()
+    started = perf_counter()
+    fitted = BASELINES[name](dataset.train, dataset.users.n_rows, dataset.items.n_rows)
+    seconds = perf_counter() - started
+    ranker = fitted if name in RANKERS else None
+    rater = fitted if name in RATERS else None
+    found = judge(ranker, rater, dataset, config)
+    return Outcome(model_row(name, "baseline", seconds, peak_memory_mb(), found), found)
