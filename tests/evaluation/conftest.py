@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from maxella.data.interactions import Interactions
 from maxella.evaluation.evaluate import evaluate
-from maxella.evaluation.names import DEFAULT_METRICS
+from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS
 from maxella.evaluation.pairs import Pairs
 from maxella.evaluation.ranks import catalogue_ranks
 
@@ -38,7 +38,7 @@ class World:
     def predict(self, users, items):
         return self.predictions[users, items]
 
-    def evaluate(self, metrics=DEFAULT_METRICS, *, resamples=0, seed=1):
+    def evaluate(self, metrics=DEFAULT_METRICS, *, protocols=PROTOCOLS, resamples=0, seed=1):
         return evaluate(
             self,
             None if self.predictions is None else self,
@@ -47,6 +47,7 @@ class World:
             n_item_rows=self.scores.shape[1],
             seed=seed,
             metrics=metrics,
+            protocols=protocols,
             resamples=resamples,
         )
 

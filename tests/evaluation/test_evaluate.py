@@ -65,6 +65,20 @@ def test_worked_example(toy):
     }
 
 
+@pytest.mark.parametrize("protocol", ["raw", "filtered"])
+def test_one_protocol_alone_gives_what_it_gives_beside_the_other(crowd, protocol):
+    other = {"raw": "filtered", "filtered": "raw"}[protocol]
+    both, one = crowd.evaluate(), crowd.evaluate(protocols=[protocol])
+    assert one.metrics == {name: of for name, of in both.metrics.items() if name != other}
+    assert one.ceiling == {protocol: both.ceiling[protocol]}
+    assert one.counts == both.counts
+
+
+def test_an_unknown_protocol_is_named_with_the_nearest(toy):
+    with pytest.raises(ConfigError, match="filtered"):
+        toy.evaluate(protocols=["filterd"])
+
+
 def test_ceiling_is_below_one_where_a_list_is_too_short(toy):
     # Three interactions, two users: at best two items are first. User 1 gets 1 of 2,
     # which is all that a list of one can hold.

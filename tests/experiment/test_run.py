@@ -139,6 +139,15 @@ def test_a_second_evaluation_finds_the_same_and_is_counted(options, tmp_path):
     assert json.loads((tmp_path / "run" / "report.json").read_text())["test_reads"] == 2
 
 
+def test_a_model_of_a_comparison_can_be_judged_again(options, tmp_path):
+    options["compare"] = {"models": [{"name": "one"}, {"name": "two"}], "baselines": ["bias"]}
+    report = compare(parse_config(options, where="the test"), tmp_path / "run")
+    again = reevaluate(tmp_path / "run" / "models" / "two")
+    assert [model["name"] for model in again["models"]] == ["two"]
+    assert again["models"][0]["metrics"] == report["models"][1]["metrics"]
+    assert again["test_reads"] == report["test_reads"] + 1
+
+
 def test_a_misspelt_monitor_is_refused_before_training(options):
     steps = []
     options["training"]["monitor"] = "filtered.ndgc@100"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
-from maxella.errors import DataError, TrainingError
+from maxella.errors import ConfigError, DataError, TrainingError, unknown_name
 from maxella.evaluation.bootstrap import RESAMPLES, intervals
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, parse_metric
@@ -69,16 +69,18 @@ def evaluate(
     n_item_rows: int,
     seed: int,
     metrics: Sequence[str] = DEFAULT_METRICS,
+    protocols: Sequence[str] = PROTOCOLS,
     resamples: int = RESAMPLES,
 ) -> Report:
     """Rank every held-out item among all candidates, and predict every held-out rating.
 
     `seen` is all that was known before (training, and validation when this is the test):
-    the `filtered` protocol takes it out of the candidates. `seed` sets the intervals'
-    resamples; 0 resamples leave the intervals out. Definitions: docs/metrics.md.
+    the `filtered` protocol takes it out of the candidates. `protocols` may leave one out.
+    `seed` sets the intervals' resamples; 0 resamples leave the intervals out. Definitions:
+    docs/metrics.md.
 
     Raises DataError where there is nothing to evaluate, TrainingError where a score is NaN or
-    a predicted rating not finite, ConfigError for an unknown metric.
+    a predicted rating not finite, ConfigError for an unknown metric or protocol.
     """
     started = time.perf_counter()
     if not len(test):
@@ -86,12 +88,17 @@ def evaluate(
             "An evaluation wants held-out interactions; the test part has none. "
             "Give the split a test share above 0, or skip the evaluation."
         )
+    for protocol in protocols:
+        if protocol not in PROTOCOLS:
+            raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
+    if "filtered" not in protocols:
+        seen = seen.take(np.empty(0, dtype=np.int64))
     pairs = Pairs.of(test, seen, n_item_rows)
     sums: dict[str, UserSums] = {}
     values: dict[str, float] = {}
     ceiling: dict[str, Any] = {}
     if ranker is not None:
-        sums, values, ceiling = _rank(ranker, pairs, metrics)
+        sums, values, ceiling = _rank(ranker, pairs, metrics, protocols)
     if rater is not None:
         sums |= _rate(rater, test, pairs)
     values |= {name: metric.value() for name, metric in sums.items()}
@@ -108,20 +115,21 @@ def evaluate(
 
 
 def _rank(
-    ranker: Ranker, pairs: Pairs, names: Sequence[str]
+    ranker: Ranker, pairs: Pairs, names: Sequence[str], protocols: Sequence[str]
 ) -> tuple[dict[str, UserSums], dict[str, float], dict[str, Any]]:
     """Ranking metrics as sums, list metrics as values, and the ceiling of the former."""
     parsed = {name: parse_metric(name) for name in names}
     ranking = {name: of for name, of in parsed.items() if of[0] in RANKING_METRICS}
     lists = {name: (key, int(k)) for name, (key, k) in parsed.items() if key in LIST_METRICS}
-    found = catalogue_ranks(ranker, pairs, max((k for _, k in lists.values()), default=0))
+    longest = max((k for _, k in lists.values()), default=0)
+    found = catalogue_ranks(ranker, pairs, longest, protocols=protocols)
 
     def measure(held_out: UserRanks) -> dict[str, UserSums]:
         return {name: RANKING_METRICS[key](held_out, k) for name, (key, k) in ranking.items()}
 
     sums: dict[str, UserSums] = {}
     values: dict[str, float] = {}
-    for protocol in PROTOCOLS:
+    for protocol in protocols:
         by_name = measure(found[protocol].by_user(pairs))
         sums |= {f"{protocol}.{name}": metric for name, metric in by_name.items()}
         for name, (key, k) in lists.items():
@@ -129,7 +137,7 @@ def _rank(
             values[f"{protocol}.{name}"] = LIST_METRICS[key](best, pairs.n_item_rows - 1)
     perfect = measure(_perfect_ranks(pairs))
     ceiling = {name: metric.value() for name, metric in perfect.items()}
-    return sums, values, {protocol: dict(ceiling) for protocol in PROTOCOLS}
+    return sums, values, {protocol: dict(ceiling) for protocol in protocols}
 
 
 def _perfect_ranks(pairs: Pairs) -> UserRanks:

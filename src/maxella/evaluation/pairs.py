@@ -32,6 +32,12 @@ class Cells:
         padded[self.rows, self.places] = values
         return padded
 
+    def without(self, matrix: torch.Tensor) -> torch.Tensor:
+        """(batch, item rows) → the same with −inf in the cells."""
+        matrix = matrix.clone()  # it may be the ranker's own
+        matrix[self.rows, self.columns] = -torch.inf
+        return matrix
+
 
 @dataclass(frozen=True)
 class Pairs:

@@ -1,12 +1,13 @@
 """Where each held-out item stands among all candidates, each user scored once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from maxella.errors import TrainingError
+from maxella.evaluation.names import PROTOCOLS
 from maxella.evaluation.pairs import Cells, Pairs
 from maxella.evaluation.protocols import Ranker
 from maxella.evaluation.ranking import UserRanks
@@ -29,7 +30,12 @@ class CatalogueRanks:
 
 
 def catalogue_ranks(
-    ranker: Ranker, pairs: Pairs, list_length: int, cells: int = CELLS
+    ranker: Ranker,
+    pairs: Pairs,
+    list_length: int,
+    *,
+    protocols: Sequence[str] = PROTOCOLS,
+    cells: int = CELLS,
 ) -> dict[str, CatalogueRanks]:
     """Ranks and top lists among all candidates (`raw`) and among the unseen (`filtered`).
 
@@ -42,24 +48,21 @@ def catalogue_ranks(
     memory at once.
     """
     found: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {
-        "raw": ([], []),
-        "filtered": ([], []),
+        protocol: ([], []) for protocol in protocols
     }
     for start, scores in _scores(ranker, pairs, max(1, cells // pairs.n_item_rows)):
         stop = start + len(scores)
-        held_out, seen = pairs.held_out_cells(start, stop), pairs.seen_cells(start, stop)
+        held_out = pairs.held_out_cells(start, stop)
         ordered = np.sort(scores[:, 1:].numpy(), axis=1)  # (batch, items), NaN last
         _refuse_nan(ordered, pairs.users[start:stop])
-        raw = 1 + _places_above(ordered, scores, held_out) - 0.5  # less half of itself
-        among_seen = np.sort(seen.padded(scores), axis=1)
-        filtered = raw - _places_above(among_seen, scores, held_out, seen.counts)
-        found["raw"][0].append(raw)
-        found["filtered"][0].append(filtered)
-        if list_length:
-            found["raw"][1].append(_lists(scores, list_length))
-            unseen = scores.clone()
-            unseen[seen.rows, seen.columns] = -torch.inf
-            found["filtered"][1].append(_lists(unseen, list_length))
+        ranks = 1 + _places_above(ordered, scores, held_out) - 0.5  # less half of itself
+        if "raw" in found:
+            _add(found["raw"], ranks, scores, list_length)
+        if "filtered" in found:
+            seen = pairs.seen_cells(start, stop)
+            among_seen = np.sort(seen.padded(scores), axis=1)
+            ranks = ranks - _places_above(among_seen, scores, held_out, seen.counts)
+            _add(found["filtered"], ranks, seen.without(scores), list_length)
     return {
         protocol: CatalogueRanks(
             np.where(pairs.held_out_is_known, np.concatenate(ranks), np.inf),
@@ -67,6 +70,17 @@ def catalogue_ranks(
         )
         for protocol, (ranks, lists) in found.items()
     }
+
+
+def _add(
+    to: tuple[list[np.ndarray], list[np.ndarray]],
+    ranks: np.ndarray,
+    scores: torch.Tensor,
+    list_length: int,
+) -> None:
+    to[0].append(ranks)
+    if list_length:
+        to[1].append(_lists(scores, list_length))
 
 
 def _scores(ranker: Ranker, pairs: Pairs, batch: int) -> Iterator[tuple[int, torch.Tensor]]:

@@ -22,7 +22,7 @@ def compare(
 ) -> dict[str, Any]:
     """Train each model of [compare] on the same split, with the baselines beside them.
 
-    Gives the report; `out` gets it too, and a bundle for each model under `models/`.
+    Gives the report; `out` gets it too, and a run folder for each model under `models/`.
     """
     tables = load_tables(config.data)
     split = split_table(tables.interactions, config.split)
@@ -46,5 +46,7 @@ def compare(
     folder.finish(report)
     for outcome in trained:
         alone = report_dict(config, tables, dataset, [outcome])
-        folder.of_model(outcome.row["name"]).keep(outcome, alone)
+        of_model = folder.of_model(outcome.row["name"])
+        of_model.finish(alone)  # so that `maxella evaluate` can judge it again
+        of_model.keep(outcome, alone)
     return report

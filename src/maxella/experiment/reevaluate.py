@@ -24,6 +24,8 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     """
     bundle = load_bundle(run)
     report = read_report(run / "report.json")
+    if not report["models"]:
+        raise DataError(f"{run}/report.json names no model to judge again. Train again.")
     options = bundle.config
     if data is not None:
         options["data"]["path"] = str(data)

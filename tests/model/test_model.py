@@ -1,0 +1,124 @@
+"""The model on numbers worked out by hand, and what holds for every rating head."""
+
+import pytest
+import torch
+
+from maxella.features.id import UNKNOWN_ROW
+from maxella.model.build import ModelSpec, build_model
+from maxella.model.rating_head import RATING_HEADS
+from maxella.model.scorer import Scorer
+from maxella.model.tower import Tower
+from maxella.seeds import torch_generator
+
+
+@pytest.fixture
+def make_model():
+    def make(seed=1, **changes):
+        facts = {
+            "n_user_rows": 4,
+            "n_item_rows": 5,
+            "dim": 3,
+            "rating_head": "dot",
+            "item_biases": True,
+            "embedding_scale": 0.5,
+            "mean_rating": 3.5,
+            "rating_range": (1.0, 5.0),
+        }
+        model = build_model(ModelSpec(**facts | changes), seed)
+        model.eval()
+        return model
+
+    return make
+
+
+def scramble(model):
+    """Every weight drawn anew, so that no part is at a start of zeros."""
+    generator = torch_generator(7, "test")
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+    return model
+
+
+def test_a_tower_starts_within_its_scale_and_knows_nothing_of_the_unknown_row():
+    tower = Tower(50, 8, scale=0.25, generator=torch_generator(1, "test"))
+    embeddings = tower(torch.arange(50)).detach()
+    assert (embeddings[UNKNOWN_ROW] == 0).all()
+    assert 0.2 < embeddings[1:].abs().max() <= 0.25
+    assert len(embeddings[1:].unique()) > 300  # drawn, not one value
+
+
+def test_the_unknown_row_gets_no_gradient():
+    tower = Tower(3, 2, scale=1.0, generator=torch_generator(1, "test"))
+    tower(torch.tensor([UNKNOWN_ROW, 2])).sum().backward()
+    assert tower.table.weight.grad.tolist() == [[0, 0], [0, 0], [1, 1]]
+
+
+def test_the_same_seed_gives_the_same_weights(make_model):
+    one, same, other = (make_model(seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["user_tower.table.weight"], other["user_tower.table.weight"])
+
+
+@pytest.mark.parametrize("item_biases", [True, False])
+def test_a_score_is_the_dot_product_of_the_towers_and_the_item_bias(make_model, item_biases):
+    model = scramble(make_model(item_biases=item_biases))
+    users, items = torch.tensor([2, 3, 0]), torch.arange(5)
+    expected = model.user_tower(users) @ model.item_tower(items).T
+    if item_biases:
+        expected = expected + model.item_biases.weight[:, 0]
+    torch.testing.assert_close(Scorer(model).score(users), expected.detach())
+
+
+def test_the_dot_head_adds_mean_biases_and_a_product(make_model):
+    head = scramble(make_model()).rating_head
+    with torch.no_grad():
+        u, v = torch.tensor([[1.0, 2.0, -1.0]]), torch.tensor([[0.5, 0.0, 1.0]])
+        found = head(u, v, torch.tensor([2]), torch.tensor([4]))
+        product = (head.user_link.weight @ u[0]) @ (head.item_link.weight @ v[0])
+        biases = head.user_biases.weight[2, 0] + head.item_biases.weight[4, 0]
+        torch.testing.assert_close(found[0], head.mean + biases + product)
+
+
+def test_the_mlp_head_is_three_dense_layers_with_relu_between(make_model):
+    head = scramble(make_model(rating_head="mlp")).rating_head
+    u, v = torch.tensor([[1.0, 2.0, -1.0]]), torch.tensor([[0.5, 0.0, 1.0]])
+    hidden = torch.cat([u, v], dim=1)
+    with torch.no_grad():
+        for layer in (0, 2):
+            dense = head.layers[layer]
+            hidden = (hidden @ dense.weight.T + dense.bias).clamp(min=0)
+        expected = hidden @ head.layers[4].weight.T + head.layers[4].bias
+        found = head(u, v, torch.tensor([1]), torch.tensor([1]))
+    assert [head.layers[layer].out_features for layer in (0, 2, 4)] == [256, 128, 1]
+    torch.testing.assert_close(found, expected[0])
+
+
+@pytest.mark.parametrize("name", RATING_HEADS)
+def test_a_pair_is_rated_the_same_alone_and_among_others(make_model, name):
+    scorer = Scorer(scramble(make_model(rating_head=name, rating_range=None)))
+    users, items = torch.tensor([1, 3, 2, 0]), torch.tensor([4, 0, 1, 2])
+    together = scorer.predict(users, items)
+    alone = torch.cat([scorer.predict(users[[j]], items[[j]]) for j in range(4)])
+    assert together.shape == (4,)
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("name", RATING_HEADS)
+def test_every_weight_of_a_head_learns(make_model, name):
+    model = scramble(make_model(rating_head=name))
+    users, items = torch.tensor([1, 2, 3, 3]), torch.tensor([1, 2, 3, 4])
+    ratings = model.rate(model.user_tower(users), model.item_tower(items), users, items)
+    ratings.sum().backward()
+    for weight_name, weight in model.rating_head.named_parameters():
+        assert weight.grad is not None, weight_name
+        assert weight.grad.abs().sum() > 0, weight_name
+
+
+def test_predictions_are_clipped_to_the_range_and_to_nothing_else(make_model):
+    model = scramble(make_model(rating_range=(2.0, 3.0)))
+    free = scramble(make_model(rating_range=None))
+    users, items = torch.tensor([1, 2, 3, 1, 2, 3]), torch.tensor([1, 2, 3, 4, 1, 2])
+    clipped, plain = (Scorer(m).predict(users, items) for m in (model, free))
+    assert plain.min() < 2 < 3 < plain.max()  # both ends are put to the test
+    assert torch.equal(clipped, plain.clamp(2, 3))
