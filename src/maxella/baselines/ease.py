@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from maxella.baselines.history import History
 from maxella.baselines.popularity import Popularity
+from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.errors import ConfigError
 

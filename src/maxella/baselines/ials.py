@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from maxella.baselines.history import History
 from maxella.baselines.popularity import Popularity
+from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.errors import MissingExtraError
 from maxella.seeds import numpy_generator

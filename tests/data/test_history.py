@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from maxella.baselines.history import History
+from maxella.data.history import History
 from maxella.data.interactions import Interactions
 
 
