@@ -18,7 +18,13 @@ import torch
 from maxella.data.dataset import Dataset
 from maxella.data.interactions import Interactions
 from maxella.evaluation.evaluate import evaluate
-from maxella.experiment.build import build_batches, build_objective, build_plan, model_spec
+from maxella.experiment.build import (
+    build_batches,
+    build_objective,
+    build_plan,
+    history_of,
+    model_spec,
+)
 from maxella.experiment.config import load_config
 from maxella.features.id import Vocabulary
 from maxella.model.build import build_model
@@ -65,7 +71,7 @@ def main() -> None:
     epochs = [entry["seconds"] for entry in progress.history]
 
     started = time.perf_counter()
-    scorer = Scorer(model)
+    scorer = Scorer(model, history_of(dataset, dataset.known))
     found = evaluate(
         scorer,
         scorer,

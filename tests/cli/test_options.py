@@ -13,8 +13,9 @@ from maxella.experiment.config import (
     TrainingOptions,
     load_config,
 )
-from maxella.model.rating_head import RATING_HEADS
+from maxella.model.build import RATING_HEADS
 from maxella.tasks.losses import RETRIEVAL_LOSSES
+from maxella.tasks.rating import RATING_TASKS
 from maxella.training.optimiser import OPTIMISERS
 from maxella.training.schedule import SCHEDULES
 
@@ -25,6 +26,7 @@ from maxella.training.schedule import SCHEDULES
         (SplitOptions, "kind", SPLITS),
         (ModelOptions, "rating_head", RATING_HEADS),
         (TaskOptions, "retrieval_loss", RETRIEVAL_LOSSES),
+        (TaskOptions, "rating_loss", RATING_TASKS),
         (TrainingOptions, "optimiser", OPTIMISERS),
         (TrainingOptions, "schedule", SCHEDULES),
     ],
@@ -53,7 +55,12 @@ def test_the_option_of_baselines_takes_all_that_their_table_holds():
         ("data=3", ["data:", "got 3"]),
         ("title=3", ["title:", "got 3"]),
         ("model.dim=abc", ["model.dim:", "got 'abc'"]),
-        ("model.dim=0", ["model.dim:", "greater than or equal to 1", "got 0"]),
+        ("model.dim=-1", ["model.dim:", "greater than or equal to 0", "got -1"]),
+        ("model.dim=0", ["wanted model.dim or model.history_dim above 0"]),
+        ("model.history_dim=8", ["wanted tasks.retrieval_loss = 'leave_one_out_softmax'"]),
+        ("tasks.distillation=0.5", ["model.start = 'closed_form' with tasks.distillation"]),
+        ("tasks.rating_loss=variational", ["wanted tasks.rating_loss and model.rating_head both"]),
+        ("model.rating_members=2", ["wanted model.rating_head = 'variational'"]),
         ("training.seed=-1", ["training.seed:", "got -1"]),
         ("split.seed=-1", ["split.seed:", "got -1"]),
         ("split.kind=xyz", ["split.kind:", "'temporal'", "got 'xyz'"]),

@@ -11,9 +11,10 @@ def test_a_repeated_pair_counts_once_and_order_does_not_matter():
     # User 1 has {1}, user 3 has {1, 2}, users 0, 2 and 4 have nothing.
     users = torch.tensor([3, 2, 1, 3])
     assert history.counts(users).tolist() == [2, 0, 1, 2]
-    items, begins = history.items_of(users)
-    assert items.tolist() == [1, 2, 1, 1, 2]
-    assert begins.tolist() == [0, 2, 2, 3]
+    bags = history.bags(users)
+    assert bags.items.tolist() == [1, 2, 1, 1, 2]
+    assert bags.counts.tolist() == [2, 0, 1, 2]
+    assert bags.begins.tolist() == [0, 2, 2, 3]
     assert history.matrix(users).tolist() == [[0, 1, 1], [0, 0, 0], [0, 1, 0], [0, 1, 1]]
 
 

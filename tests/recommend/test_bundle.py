@@ -63,7 +63,7 @@ def test_saving_replaces_the_older_bundle_whole(trained, tmp_path):
 def test_a_loaded_model_draws_nothing_anew(trained):
     bundle = load_bundle(trained)
     fresh = build_model(bundle.spec, seed=0)
-    assert not torch.equal(fresh.user_tower.table.weight, bundle.model.user_tower.table.weight)
+    assert not torch.equal(fresh.item_tower.table.weight, bundle.model.item_tower.table.weight)
     assert not bundle.model.training
 
 

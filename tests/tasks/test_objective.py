@@ -8,12 +8,17 @@ from maxella.errors import DataError
 from maxella.model.build import ModelSpec, build_model
 from maxella.tasks.losses import RETRIEVAL_LOSSES, full_softmax
 from maxella.tasks.objective import Objective
+from maxella.tasks.rating import RATING_TASKS
 
 SPEC = ModelSpec(
     n_user_rows=4,
     n_item_rows=4,
     dim=3,
+    history_dim=0,
+    mean_history=2.0,
     rating_head="dot",
+    rating_dim=2,
+    rating_members=1,
     item_biases=True,
     embedding_scale=0.5,
     mean_rating=3.0,
@@ -31,6 +36,7 @@ def batch_of(pairs, *, times=1):
         torch.tensor([users.index(user) for user, *_ in pairs]),
         torch.tensor([item - 1 for _, item, _ in pairs]),
         torch.tensor([rating for *_, rating in pairs]),
+        share=1.0,
     )
 
 
@@ -41,7 +47,10 @@ def objective(**changes):
     options = {
         "retrieval_loss": full_softmax,
         "retrieval_weight": 1.0,
+        "rating_task": RATING_TASKS["squared_error"],
         "rating_weight": 1.0,
+        "rating_shapes_towers": True,
+        "retrieval_every": 1,
         "sum_retrieval": False,
         "l2": 0.0,
     }
@@ -49,7 +58,7 @@ def objective(**changes):
 
 
 def loss_of(batch, **changes):
-    return objective(**changes)(build_model(SPEC, seed=1), batch)[0].item()
+    return objective(**changes)(build_model(SPEC, seed=1), batch, 0, 10)[0].item()
 
 
 def test_losses_are_means_so_a_batch_twice_as_long_costs_the_same():
@@ -74,13 +83,13 @@ def test_weights_weigh():
 
 
 def test_a_task_without_weight_is_not_computed_nor_logged():
-    _, parts = objective(rating_weight=0.0)(build_model(SPEC, seed=1), batch_of(PAIRS))
+    _, parts = objective(rating_weight=0.0)(build_model(SPEC, seed=1), batch_of(PAIRS), 0, 10)
     assert set(parts) == {"retrieval_loss"}
 
 
 def test_the_penalty_counts_a_row_as_often_as_it_occurs():
     model = build_model(SPEC, seed=1)
-    users, items = model.user_tower.table.weight, model.item_tower.table.weight
+    users, items = model.user_tower.ids.table.weight, model.item_tower.table.weight
     norms = users.square().sum(1), items.square().sum(1)
     # User 1 occurs twice, user 2 once; items 1, 2 and 3 once each; of three interactions.
     mean = (2 * norms[0][1] + norms[0][2] + norms[1][1:].sum()).item() / 3
@@ -92,16 +101,18 @@ def test_the_penalty_counts_a_row_as_often_as_it_occurs():
 @pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
 def test_a_batch_of_one_has_a_gradient(name):
     model = build_model(SPEC, seed=1)
-    loss, _ = objective(retrieval_loss=RETRIEVAL_LOSSES[name])(model, batch_of([(1, 2, 4.0)]))
+    loss, _ = objective(retrieval_loss=RETRIEVAL_LOSSES[name])(
+        model, batch_of([(1, 2, 4.0)]), 0, 10
+    )
     loss.backward()
-    assert torch.isfinite(model.user_tower.table.weight.grad).all()
+    assert torch.isfinite(model.user_tower.ids.table.weight.grad).all()
 
 
 def test_ratings_are_wanted_where_the_rating_task_has_a_weight():
     batch = batch_of(PAIRS)
-    bare = Batch(batch.users, batch.items, batch.user_positions, batch.item_positions, None)
+    bare = dataclasses.replace(batch, ratings=None)
     with pytest.raises(DataError, match="rating_weight = 0"):
-        objective()(build_model(SPEC, seed=1), bare)
+        objective()(build_model(SPEC, seed=1), bare, 0, 10)
 
 
 @pytest.fixture
@@ -127,11 +138,12 @@ def test_gradients_are_the_same_bytes_each_time(head):
         positions,
         torch.randint(3, (n,), generator=rng),
         torch.rand(n, generator=rng) * 4 + 1,
+        share=1.0,
     )
     found = []
     for _ in range(5):
         model = build_model(spec, seed=1)
-        objective()(model, batch)[0].backward()
+        objective()(model, batch, 0, 10)[0].backward()
         found.append([parameter.grad.clone() for parameter in model.parameters()])
     for again in found[1:]:
         assert all(map(torch.equal, found[0], again))

@@ -6,12 +6,9 @@ import torch
 from torch.nn import functional
 
 from maxella.baselines.popularity import Popularity
+from maxella.closed_form.gram import gram, item_weights, refuse_large
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
-from maxella.errors import ConfigError
-
-MAX_ITEM_ROWS = 20_000
-_USERS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -35,34 +32,14 @@ class Ease:
 
         ConfigError above 20,000 item rows, with the memory it would need.
         """
-        if n_item_rows > MAX_ITEM_ROWS:
-            raise ConfigError(
-                f"EASE wants at most {MAX_ITEM_ROWS:,} items; got {n_item_rows:,}, for which it "
-                f"needs {2 * 4 * n_item_rows**2 / 1e9:.1f} GB of memory. Leave 'ease' out of the "
-                "baselines."
-            )
+        refuse_large("EASE", n_item_rows, 2, "Leave 'ease' out of the baselines.")
         history = History.of(train, n_user_rows, n_item_rows)
         popularity = Popularity.fit(train, n_user_rows, n_item_rows)
-        return cls(history, _weights(history, l2), popularity)
+        return cls(history, item_weights(gram(history), l2), popularity)
 
     def score(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) scores; popularity without history."""
-        items, begins = self.history.items_of(users)
-        scores = functional.embedding_bag(items, self.weights, begins, mode="sum")
-        has_history = self.history.counts(users) > 0
+        bags = self.history.bags(users)
+        scores = functional.embedding_bag(bags.items, self.weights, bags.begins, mode="sum")
+        has_history = bags.counts > 0
         return torch.where(has_history[:, None], scores, self.popularity.score(users))
-
-
-def _weights(history: History, l2: float) -> torch.Tensor:
-    """B = I - P diag(P)⁻¹ with P = (XᵀX + λI)⁻¹, that is B_ij = -P_ij / P_jj off the diagonal."""
-    gram = torch.zeros(history.n_item_rows, history.n_item_rows)
-    for users in torch.split(torch.arange(history.n_user_rows), _USERS_AT_ONCE):
-        taken = history.matrix(users)  # (chunk, item rows)
-        gram.addmm_(taken.T.to_sparse(), taken)
-    gram.diagonal().add_(l2)
-    torch.linalg.cholesky(gram, out=gram)
-    inverse = torch.cholesky_inverse(gram).T  # symmetric; transposed, its rows lie in sequence
-    del gram
-    weights = inverse.div_(-inverse.diagonal().clone())  # column j by -P_jj
-    weights.fill_diagonal_(0.0)
-    return weights

@@ -13,8 +13,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from maxella.data.history import Bags
 from maxella.data.interactions import Interactions
 from maxella.data.ranges import ranges
+from maxella.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,26 @@ class Batch:
     user_positions: torch.Tensor  # (n,) int64 into users, not decreasing
     item_positions: torch.Tensor  # (n,) int64 into items
     ratings: torch.Tensor | None  # (n,) float32
+    share: float  # of the training interactions' users that it holds; rows: of the interactions
 
     def __len__(self) -> int:
         return len(self.user_positions)
+
+    @property
+    def bags(self) -> Bags:
+        """The items of each user: of whole users, their history."""
+        counts = torch.bincount(self.user_positions, minlength=len(self.users))
+        return Bags(self.items[self.item_positions], counts)
+
+    @property
+    def known_ratings(self) -> torch.Tensor:
+        """(n,) ratings; raises DataError where the log has none."""
+        if self.ratings is None:
+            raise DataError(
+                "The rating task wants ratings; this log has none. "
+                "Set tasks.rating_weight = 0 to train for retrieval alone."
+            )
+        return self.ratings
 
 
 class Batches(Protocol):
@@ -61,7 +80,8 @@ class RowBatches:
             users, user_positions = np.unique(self.log.users[rows], return_inverse=True)
             items, item_positions = np.unique(self.log.items[rows], return_inverse=True)
             ratings = None if self.log.ratings is None else self.log.ratings[rows]
-            yield _batch(users, items, user_positions, item_positions, ratings)
+            share = len(rows) / len(self.log)
+            yield _batch(users, items, user_positions, item_positions, ratings, share)
 
 
 class UserBatches:
@@ -85,7 +105,9 @@ class UserBatches:
             user_positions, rows = ranges(self._starts[chosen], self._counts[chosen])
             items = self._log.items[rows] - 1  # position j of the catalogue is item row j + 1
             ratings = None if self._log.ratings is None else self._log.ratings[rows]
-            yield _batch(self._users[chosen], self._catalogue, user_positions, items, ratings)
+            share = len(chosen) / len(self._users)
+            users = self._users[chosen]
+            yield _batch(users, self._catalogue, user_positions, items, ratings, share)
 
 
 def _batch(
@@ -94,6 +116,7 @@ def _batch(
     user_positions: np.ndarray,
     item_positions: np.ndarray,
     ratings: np.ndarray | None,
+    share: float,
 ) -> Batch:
     return Batch(
         torch.from_numpy(users),
@@ -101,4 +124,5 @@ def _batch(
         torch.from_numpy(user_positions),
         torch.from_numpy(item_positions),
         None if ratings is None else torch.from_numpy(ratings),
+        share,
     )

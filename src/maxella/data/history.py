@@ -1,4 +1,4 @@
-"""What each user took in training, ready to be laid out as rows of a matrix."""
+"""What each user took in training: as bags of items, and as rows of a matrix."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,19 @@ import torch
 from maxella.data.interactions import Interactions
 from maxella.data.ranges import ranges
 from maxella.features.id import UNKNOWN_ROW
+
+
+@dataclass(frozen=True)
+class Bags:
+    """The items of several users, one user after another."""
+
+    items: torch.Tensor  # (m,) int64 item rows
+    counts: torch.Tensor  # (batch,) int64 items of each user, 0 too
+
+    @property
+    def begins(self) -> torch.Tensor:
+        """(batch,) where each user's items begin."""
+        return self.counts.cumsum(0) - self.counts
 
 
 @dataclass(frozen=True)
@@ -36,14 +49,11 @@ class History:
         """(batch,) user rows → (batch,) numbers of distinct items taken."""
         return self.starts[users + 1] - self.starts[users]
 
-    def items_of(self, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(batch,) user rows → their items one user after another, and where each user begins.
-
-        (pairs of the batch,) int64 item rows; (batch,) int64 positions in them.
-        """
+    def bags(self, users: torch.Tensor) -> Bags:
+        """(batch,) user rows → their items."""
         counts = self.counts(users)
         _, pairs = ranges(self.starts[users].numpy(), counts.numpy())
-        return self.items[torch.from_numpy(pairs)], counts.cumsum(0) - counts
+        return Bags(self.items[torch.from_numpy(pairs)], counts)
 
     def matrix(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) float32: 1 where the user took the item."""

@@ -4,10 +4,13 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from maxella.data.batches import Batches, RowBatches, UserBatches
 from maxella.data.dataset import Dataset
+from maxella.data.history import History
+from maxella.data.interactions import Interactions
 from maxella.data.split import Split, split_interactions
 from maxella.experiment.config import (
     Config,
@@ -18,13 +21,18 @@ from maxella.experiment.config import (
     TrainingOptions,
 )
 from maxella.model.build import ModelSpec
+from maxella.model.joint import JointModel
+from maxella.seeds import torch_generator
 from maxella.sources.download import get
 from maxella.sources.load import load_source
 from maxella.sources.tables import Tables
 from maxella.tasks.losses import RETRIEVAL_LOSSES
 from maxella.tasks.objective import Objective
+from maxella.tasks.rating import RATING_TASKS
+from maxella.tasks.teacher import Teacher
 from maxella.training.checkpoint import Checkpoint
 from maxella.training.fit import Plan
+from maxella.training.start import start_in_closed_form
 
 
 def load_tables(options: DataOptions) -> Tables:
@@ -65,7 +73,11 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
         n_user_rows=dataset.users.n_rows,
         n_item_rows=dataset.items.n_rows,
         dim=options.dim,
+        history_dim=options.history_dim,
+        mean_history=len(dataset.train) / len(np.unique(dataset.train.users)),
         rating_head=options.rating_head,
+        rating_dim=options.rating_dim,
+        rating_members=options.rating_members,
         item_biases=options.item_biases,
         embedding_scale=options.embedding_scale,
         mean_rating=0.0 if ratings is None else float(ratings.mean()),
@@ -73,23 +85,42 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
     )
 
 
-def build_objective(options: TaskOptions) -> Objective:
+def history_of(dataset: Dataset, log: Interactions) -> History:
+    """What the users of the data set have by this log."""
+    return History.of(log, dataset.users.n_rows, dataset.items.n_rows)
+
+
+def build_start(config: Config, model: JointModel, dataset: Dataset) -> Teacher | None:
+    """Put the first weights in place that are not drawn; gives the teacher that they make."""
+    if config.model.start == "random":
+        return None
+    history = history_of(dataset, dataset.train)
+    generator = torch_generator(config.training.seed, "closed form")
+    return start_in_closed_form(model, history, generator)
+
+
+def build_objective(options: TaskOptions, teacher: Teacher | None = None) -> Objective:
     """The weighted tasks."""
     return Objective(
         retrieval_loss=RETRIEVAL_LOSSES[options.retrieval_loss],
         retrieval_weight=options.retrieval_weight,
+        rating_task=RATING_TASKS[options.rating_loss],
         rating_weight=options.rating_weight,
         sum_retrieval=options.retrieval_reduction == "sum",
+        rating_shapes_towers=options.rating_shapes_towers,
+        retrieval_every=options.retrieval_every,
         l2=options.l2,
+        teacher=teacher if options.distillation else None,
+        distillation=options.distillation,
     )
 
 
 def build_batches(config: Config, dataset: Dataset) -> Batches:
     """Whole users for the full softmax, rows for the softmax within a batch."""
     size = config.training.batch_size
-    if config.tasks.retrieval_loss == "full_softmax":
-        return UserBatches(dataset.train, size, dataset.items.n_rows)
-    return RowBatches(dataset.train, size)
+    if config.tasks.retrieval_loss == "in_batch_softmax":
+        return RowBatches(dataset.train, size)
+    return UserBatches(dataset.train, size, dataset.items.n_rows)
 
 
 def build_plan(options: TrainingOptions) -> Plan:
@@ -97,6 +128,7 @@ def build_plan(options: TrainingOptions) -> Plan:
     return Plan(
         optimiser=options.optimiser,
         learning_rate=options.learning_rate,
+        tower_learning_rate=options.tower_learning_rate or options.learning_rate,
         schedule=options.schedule,
         epochs=options.epochs,
         seed=options.seed,

@@ -103,10 +103,19 @@ class SplitOptions(Section):
 class ModelOptions(Section):
     """The towers and the rating head."""
 
-    dim: Annotated[int, Field(ge=1)] = 64
-    """Length of the user and item embeddings."""
-    rating_head: Literal["dot", "mlp"] = "dot"
-    """dot: biases and a dot product in a subspace; mlp: the notebook's dense layers."""
+    dim: Annotated[int, Field(ge=0)] = 64
+    """Dimensions of what the id says of a user; 0 leaves the id out."""
+    history_dim: Annotated[int, Field(ge=0)] = 0
+    """Dimensions of what the history says of a user; 0 leaves the history out."""
+    start: Literal["random", "closed_form"] = "random"
+    """closed_form: the towers start from iALS (ids) and low-rank EDLAE (history)."""
+    rating_head: Literal["dot", "mlp", "variational"] = "dot"
+    """dot: biases and a dot product in a subspace; mlp: the notebook's dense layers;
+    variational: dot with factors of its own that find their regularisation themselves."""
+    rating_dim: Annotated[int, Field(ge=1)] = 32
+    """Factors of the dot product of the rating head."""
+    rating_members: Annotated[int, Field(ge=1)] = 1
+    """Factorisations that the variational head averages."""
     item_biases: bool = True
     """Whether the retrieval score has a bias for each item."""
     embedding_scale: Annotated[float, Field(gt=0)] = 0.05
@@ -122,10 +131,22 @@ class TaskOptions(Section):
     """Weight of the retrieval loss; 0 leaves the task out."""
     rating_weight: Annotated[float, Field(ge=0)] = 0.3
     """Weight of the squared error of the ratings; 0 leaves the task out."""
-    retrieval_loss: Literal["full_softmax", "in_batch_softmax"] = "full_softmax"
-    """full_softmax over the catalogue in batches of users; in_batch_softmax in batches of rows."""
+    retrieval_loss: Literal["full_softmax", "in_batch_softmax", "leave_one_out_softmax"] = (
+        "full_softmax"
+    )
+    """full_softmax over the catalogue in batches of users; leave_one_out_softmax: the same
+    without a user's other items, and no item in its own history; in_batch_softmax in batches of
+    rows, as the notebook has it."""
     retrieval_reduction: Literal["mean", "sum"] = "mean"
     """mean over interactions, so weights mean the same at any batch size; sum: the notebook."""
+    retrieval_every: Annotated[int, Field(ge=1)] = 1
+    """Steps from one retrieval loss to the next; ratings want more steps than retrieval."""
+    distillation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The share of leave_one_out_softmax that a blend of the closed forms teaches."""
+    rating_loss: Literal["squared_error", "variational"] = "squared_error"
+    """squared_error, or variational for the variational head."""
+    rating_shapes_towers: bool = True
+    """Whether the rating loss trains the towers too, or reads what retrieval makes of them."""
     l2: Annotated[float, Field(ge=0)] = 0.04
     """Penalty on the mean squared norm of the embeddings that the interactions name."""
 
@@ -143,6 +164,8 @@ class TrainingOptions(Section):
     """Which optimiser steps."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.06
     """Its learning rate at the peak of the schedule."""
+    tower_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """The same for the towers' tables, where they want another: a closed form wants less."""
     schedule: Literal["constant", "one_cycle"] = "one_cycle"
     """The learning rate over the run."""
     batch_size: Annotated[int, Field(ge=1)] = 256
@@ -212,12 +235,70 @@ class Config(Section):
             raise ValueError("training.patience wants training.monitor")
         return self
 
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        for is_wrong, wanted in _clashes(self.model, self.tasks):
+            if is_wrong:
+                raise ValueError(f"wanted {wanted}")
+        return self
+
     def of_model(self, entry: ModelEntry) -> "Config":
         """The config of one model of the comparison: the sections with its changes put in."""
         options = self.model_dump()
         for section in ("model", "tasks", "training"):
             options[section] |= getattr(entry, section)
         return parse_config(options, where=f"compare.models '{entry.name}'")
+
+
+def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
+    """Choices that do not go together: whether they are made, and what is wanted instead."""
+    leaves_one_out = tasks.retrieval_loss == "leave_one_out_softmax"
+    by_rows = tasks.retrieval_loss == "in_batch_softmax"
+    is_variational = model.rating_head == "variational"
+    trains_towers = tasks.rating_shapes_towers or tasks.retrieval_weight > 0
+    return [
+        (not model.dim and not model.history_dim, "model.dim or model.history_dim above 0"),
+        (
+            model.history_dim > 0 and tasks.retrieval_weight > 0 and not leaves_one_out,
+            (
+                "tasks.retrieval_loss = 'leave_one_out_softmax' with model.history_dim above 0 "
+                "(else an interaction sees itself)"
+            ),
+        ),
+        (
+            tasks.distillation > 0 and not (leaves_one_out and model.start == "closed_form"),
+            (
+                "tasks.retrieval_loss = 'leave_one_out_softmax' and model.start = 'closed_form' "
+                "with tasks.distillation above 0"
+            ),
+        ),
+        (
+            (tasks.rating_loss == "variational") != is_variational,
+            "tasks.rating_loss and model.rating_head both 'variational', or neither",
+        ),
+        (
+            by_rows and (is_variational or model.history_dim > 0),
+            (
+                "batches of whole users (any retrieval_loss but in_batch_softmax) with a history "
+                "part or a variational head"
+            ),
+        ),
+        (
+            model.rating_members > 1 and not is_variational,
+            "model.rating_head = 'variational' with model.rating_members above 1",
+        ),
+        (
+            tasks.retrieval_every > 1 and not tasks.rating_weight,
+            "tasks.rating_weight above 0 with tasks.retrieval_every above 1",
+        ),
+        (
+            not trains_towers and model.start == "random",
+            (
+                "something to make the towers: tasks.rating_shapes_towers, model.start = "
+                "'closed_form', or a tasks.retrieval_weight above 0"
+            ),
+        ),
+    ]
 
 
 def load_config(

@@ -11,7 +11,6 @@ from maxella.experiment.build import load_tables, split_table
 from maxella.experiment.config import parse_config
 from maxella.experiment.judge import judge
 from maxella.experiment.results import model_row
-from maxella.model.scorer import Scorer
 from maxella.recommend.bundle import load_bundle
 from maxella.report.files import read_report, write_report
 
@@ -47,7 +46,7 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
         )
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
-    scorer = Scorer(bundle.model)
+    scorer = bundle.scorer()
     found = judge(scorer, scorer, dataset, config)
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from maxella.data.dataset import Dataset, build_dataset
@@ -13,6 +14,8 @@ from maxella.experiment.build import (
     build_checkpoint,
     build_objective,
     build_plan,
+    build_start,
+    history_of,
     load_tables,
     model_spec,
     split_table,
@@ -76,8 +79,12 @@ def train(
     spec = model_spec(config.model, dataset)
     model = build_model(spec, config.training.seed)
 
+    started = perf_counter()
+    teacher = build_start(config, model, dataset)
+    start_seconds = perf_counter() - started
+
     def measure() -> dict[str, float]:
-        scorer = Scorer(model)
+        scorer = Scorer(model, history_of(dataset, dataset.train))
         figures = judge(scorer, scorer, dataset, config, on_validation=True)
         return figures.flat_metrics()
 
@@ -86,7 +93,7 @@ def train(
         raise ConfigError(unknown_name("validation metric", monitor, figure_names()))
     progress = fit(
         model,
-        build_objective(config.tasks),
+        build_objective(config.tasks, teacher),
         build_batches(config, dataset),
         build_plan(config.training),
         validation=Validation(measure, monitor) if monitor else None,
@@ -95,9 +102,9 @@ def train(
         log=folder.log,
         on_step=partial(on_step, name) if on_step else None,
     )
-    scorer = Scorer(model)
+    scorer = Scorer(model, history_of(dataset, dataset.known))
     found = judge(scorer, scorer, dataset, config) if len(dataset.test) else None
-    fit_seconds = sum(entry["seconds"] for entry in progress.history)
+    fit_seconds = start_seconds + sum(entry["seconds"] for entry in progress.history)
     row = model_row(name, kind_of(config.tasks), fit_seconds, peak_memory_mb(), found)
     row["weights"] = {
         "rating": config.tasks.rating_weight,
@@ -105,6 +112,7 @@ def train(
     }
     row |= {
         "checkpoint": weights_hash(model),
+        "start_seconds": start_seconds,
         "history": progress.history,
         "best_epoch": progress.best_epoch,
     }

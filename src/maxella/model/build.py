@@ -1,10 +1,12 @@
 """A model from plain facts, so that a bundle can name them and rebuild it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from maxella.model.joint import JointModel
-from maxella.model.rating_head import RATING_HEADS, HeadShape
-from maxella.model.tower import Tower
+from maxella.model.rating_head import DotHead, HeadShape, MlpHead, RatingHead
+from maxella.model.tower import HistoryReading, Tower, UserTower
+from maxella.model.variational_head import VariationalHead
 from maxella.seeds import torch_generator
 
 
@@ -14,8 +16,12 @@ class ModelSpec:
 
     n_user_rows: int
     n_item_rows: int
-    dim: int
+    dim: int  # of the user tower's id part; 0: no such part
+    history_dim: int  # of its history part; 0: no such part
+    mean_history: float  # items of a training user, on average
     rating_head: str  # of RATING_HEADS
+    rating_dim: int  # factors of the rating head
+    rating_members: int  # factorisations that the rating head averages
     item_biases: bool
     embedding_scale: float
     mean_rating: float  # of the training log; 0 without ratings
@@ -26,13 +32,39 @@ def build_model(spec: ModelSpec, seed: int) -> JointModel:
     """The model at its start, drawn from the seed."""
     generator = torch_generator(seed, "weights")
     scale = spec.embedding_scale
-    user_tower = Tower(spec.n_user_rows, spec.dim, scale=scale, generator=generator)
-    item_tower = Tower(spec.n_item_rows, spec.dim, scale=scale, generator=generator)
-    shape = HeadShape(spec.n_user_rows, spec.n_item_rows, spec.dim, spec.mean_rating, generator)
+    dim = spec.dim + spec.history_dim
+    ids = history = None
+    if spec.dim:
+        ids = Tower(spec.n_user_rows, spec.dim, scale=scale, generator=generator)
+    if spec.history_dim:
+        history = HistoryReading(
+            spec.n_item_rows,
+            spec.history_dim,
+            spec.mean_history,
+            scale=scale,
+            generator=generator,
+        )
+    item_tower = Tower(spec.n_item_rows, dim, scale=scale, generator=generator)
+    shape = HeadShape(
+        spec.n_user_rows,
+        spec.n_item_rows,
+        dim,
+        spec.rating_dim,
+        spec.rating_members,
+        spec.mean_rating,
+        generator,
+    )
     return JointModel(
-        user_tower,
+        UserTower(ids, history),
         item_tower,
         RATING_HEADS[spec.rating_head](shape),
         item_biases=spec.item_biases,
         rating_range=spec.rating_range,
     )
+
+
+RATING_HEADS: dict[str, Callable[[HeadShape], RatingHead]] = {
+    "dot": DotHead,
+    "mlp": MlpHead,
+    "variational": VariationalHead,
+}

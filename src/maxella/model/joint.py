@@ -3,8 +3,10 @@
 import torch
 from torch import nn
 
+from maxella.data.history import Bags
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.tower import Tower
+from maxella.model.rating_head import RatingHead
+from maxella.model.tower import Tower, UserTower
 
 
 class JointModel(nn.Module):
@@ -18,9 +20,9 @@ class JointModel(nn.Module):
 
     def __init__(
         self,
-        user_tower: Tower,
+        user_tower: UserTower,
         item_tower: Tower,
-        rating_head: nn.Module,
+        rating_head: RatingHead,
         *,
         item_biases: bool,
         rating_range: tuple[float, float] | None,
@@ -37,18 +39,36 @@ class JointModel(nn.Module):
         low, high = rating_range or (-torch.inf, torch.inf)
         self.register_buffer("rating_range", torch.tensor([low, high]))
 
+    def tower_tables(self) -> list[torch.Tensor]:
+        """The embedding tables of both towers."""
+        ids, history = self.user_tower.ids, self.user_tower.history
+        tables = [self.item_tower.table]
+        if ids is not None:
+            tables.append(ids.table)
+        if history is not None:
+            tables.append(history.readings)
+        return [table.weight for table in tables]
+
     def retrieval_biases(self, items: torch.Tensor) -> torch.Tensor | None:
         """(n,) item rows → (n,) item biases of the retrieval score, where the model has them."""
         return None if self.item_biases is None else self.item_biases(items).squeeze(1)
 
-    def rate(
-        self,
-        user_embeddings: torch.Tensor,
-        item_embeddings: torch.Tensor,
-        users: torch.Tensor,
-        items: torch.Tensor,
-    ) -> torch.Tensor:
-        """(n, dim) embeddings and (n,) rows of n pairs → (n,) ratings, not clipped."""
-        return self.rating_head(  # type: ignore[no-any-return]
-            user_embeddings, item_embeddings, users, items
-        )
+    def own_scores(
+        self, bags: Bags, item_embeddings: torch.Tensor, item_positions: torch.Tensor
+    ) -> torch.Tensor | None:
+        """What each item of the histories adds to its own score through the history part.
+
+        bags of a batch of users, m items in all; (I, dim) embeddings of items, and for each
+        of the m the position of its embedding. Gives (m,), or nothing without a history part.
+        Taken off the score of a training pair, it leaves the pair out of its own history.
+        """
+        history = self.user_tower.history
+        if history is None:
+            return None
+        dim = history.readings.embedding_dim
+        factors = history.factors(bags.counts).repeat_interleave(bags.counts)
+        # One product for each item of the batch, not for each pair.
+        rows = torch.zeros(len(item_embeddings), dtype=torch.int64)
+        rows[item_positions] = bags.items
+        products = (history.readings(rows) * item_embeddings[:, -dim:]).sum(dim=1)  # (I,)
+        return factors * products.index_select(0, item_positions)  # type: ignore[no-any-return]

@@ -1,8 +1,8 @@
-"""Embeddings of a user and an item → the rating that the user gives."""
+"""Embeddings of users and items → the ratings of pairs of them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -17,8 +17,29 @@ class HeadShape:
     n_user_rows: int
     n_item_rows: int
     dim: int  # of the embeddings it reads
+    rating_dim: int  # of the subspace in which it multiplies
+    members: int  # factorisations that are averaged
     mean_rating: float  # of the training log
     generator: torch.Generator
+
+
+class RatingHead(Protocol):
+    """Rates pairs of the users and items that it is given once each."""
+
+    def __call__(
+        self,
+        user_embeddings: torch.Tensor,
+        item_embeddings: torch.Tensor,
+        users: torch.Tensor,
+        items: torch.Tensor,
+        user_positions: torch.Tensor,
+        item_positions: torch.Tensor,
+    ) -> torch.Tensor:
+        """(U, dim) and (I, dim) embeddings of (U,) and (I,) rows → (n,) ratings of n pairs.
+
+        The pairs are positions into both, (n,) each.
+        """
+        ...
 
 
 class MlpHead(nn.Module):
@@ -44,11 +65,15 @@ class MlpHead(nn.Module):
         item_embeddings: torch.Tensor,
         users: torch.Tensor,
         items: torch.Tensor,
+        user_positions: torch.Tensor,
+        item_positions: torch.Tensor,
     ) -> torch.Tensor:
-        """(n, dim) embeddings and (n,) rows of n pairs → (n,) ratings."""
+        """As `RatingHead` says."""
         del users, items
-        pairs = torch.cat([user_embeddings, item_embeddings], dim=1)  # (n, 2 · dim)
-        return self.layers(pairs).squeeze(1)  # type: ignore[no-any-return]
+        # index_select: the gradient of u[...] adds up in an order that threads race for.
+        u = user_embeddings.index_select(0, user_positions)
+        v = item_embeddings.index_select(0, item_positions)
+        return self.layers(torch.cat([u, v], dim=1)).squeeze(1)  # type: ignore[no-any-return]
 
 
 class DotHead(nn.Module):
@@ -60,15 +85,13 @@ class DotHead(nn.Module):
     prediction falls back to what is known of the other side.
     """
 
-    RANK = 32
-
     def __init__(self, shape: HeadShape) -> None:
         super().__init__()
         self.mean = nn.Parameter(torch.tensor(shape.mean_rating))
         self.user_biases = nn.Embedding(shape.n_user_rows, 1, padding_idx=UNKNOWN_ROW)
         self.item_biases = nn.Embedding(shape.n_item_rows, 1, padding_idx=UNKNOWN_ROW)
-        self.user_link = nn.Linear(shape.dim, self.RANK, bias=False)
-        self.item_link = nn.Linear(shape.dim, self.RANK, bias=False)
+        self.user_link = nn.Linear(shape.dim, shape.rating_dim, bias=False)
+        self.item_link = nn.Linear(shape.dim, shape.rating_dim, bias=False)
         for biases in (self.user_biases, self.item_biases):
             nn.init.zeros_(biases.weight)
         for link in (self.user_link, self.item_link):
@@ -80,11 +103,12 @@ class DotHead(nn.Module):
         item_embeddings: torch.Tensor,
         users: torch.Tensor,
         items: torch.Tensor,
+        user_positions: torch.Tensor,
+        item_positions: torch.Tensor,
     ) -> torch.Tensor:
-        """(n, dim) embeddings and (n,) rows of n pairs → (n,) ratings."""
-        match = (self.user_link(user_embeddings) * self.item_link(item_embeddings)).sum(dim=1)
-        biases = self.user_biases(users) + self.item_biases(items)  # (n, 1)
-        return self.mean + biases.squeeze(1) + match  # type: ignore[no-any-return]
-
-
-RATING_HEADS: dict[str, Callable[[HeadShape], nn.Module]] = {"dot": DotHead, "mlp": MlpHead}
+        """As `RatingHead` says."""
+        u = self.user_link(user_embeddings).index_select(0, user_positions)
+        v = self.item_link(item_embeddings).index_select(0, item_positions)
+        user_biases = self.user_biases(users).squeeze(1).index_select(0, user_positions)
+        item_biases = self.item_biases(items).squeeze(1).index_select(0, item_positions)
+        return self.mean + user_biases + item_biases + (u * v).sum(dim=1)  # type: ignore[no-any-return]

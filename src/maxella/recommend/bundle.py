@@ -17,6 +17,7 @@ import polars as pl
 import tomli_w
 from safetensors.torch import load_file, save
 
+from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.errors import BundleError
 from maxella.features.id import Vocabulary
@@ -59,10 +60,14 @@ class Bundle:
         """Whether the model has learnt ratings: else its predictions are noise."""
         return bool(self.config["tasks"]["rating_weight"])
 
+    def scorer(self) -> Scorer:
+        """The model with what its users have by now."""
+        history = History.of(self.seen, self.users.n_rows, self.items.n_rows)
+        return Scorer(self.model, history)
+
     def recommender(self) -> Recommender:
         """Ready to answer."""
-        scorer = Scorer(self.model)
-        return Recommender(scorer, self.users, self.items, self.seen, rates=self.rates)
+        return Recommender(self.scorer(), self.users, self.items, self.seen, rates=self.rates)
 
 
 def weights_hash(model: JointModel) -> str:

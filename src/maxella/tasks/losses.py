@@ -16,55 +16,69 @@ from typing import Any
 
 import torch
 
-# Scores are made, used and dropped in blocks of about this many, which stay in the
-# processor's cache: the passes over them then cost little beside the products.
-BLOCK_SCORES = 1 << 20
+from maxella.tasks.choices import Choices
+from maxella.tasks.masked_softmax import BLOCK_SCORES, MaskedSoftmax
 
 
-def full_softmax(
-    users: torch.Tensor,
-    items: torch.Tensor,
-    item_biases: torch.Tensor | None,
-    user_positions: torch.Tensor,
-    item_positions: torch.Tensor,
-) -> torch.Tensor:
+def full_softmax(choices: Choices) -> torch.Tensor:
     """Σ over pairs of −log softmax over all items at the pair's item.
-
-    users (U, d), items (I, d), item_biases (I,) or None; the n positive pairs as positions
-    into both, user_positions not decreasing. Gives a scalar.
 
     Two users, two items, scores [[2, 0], [0, 2]], each user took "their" item once:
     2 · log(1 + e⁻²) = 0.2539.
 
     >>> u = v = torch.eye(2) * 2**0.5
-    >>> round(full_softmax(u, v, None, torch.tensor([0, 1]), torch.tensor([0, 1])).item(), 4)
+    >>> pairs = torch.tensor([0, 1])
+    >>> round(full_softmax(Choices(u, v, None, pairs, pairs)).item(), 4)
     0.2539
     """
-    return _softmax_loss(users, items, item_biases, None, user_positions, item_positions)
+    return _softmax_loss(choices, None)
 
 
-def in_batch_softmax(
-    users: torch.Tensor,
-    items: torch.Tensor,
-    item_biases: torch.Tensor | None,
-    user_positions: torch.Tensor,
-    item_positions: torch.Tensor,
-) -> torch.Tensor:
+def in_batch_softmax(choices: Choices) -> torch.Tensor:
     """Σ over pairs of −log softmax over the items of all pairs (repeats count) at the pair's item.
 
-    Arguments as for `full_softmax`; here the items are those of the batch.
-
-    As there, but the first pair occurs twice, so its item has two columns:
+    As for `full_softmax`, but the first pair occurs twice, so its item has two columns:
     user 0 twice: log(2e² + 1) − 2, user 1: log(2 + e²) − 2; in all 1.7568.
 
     >>> u = v = torch.eye(2) * 2**0.5
     >>> pairs = torch.tensor([0, 0, 1])
-    >>> round(in_batch_softmax(u, v, None, pairs, pairs).item(), 4)
+    >>> round(in_batch_softmax(Choices(u, v, None, pairs, pairs)).item(), 4)
     1.7568
     """
-    counts = torch.bincount(item_positions, minlength=len(items))
-    log_counts = counts.to(users.dtype).log()  # −inf for an item that no pair names
-    return _softmax_loss(users, items, item_biases, log_counts, user_positions, item_positions)
+    counts = torch.bincount(choices.item_positions, minlength=len(choices.items))
+    log_counts = counts.to(choices.items.dtype).log()  # −inf for an item that no pair names
+    return _softmax_loss(choices, log_counts)
+
+
+def leave_one_out_softmax(choices: Choices) -> torch.Tensor:
+    """Σ over pairs of −log softmax over the pair's item and the items that its user lacks.
+
+    own_scores are taken off, so that no pair sees itself in the history. A teacher takes the
+    given share of the loss. `masked_softmax` has the formulas.
+
+    One user, scores [1, 0, 2], who took items 0 and 2. Each competes with item 1 alone:
+    log(1 + e⁻¹) + log(1 + e⁻²) = 0.4402.
+
+    >>> u, v = torch.ones(1, 1), torch.tensor([[1.0], [0.0], [2.0]])
+    >>> pairs = torch.tensor([0, 0]), torch.tensor([0, 2])
+    >>> round(leave_one_out_softmax(Choices(u, v, None, *pairs)).item(), 4)
+    0.4402
+    """
+    own_scores = choices.own_scores
+    if own_scores is None:
+        own_scores = choices.users.new_zeros(len(choices.user_positions))
+    loss: torch.Tensor = MaskedSoftmax.apply(  # type: ignore[no-untyped-call]
+        choices.users,
+        choices.items,
+        choices.known_biases,
+        choices.user_positions,
+        choices.item_positions,
+        own_scores,
+        None,
+        choices.teacher,
+        0.0 if choices.teacher is None else choices.distillation,
+    )
+    return loss
 
 
 def squared_error(predictions: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
@@ -76,28 +90,23 @@ def squared_error(predictions: torch.Tensor, ratings: torch.Tensor) -> torch.Ten
     return (predictions - ratings).square().sum()
 
 
-RetrievalLoss = Callable[
-    [torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor, torch.Tensor], torch.Tensor
-]
+RetrievalLoss = Callable[[Choices], torch.Tensor]
 
 RETRIEVAL_LOSSES: dict[str, RetrievalLoss] = {
     "full_softmax": full_softmax,
     "in_batch_softmax": in_batch_softmax,
+    "leave_one_out_softmax": leave_one_out_softmax,
 }
 
 
-def _softmax_loss(
-    users: torch.Tensor,
-    items: torch.Tensor,
-    item_biases: torch.Tensor | None,
-    log_counts: torch.Tensor | None,
-    user_positions: torch.Tensor,
-    item_positions: torch.Tensor,
-) -> torch.Tensor:
-    if item_biases is None:
-        item_biases = items.new_zeros(len(items))
+def _softmax_loss(choices: Choices, log_counts: torch.Tensor | None) -> torch.Tensor:
     loss: torch.Tensor = _GroupedSoftmax.apply(  # type: ignore[no-untyped-call]
-        users, items, item_biases, log_counts, user_positions, item_positions
+        choices.users,
+        choices.items,
+        choices.known_biases,
+        log_counts,
+        choices.user_positions,
+        choices.item_positions,
     )
     return loss
 

@@ -5,18 +5,25 @@ from dataclasses import dataclass
 import torch
 
 from maxella.data.batches import Batch
-from maxella.errors import DataError
 from maxella.model.joint import JointModel
-from maxella.tasks.losses import RetrievalLoss, squared_error
+from maxella.tasks.choices import Choices
+from maxella.tasks.losses import RetrievalLoss
+from maxella.tasks.rating import RatingTask
+from maxella.tasks.teacher import Teacher
 
 
 @dataclass(frozen=True)
 class Objective:
-    """retrieval_weight · retrieval loss + rating_weight · squared error + l2 · penalty.
+    """retrieval_weight · retrieval loss + rating_weight · rating loss + l2 · penalty.
 
     Losses are means over the interactions of a batch, so that a weight means the same at
     any batch size. `sum_retrieval` makes the retrieval loss a sum, as in the notebook,
     where weights of 1 and 1 stand for about 8,192 to 1. A task of weight 0 is not computed.
+
+    The rating task's gradient reaches the towers only where `rating_shapes_towers`; else
+    the rating head reads what retrieval has made of them. `retrieval_every` computes the
+    retrieval loss at every so many steps only, for a rating head that wants many more steps
+    than the towers. A teacher takes `distillation` of the retrieval loss.
 
     The penalty is the mean over interactions of |u|² + |v|²: a row that occurs n times in
     the log is held by n · l2, the frequency-scaled regularisation of ALS-WR (Zhou et al. 2008).
@@ -24,48 +31,52 @@ class Objective:
 
     retrieval_loss: RetrievalLoss
     retrieval_weight: float
+    rating_task: RatingTask
     rating_weight: float
     sum_retrieval: bool
+    rating_shapes_towers: bool
+    retrieval_every: int
     l2: float
+    teacher: Teacher | None = None
+    distillation: float = 0.0
 
-    def __call__(self, model: JointModel, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+    def __call__(
+        self, model: JointModel, batch: Batch, step: int, steps: int
+    ) -> tuple[torch.Tensor, dict[str, float]]:
         """A batch → the loss (a scalar with a gradient) and its parts, as logged."""
-        users = model.user_tower(batch.users)  # (U, dim)
+        users = model.user_tower(batch.users, batch.bags)  # (U, dim)
         items = model.item_tower(batch.items)  # (I, dim)
-        n = len(batch)
         loss = users.new_zeros(())
         parts = {}
-        if self.retrieval_weight:
-            total = self.retrieval_loss(
-                users,
-                items,
-                model.retrieval_biases(batch.items),
-                batch.user_positions,
-                batch.item_positions,
-            )
-            retrieval = total if self.sum_retrieval else total / n
-            loss = loss + self.retrieval_weight * retrieval
-            parts["retrieval_loss"] = total.item() / n
+        if self.retrieval_weight and step % self.retrieval_every == 0:
+            total = self._retrieval(model, batch, users, items)
+            mean = total / len(batch)
+            loss = loss + self.retrieval_weight * (total if self.sum_retrieval else mean)
+            parts["retrieval_loss"] = mean.item()
         if self.rating_weight:
-            if batch.ratings is None:
-                raise DataError(
-                    "The rating task wants ratings; this log has none. "
-                    "Set tasks.rating_weight = 0 to train for retrieval alone."
-                )
-            # index_select: the gradient of users[...] adds up in an order that threads race for.
-            predictions = model.rate(
-                users.index_select(0, batch.user_positions),
-                items.index_select(0, batch.item_positions),
-                batch.users[batch.user_positions],
-                batch.items[batch.item_positions],
-            )
-            rating = squared_error(predictions, batch.ratings) / n
+            read = (users, items) if self.rating_shapes_towers else (users.detach(), items.detach())
+            rating = self.rating_task(model, batch, *read, step / steps)
             loss = loss + self.rating_weight * rating
             parts["rating_loss"] = rating.item()
         if self.l2:
-            loss = loss + self.l2 * _mean_square(users, batch.user_positions, n)
-            loss = loss + self.l2 * _mean_square(items, batch.item_positions, n)
+            loss = loss + self.l2 * _mean_square(users, batch.user_positions, len(batch))
+            loss = loss + self.l2 * _mean_square(items, batch.item_positions, len(batch))
         return loss, parts
+
+    def _retrieval(
+        self, model: JointModel, batch: Batch, users: torch.Tensor, items: torch.Tensor
+    ) -> torch.Tensor:
+        choices = Choices(
+            users,
+            items,
+            model.retrieval_biases(batch.items),
+            batch.user_positions,
+            batch.item_positions,
+            model.own_scores(batch.bags, items, batch.item_positions),
+            None if self.teacher is None else self.teacher.of(batch.users, batch.items),
+            self.distillation,
+        )
+        return self.retrieval_loss(choices)
 
 
 def _mean_square(embeddings: torch.Tensor, positions: torch.Tensor, n: int) -> torch.Tensor:

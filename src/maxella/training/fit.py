@@ -27,6 +27,7 @@ class Plan:
 
     optimiser: str  # of OPTIMISERS
     learning_rate: float  # its peak
+    tower_learning_rate: float  # the peak for the towers' tables
     schedule: str  # of SCHEDULES
     epochs: int
     seed: int  # of the order of the batches
@@ -69,7 +70,7 @@ def fit(
     the run ends with the weights of an undisturbed one. A loss that is not finite raises
     TrainingError; the checkpoint of the last whole epoch stays.
     """
-    optimiser = OPTIMISERS[plan.optimiser](model.parameters(), plan.learning_rate)
+    optimiser = OPTIMISERS[plan.optimiser](_groups(model, plan))
     progress = Progress()
     best = _weights(model)
     if resume and checkpoint is not None and checkpoint.path.exists():
@@ -97,6 +98,18 @@ def fit(
     return progress
 
 
+def _groups(model: JointModel, plan: Plan) -> list[dict[str, Any]]:
+    """The weights by learning rate, for an optimiser."""
+    tables = {id(weight) for weight in model.tower_tables()}
+    parts: list[list[torch.nn.Parameter]] = [[], []]
+    for weight in model.parameters():
+        parts[id(weight) in tables].append(weight)
+    rates = (plan.learning_rate, plan.tower_learning_rate)
+    return [
+        {"params": part, "lr": rate, "peak": rate} for part, rate in zip(parts, rates, strict=True)
+    ]
+
+
 def _epoch(
     model: JointModel,
     objective: Objective,
@@ -110,24 +123,24 @@ def _epoch(
     model.train()
     steps = plan.epochs * len(batches)
     sums: dict[str, float] = {}
-    n_seen = 0
+    counts: dict[str, int] = {}  # not every step has every part
     order = numpy_generator(plan.seed, "batches", epoch)
     for step, batch in enumerate(batches.epoch(order), start=epoch * len(batches)):
         for group in optimiser.param_groups:
-            group["lr"] = plan.learning_rate * SCHEDULES[plan.schedule](step, steps)
+            group["lr"] = group["peak"] * SCHEDULES[plan.schedule](step, steps)
         optimiser.zero_grad()
-        loss, parts = objective(model, batch)
+        loss, parts = objective(model, batch, step, steps)
         parts["loss"] = loss.item()
         _check_finite(parts, epoch, step, plan)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + value * len(batch)
-        n_seen += len(batch)
+            counts[name] = counts.get(name, 0) + len(batch)
         if on_step:
             on_step(step + 1, steps)
     model.eval()
-    return {name: total / n_seen for name, total in sums.items()}
+    return {name: total / counts[name] for name, total in sums.items()}
 
 
 def _check_finite(parts: dict[str, float], epoch: int, step: int, plan: Plan) -> None:

@@ -1,0 +1,1 @@
+"""Factors of the interaction matrix found by linear algebra, without a gradient step."""

@@ -1,0 +1,76 @@
+"""Low-rank EDLAE: a user as the sum of their items' readings, in closed form."""
+
+import torch
+
+from maxella.closed_form.gram import gram, item_weights, refuse_large
+from maxella.data.history import History
+
+_EXTRA_DIRECTIONS = 10
+_ITERATIONS = 3
+
+
+def low_rank_edlae(
+    history: History,
+    dim: int,
+    generator: torch.Generator,
+    *,
+    l2: float = 400.0,
+    dropout: float = 0.33,
+    user_exponent: float = -0.5,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Readings H and items V: a user is the sum of H over their history, u·V_i their score.
+
+    Both (item rows, dim) float32. X is the 0/1 matrix of who took what, W the diagonal matrix
+    of (n_u / n̄)^`user_exponent` for the n_u items of user u, G = XᵀWX, and B the best weights
+    from items to items with a zero diagonal under the penalty l2 + `dropout` · G_jj on row j
+    (EDLAE: Steck 2020, "Autoencoders that don't overfit towards the identity"; where items are
+    left out of the input with probability p, `dropout` is p / (1 - p)). The columns of V are
+    the first right singular vectors of W^½XB, orthonormal, and H = BV: of that rank nothing
+    comes nearer to the predictions of B (Jin et al. 2021, "Towards a better understanding of
+    linear models for recommendation").
+
+    Columns beyond the rank of W^½XB are zero, and so are the rows of items that no one took.
+    ConfigError above 20,000 item rows.
+    """
+    refuse_large(
+        "EDLAE",
+        history.n_item_rows,
+        3,
+        "Set model.start = 'random', or model.history_dim = 0: iALS has no such limit.",
+    )
+    together = gram(history, _user_weights(history, user_exponent))
+    weights = item_weights(together.clone(), l2 + dropout * together.diagonal())
+    taken = together.diagonal() > 0
+    vectors = _singular_vectors(together, weights, dim, generator)
+    items = torch.zeros(history.n_item_rows, dim)
+    items[taken, : vectors.shape[1]] = vectors[taken]
+    return weights @ items, items
+
+
+def _user_weights(history: History, exponent: float) -> torch.Tensor:
+    """(user rows,) float32: (n_u / n̄)^exponent, n̄ over users with history; 0 without."""
+    counts = history.starts.diff()
+    has_history = counts > 0
+    weights = torch.zeros(history.n_user_rows)
+    weights[has_history] = (counts[has_history] / counts[has_history].float().mean()) ** exponent
+    return weights
+
+
+def _singular_vectors(
+    together: torch.Tensor, weights: torch.Tensor, dim: int, generator: torch.Generator
+) -> torch.Tensor:
+    """(item rows, rank) right singular vectors of W^½XB with rank ≤ dim, of G = XᵀWX and B.
+
+    They are the eigenvectors of BᵀGB, here of its restriction to a subspace found by power
+    iteration from a random start (Halko, Martinsson and Tropp 2011, arXiv:0909.4061).
+    """
+    width = min(dim + _EXTRA_DIRECTIONS, len(weights))
+    basis = torch.randn(len(weights), width, generator=generator)
+    for _ in range(_ITERATIONS):
+        basis, _ = torch.linalg.qr(weights.T @ (together @ (weights @ basis)))
+    image = weights @ basis
+    squares, directions = torch.linalg.eigh((image.T @ (together @ image)).double())
+    # A square within the rounding error of the greatest is nought.
+    rank = int((squares > torch.finfo(torch.float32).eps * squares.max()).sum())
+    first = directions.flip(1)[:, : min(dim, rank)].float()
+    return torch.matmul(basis, first)

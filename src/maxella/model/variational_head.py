@@ -1,0 +1,109 @@
+"""A rating head whose factors are Gaussians, so that each finds how far to trust its data."""
+
+import torch
+from torch import nn
+
+from maxella.features.id import UNKNOWN_ROW
+from maxella.model.rating_head import HeadShape
+
+_START_SCALE = 0.1  # standard deviation of the first means
+_START_VARIANCE = 0.024
+_START_PRIOR = 0.08  # prior variance of a factor
+_START_NOISE = 0.72  # variance of a rating around its prediction
+_START_LINK = 0.02
+_MOMENTUM = 0.05
+
+
+class VariationalHead(nn.Module):
+    """μ + b_u + b_i + m_u·n_i with m_u = P_u + W x_u, n_i = Q_i + V x_i.
+
+    x are the towers' embeddings, over their root mean square norm: the link through which
+    ratings learn from what was picked. P and Q are private tables with a variance for each
+    factor (user_log_variances, item_log_variances), which `tasks.rating.variational` trains
+    together with the prior of each dimension and the noise: mean-field variational Bayes
+    for matrix factorisation (Lim and Teh 2007). Predictions use the means alone.
+
+    With several members the head holds that many independent factorisations, of
+    rating_dim factors each, and predicts their mean: still one dot product, of the factors
+    laid side by side. An unknown user or item has no bias and no private factors.
+    """
+
+    mean: torch.Tensor
+    user_norm: torch.Tensor
+    item_norm: torch.Tensor
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.members = shape.members
+        width = shape.members * shape.rating_dim
+        self.register_buffer("mean", torch.tensor(shape.mean_rating))
+        self.user_factors = _drawn(shape.n_user_rows, width, shape.generator)
+        self.item_factors = _drawn(shape.n_item_rows, width, shape.generator)
+        self.user_log_variances = _constant(shape.n_user_rows, width, _START_VARIANCE)
+        self.item_log_variances = _constant(shape.n_item_rows, width, _START_VARIANCE)
+        self.user_biases = nn.Embedding(shape.n_user_rows, shape.members, padding_idx=UNKNOWN_ROW)
+        self.item_biases = nn.Embedding(shape.n_item_rows, shape.members, padding_idx=UNKNOWN_ROW)
+        self.user_link = nn.Linear(shape.dim, width, bias=False)
+        self.item_link = nn.Linear(shape.dim, width, bias=False)
+        self.user_log_prior = nn.Parameter(torch.full((width,), _START_PRIOR).log())
+        self.item_log_prior = nn.Parameter(torch.full((width,), _START_PRIOR).log())
+        self.log_noise = nn.Parameter(torch.full((shape.members,), _START_NOISE).log())
+        for biases in (self.user_biases, self.item_biases):
+            nn.init.zeros_(biases.weight)
+        for link in (self.user_link, self.item_link):
+            nn.init.normal_(link.weight, std=_START_LINK, generator=shape.generator)
+        # Running root mean square norms of the embeddings; 0 until the first batch.
+        self.register_buffer("user_norm", torch.zeros(()))
+        self.register_buffer("item_norm", torch.zeros(()))
+
+    def user_means(self, embeddings: torch.Tensor, users: torch.Tensor) -> torch.Tensor:
+        """(U, dim) embeddings of (U,) user rows → (U, width) factors m."""
+        _follow(self.user_norm, embeddings, training=self.training)
+        read = self.user_link(embeddings / self.user_norm.clamp(min=1e-6))
+        return self.user_factors(users) + read  # type: ignore[no-any-return]
+
+    def item_means(self, embeddings: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(I, dim) embeddings of (I,) item rows → (I, width) factors n."""
+        _follow(self.item_norm, embeddings, training=self.training)
+        read = self.item_link(embeddings / self.item_norm.clamp(min=1e-6))
+        return self.item_factors(items) + read  # type: ignore[no-any-return]
+
+    def forward(
+        self,
+        user_embeddings: torch.Tensor,
+        item_embeddings: torch.Tensor,
+        users: torch.Tensor,
+        items: torch.Tensor,
+        user_positions: torch.Tensor,
+        item_positions: torch.Tensor,
+    ) -> torch.Tensor:
+        """As `RatingHead` says."""
+        m = self.user_means(user_embeddings, users).index_select(0, user_positions)
+        n = self.item_means(item_embeddings, items).index_select(0, item_positions)
+        user_biases = self.user_biases(users).mean(dim=1).index_select(0, user_positions)
+        item_biases = self.item_biases(items).mean(dim=1).index_select(0, item_positions)
+        match = (m * n).sum(dim=1) / self.members
+        return self.mean + user_biases + item_biases + match  # type: ignore[no-any-return]
+
+
+def _drawn(n_rows: int, width: int, generator: torch.Generator) -> nn.Embedding:
+    table = nn.Embedding(n_rows, width, padding_idx=UNKNOWN_ROW)
+    with torch.no_grad():
+        table.weight.normal_(std=_START_SCALE, generator=generator)
+        table.weight[UNKNOWN_ROW] = 0
+    return table
+
+
+def _constant(n_rows: int, width: int, variance: float) -> nn.Embedding:
+    table = nn.Embedding(n_rows, width)
+    nn.init.constant_(table.weight, torch.tensor(variance).log().item())
+    return table
+
+
+@torch.no_grad()
+def _follow(norm: torch.Tensor, embeddings: torch.Tensor, *, training: bool) -> None:
+    """Move a running norm towards that of these embeddings, in training only."""
+    if not training:
+        return
+    found = embeddings.square().sum(dim=1).mean().sqrt()
+    norm.copy_(found if norm == 0 else norm.lerp(found, _MOMENTUM))

@@ -1,0 +1,60 @@
+"""A teacher to distil from: several dot products, blended into one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from maxella.data.history import History
+from maxella.features.id import UNKNOWN_ROW
+
+_BLOCK = 512  # users scored at once
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Fixed embeddings of every row; its scores are their dot products."""
+
+    users: torch.Tensor  # (user rows, t)
+    items: torch.Tensor  # (item rows, t)
+
+    def of(self, users: torch.Tensor, items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(U,) user rows and (I,) item rows → (U, t) and (I, t)."""
+        return self.users[users], self.items[items]
+
+
+def blend(
+    history: History,
+    factors: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    weights: Sequence[float],
+    sharpness: float,
+) -> Teacher:
+    """Scores sharpness · Σ_k weight_k · z_k, with z_k the k-th factors' scores, standardised.
+
+    Each of the factors is a pair of embeddings, (user rows, d) and (item rows, d). Their
+    scores are standardised for each user over the items that the user does not have. A
+    softmax does not see the mean, so dividing the user's embedding by the standard
+    deviation is enough, and the blend is one dot product of embeddings laid side by side.
+    """
+    users = [
+        user_factors * (sharpness * weight / _deviations(history, user_factors, item_factors))
+        for (user_factors, item_factors), weight in zip(factors, weights, strict=True)
+    ]
+    return Teacher(torch.cat(users, dim=1), torch.cat([items for _, items in factors], dim=1))
+
+
+def _deviations(
+    history: History, user_factors: torch.Tensor, item_factors: torch.Tensor
+) -> torch.Tensor:
+    """(user rows, 1) standard deviations of the scores of what each user does not have."""
+    found = []
+    for users in torch.split(torch.arange(history.n_user_rows), _BLOCK):
+        scores = user_factors[users] @ item_factors.T
+        unseen = 1 - history.matrix(users)
+        unseen[:, UNKNOWN_ROW] = 0
+        n = unseen.sum(dim=1, keepdim=True).clamp(min=1)
+        means = (scores * unseen).sum(dim=1, keepdim=True) / n
+        squares = ((scores - means) * unseen).square().sum(dim=1, keepdim=True)
+        found.append((squares / n).sqrt())
+    # A user whose scores are all alike learns nothing from them, whatever the divisor.
+    return torch.cat(found).clamp(min=1e-6)
