@@ -1,0 +1,83 @@
+"""What a model is right after its start in closed form, and the teacher that comes with it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from maxella.closed_form.edlae import low_rank_edlae
+from maxella.closed_form.ials import ials
+from maxella.data.history import History
+from maxella.data.interactions import Interactions
+from maxella.model.build import ModelSpec, build_model
+from maxella.model.scorer import Scorer
+from maxella.seeds import torch_generator
+from maxella.tasks.teacher import blend
+from maxella.training.start import GAIN, start_in_closed_form
+
+SPEC = ModelSpec(
+    n_user_rows=41,
+    n_item_rows=13,
+    dim=4,
+    history_dim=3,
+    mean_history=4.0,
+    rating_head="dot",
+    rating_dim=2,
+    rating_members=1,
+    item_biases=True,
+    embedding_scale=0.5,
+    mean_rating=3.0,
+    rating_range=None,
+)
+
+
+@pytest.fixture(scope="module")
+def history():
+    """40 users with 4 of 12 items each; even users like the first six, odd ones the rest."""
+    rng = np.random.default_rng(1)
+    items = [rng.choice(6, 4, replace=False) + (1 if user % 2 else 7) for user in range(1, 41)]
+    log = Interactions(np.repeat(np.arange(1, 41), 4), np.concatenate(items))
+    return History.of(log, SPEC.n_user_rows, SPEC.n_item_rows)
+
+
+def started(history, **changes):
+    model = build_model(dataclasses.replace(SPEC, **changes), seed=1).eval()
+    teacher = start_in_closed_form(model, history, torch_generator(2, "start"))
+    return Scorer(model, history), teacher
+
+
+def test_a_model_of_ids_starts_at_ials(history):
+    scorer, _ = started(history, history_dim=0)
+    users, items = ials(history, 4, torch_generator(2, "start"))
+    torch.testing.assert_close(scorer.score(torch.arange(41)), GAIN * users @ items.T)
+
+
+def test_a_model_of_histories_starts_at_edlae(history):
+    scorer, _ = started(history, dim=0)
+    readings, items = low_rank_edlae(history, 3, torch_generator(2, "start"))
+    sums = history.matrix(torch.arange(41)) @ readings
+    # All histories have the mean length, so the factor of lengths is 1.
+    torch.testing.assert_close(scorer.score(torch.arange(41)), GAIN * sums @ items.T)
+
+
+def test_the_whole_starts_at_the_sum_of_both_and_knows_the_planted_tastes(history):
+    scorer, teacher = started(history)
+    readings, _ = low_rank_edlae(history, 3, torch_generator(2, "start"))
+    assert readings.any()
+    for scores in (scorer.score(torch.arange(41)), teacher.users @ teacher.items.T):
+        odd, even = scores[1::2], scores[2::2]
+        assert (odd[:, 1:7].min(dim=1).values > odd[:, 7:].max(dim=1).values).all()
+        assert (even[:, 7:].min(dim=1).values > even[:, 1:7].max(dim=1).values).all()
+
+
+def test_a_blend_has_the_stated_deviation_over_what_a_user_lacks(history):
+    users, items = ials(history, 4, torch_generator(2, "start"))
+    teacher = blend(history, [(users, items)], [0.5], sharpness=3.0)
+    scores = teacher.users @ teacher.items.T
+    lacks = history.matrix(torch.arange(41)) == 0
+    lacks[:, 0] = False
+    deviations = [scores[user][lacks[user]].std(correction=0) for user in range(1, 41)]
+    torch.testing.assert_close(torch.stack(deviations), torch.full((40,), 1.5))
+    # Users keep their order of items.
+    torch.testing.assert_close(scores[1:].argsort(dim=1), (users @ items.T)[1:].argsort(dim=1))
