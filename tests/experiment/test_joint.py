@@ -1,0 +1,99 @@
+"""The whole joint model: history, closed-form start, distillation, variational ratings."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import maxella
+
+JOINT = {
+    "split": {"kind": "random", "test": 0.25},
+    "model": {
+        "dim": 8,
+        "history_dim": 8,
+        "start": "closed_form",
+        "rating_head": "variational",
+        "rating_dim": 4,
+        "rating_members": 2,
+    },
+    "tasks": {
+        "retrieval_loss": "leave_one_out_softmax",
+        "retrieval_every": 5,
+        "distillation": 0.8,
+        "rating_loss": "variational",
+        "rating_weight": 1.0,
+        "rating_shapes_towers": False,
+        "l2": 0.0,
+    },
+    "training": {
+        "learning_rate": 0.02,
+        "tower_learning_rate": 0.0005,
+        "batch_size": 64,
+        "epochs": 40,
+    },
+    "evaluation": {"resamples": 0},
+    "compare": {"baselines": ["popularity", "bias"]},
+}
+
+
+@pytest.fixture
+def log():
+    """300 users in two camps, 40 items; each camp takes its own half three times as often.
+
+    Users rate their own half 4 or 5, the other 1 or 2.
+    """
+    rng = np.random.default_rng(1)
+    rows = []
+    for user in range(300):
+        chances = np.where(np.arange(40) // 20 == user % 2, 3.0, 1.0)
+        for item in rng.choice(40, 12, replace=False, p=chances / chances.sum()):
+            low = 4 if item // 20 == user % 2 else 1
+            rows.append((f"u{user}", f"i{item}", float(low + rng.integers(2))))
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
+
+
+def run(log, folder, **changes):
+    log.write_csv(folder / "log.csv")
+    options = {**JOINT, **changes, "data": {"path": str(folder / "log.csv")}}
+    report = maxella.run(options, folder / "run", overwrite=True)
+    return {model["name"]: model["metrics"] for model in report["models"]}
+
+
+def test_both_tasks_learn_the_camps(log, tmp_path):
+    found = run(log, tmp_path)
+    assert found["joint"]["rmse"] < 0.8 < found["bias"]["rmse"]
+    gain = found["joint"]["filtered"]["ndcg@10"] - found["popularity"]["filtered"]["ndcg@10"]
+    assert gain > 0.05
+
+
+def test_shuffled_ratings_teach_nothing(log, tmp_path):
+    # A model that saw the rating it predicts would beat the biases here.
+    shuffled = log.with_columns(pl.col("rating").shuffle(seed=1))
+    found = run(shuffled, tmp_path)
+    assert found["joint"]["rmse"] > found["bias"]["rmse"] - 0.02
+    assert found["bias"]["rmse"] > 1.4  # ratings of 1 to 5 deviate by about 1.5
+
+
+def test_a_saved_model_answers_as_the_trained_one(log, tmp_path):
+    found = run(log, tmp_path)
+    again = maxella.load(tmp_path / "run").recommend(["u0", "u1", "stranger"], k=3)
+    assert again["source"].to_list() == ["model"] * 6 + ["popularity"] * 3
+    own = [int(item[1:]) // 20 for item in again["item_id"][:6]]
+    assert own.count(0) >= 2
+    assert found["joint"]["rmse"] > 0
+
+
+def test_without_ratings_there_is_retrieval_alone(log, tmp_path):
+    tasks = JOINT["tasks"] | {"rating_weight": 0.0, "retrieval_every": 1}
+    found = run(log.drop("rating"), tmp_path, tasks=tasks)
+    assert "rmse" not in found["retrieval"]
+    assert found["retrieval"]["filtered"]["ndcg@10"] > found["popularity"]["filtered"]["ndcg@10"]
+
+
+def test_equal_ratings_and_one_item_and_users_with_one_row(log, tmp_path):
+    equal = run(log.with_columns(rating=pl.lit(3.0)), tmp_path)
+    assert equal["joint"]["rmse"] < 0.01
+    lonely = pl.concat([log.head(200), log.tail(50).unique("user_id", keep="first")])
+    assert np.isfinite(run(lonely, tmp_path)["joint"]["rmse"])
+    one = log.with_columns(item_id=pl.lit("only")).unique("user_id", keep="first")
+    assert np.isfinite(run(one, tmp_path)["joint"]["rmse"])
