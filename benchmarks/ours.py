@@ -22,7 +22,6 @@ from maxella.experiment.build import (
     build_batches,
     build_objective,
     build_plan,
-    history_of,
     model_spec,
 )
 from maxella.experiment.config import load_config
@@ -64,14 +63,14 @@ def main() -> None:
     model = build_model(model_spec(config.model, dataset), config.training.seed)
     progress = fit(
         model,
-        build_objective(config.tasks),
+        build_objective(config),
         build_batches(config, dataset),
         build_plan(config.training),
     )
     epochs = [entry["seconds"] for entry in progress.history]
 
     started = time.perf_counter()
-    scorer = Scorer(model, history_of(dataset, dataset.known))
+    scorer = Scorer(model, dataset.known)
     found = evaluate(
         scorer,
         scorer,

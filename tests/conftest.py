@@ -1,6 +1,13 @@
 from pathlib import Path
 
 import pytest
+import torch
+
+from maxella.data.dataset import build_dataset
+from maxella.data.split import split_interactions
+from maxella.model.build import ModelSpec
+from maxella.sources.load import load_source
+from maxella.topk import top_k
 
 
 @pytest.fixture(scope="session")
@@ -10,3 +17,56 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("there is no folder of real data beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def ml_1m(shared_data):
+    """MovieLens 1M, random 75/25 with seed 42."""
+    log = load_source("movielens", shared_data / "ml-1m.zip").interactions
+    split = split_interactions(log, kind="random", test=0.25, validation=0.0, seed=42)
+    return build_dataset(log, split)
+
+
+@pytest.fixture(scope="session")
+def share_in_best_100():
+    """The share of test interactions whose item is among the user's 100 best, by one lookup."""
+
+    def measure(score, dataset, *, leave_out_seen):
+        """`score`: (batch,) user rows → (batch, item rows)."""
+        shape = (dataset.users.n_rows, dataset.items.n_rows)
+        excluded, wanted = (torch.zeros(shape, dtype=torch.bool) for _ in range(2))
+        excluded[:, 0] = True  # the unknown item
+        if leave_out_seen:
+            excluded[dataset.train.users, dataset.train.items] = True
+        wanted[dataset.test.users, dataset.test.items] = True
+        hits = 0
+        for users in torch.split(torch.arange(shape[0]), 512):
+            scores = score(users).masked_fill(excluded[users], -torch.inf)
+            hits += int(wanted[users].gather(1, top_k(scores, 100)[1]).sum())
+        return hits / len(dataset.test)
+
+    return measure
+
+
+@pytest.fixture(scope="session")
+def make_spec():
+    """The facts of a small model: 3 users and 4 items but for the changes given."""
+
+    def make(**changes):
+        facts = {
+            "n_user_rows": 4,
+            "n_item_rows": 5,
+            "dim": 3,
+            "history_dim": 0,
+            "mean_history": 2.0,
+            "rating_head": "dot",
+            "rating_dim": 2,
+            "rating_members": 1,
+            "item_biases": True,
+            "embedding_scale": 0.5,
+            "mean_rating": 3.0,
+            "rating_range": (1.0, 5.0),
+        }
+        return ModelSpec(**facts | changes)
+
+    return make

@@ -25,8 +25,8 @@ from maxella.training.schedule import SCHEDULES
     [
         (SplitOptions, "kind", SPLITS),
         (ModelOptions, "rating_head", RATING_HEADS),
+        (ModelOptions, "rating_head", RATING_TASKS),
         (TaskOptions, "retrieval_loss", RETRIEVAL_LOSSES),
-        (TaskOptions, "rating_loss", RATING_TASKS),
         (TrainingOptions, "optimiser", OPTIMISERS),
         (TrainingOptions, "schedule", SCHEDULES),
     ],
@@ -59,7 +59,6 @@ def test_the_option_of_baselines_takes_all_that_their_table_holds():
         ("model.dim=0", ["wanted model.dim or model.history_dim above 0"]),
         ("model.history_dim=8", ["wanted tasks.retrieval_loss = 'leave_one_out_softmax'"]),
         ("tasks.distillation=0.5", ["model.start = 'closed_form' with tasks.distillation"]),
-        ("tasks.rating_loss=variational", ["wanted tasks.rating_loss and model.rating_head both"]),
         ("model.rating_members=2", ["wanted model.rating_head = 'variational'"]),
         ("training.seed=-1", ["training.seed:", "got -1"]),
         ("split.seed=-1", ["split.seed:", "got -1"]),

@@ -3,19 +3,9 @@
 import pytest
 
 from maxella.baselines.table import RANKERS
-from maxella.data.dataset import build_dataset
-from maxella.data.split import split_interactions
 from maxella.evaluation.evaluate import evaluate
-from maxella.sources.load import load_source
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def ml_1m(shared_data):
-    log = load_source("movielens", shared_data / "ml-1m.zip").interactions
-    split = split_interactions(log, kind="random", test=0.25, validation=0.0, seed=42)
-    return build_dataset(log, split)
 
 
 NAMES = ["recall@100", "capped_recall@20", "capped_recall@100", "ndcg@10", "ndcg@100"]

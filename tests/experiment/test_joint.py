@@ -20,7 +20,6 @@ JOINT = {
         "retrieval_loss": "leave_one_out_softmax",
         "retrieval_every": 5,
         "distillation": 0.8,
-        "rating_loss": "variational",
         "rating_weight": 1.0,
         "rating_shapes_towers": False,
         "l2": 0.0,

@@ -7,32 +7,17 @@ import torch
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.build import RATING_HEADS, ModelSpec, build_model
+from maxella.model.build import RATING_HEADS, build_model
+from maxella.model.rating_head import RatedPairs
 from maxella.model.scorer import Scorer
 from maxella.model.tower import Tower
 from maxella.seeds import torch_generator
 
 
 @pytest.fixture
-def make_model():
+def make_model(make_spec):
     def make(seed=1, **changes):
-        facts = {
-            "n_user_rows": 4,
-            "n_item_rows": 5,
-            "dim": 3,
-            "history_dim": 0,
-            "mean_history": 2.0,
-            "rating_head": "dot",
-            "rating_dim": 2,
-            "rating_members": 1,
-            "item_biases": True,
-            "embedding_scale": 0.5,
-            "mean_rating": 3.5,
-            "rating_range": (1.0, 5.0),
-        }
-        model = build_model(ModelSpec(**facts | changes), seed)
-        model.eval()
-        return model
+        return build_model(make_spec(**changes), seed).eval()
 
     return make
 
@@ -46,15 +31,14 @@ def scramble(model):
     return model
 
 
-HISTORY = History.of(
-    Interactions(np.array([1, 1, 2, 3]), np.array([1, 2, 4, 3])), n_user_rows=4, n_item_rows=5
-)
+LOG = Interactions(np.array([1, 1, 2, 3]), np.array([1, 2, 4, 3]))
+HISTORY = History.of(LOG, n_user_rows=4, n_item_rows=5)
 
 
 def rate(head, u, v, user, item):
     """The rating of one pair."""
     only = torch.tensor([0])
-    return head(u, v, torch.tensor([user]), torch.tensor([item]), only, only)
+    return head(RatedPairs(u, v, torch.tensor([user]), torch.tensor([item]), only, only))
 
 
 def test_a_tower_starts_within_its_scale_and_knows_nothing_of_the_unknown_row():
@@ -84,7 +68,7 @@ def test_a_score_is_the_dot_product_of_the_towers_and_the_item_bias(make_model, 
     expected = model.user_tower(users, HISTORY.bags(users)) @ model.item_tower(items).T
     if item_biases:
         expected = expected + model.item_biases.weight[:, 0]
-    torch.testing.assert_close(Scorer(model, HISTORY).score(users), expected.detach())
+    torch.testing.assert_close(Scorer(model, LOG).score(users), expected.detach())
 
 
 def test_the_dot_head_adds_mean_biases_and_a_product(make_model):
@@ -113,9 +97,7 @@ def test_the_mlp_head_is_three_dense_layers_with_relu_between(make_model):
 
 @pytest.mark.parametrize("name", RATING_HEADS)
 def test_a_pair_is_rated_the_same_alone_and_among_others(make_model, name):
-    scorer = Scorer(
-        scramble(make_model(rating_head=name, history_dim=2, rating_range=None)), HISTORY
-    )
+    scorer = Scorer(scramble(make_model(rating_head=name, history_dim=2, rating_range=None)), LOG)
     users, items = torch.tensor([1, 3, 2, 0]), torch.tensor([4, 0, 1, 2])
     together = scorer.predict(users, items)
     alone = torch.cat([scorer.predict(users[[j]], items[[j]]) for j in range(4)])
@@ -128,7 +110,7 @@ def test_every_weight_of_a_head_learns(make_model, name):
     model = scramble(make_model(rating_head=name))
     users, items, pairs = torch.tensor([1, 2, 3]), torch.tensor([1, 2, 4]), torch.arange(3)
     u, v = model.user_tower(users, HISTORY.bags(users)), model.item_tower(items)
-    model.rating_head(u, v, users, items, pairs, pairs).sum().backward()
+    model.rating_head(RatedPairs(u, v, users, items, pairs, pairs)).sum().backward()
     for weight_name, weight in model.rating_head.named_parameters():
         assert weight.grad is not None, weight_name
         assert weight.grad.abs().sum() > 0, weight_name
@@ -153,9 +135,9 @@ def test_an_own_score_is_what_leaving_the_pair_out_of_its_history_takes_away(mak
     users, items = torch.tensor([1, 3]), torch.arange(1, 5)
     bags = HISTORY.bags(users)  # items 1 and 2, item 3
     embeddings = model.item_tower(items)
-    own = model.own_scores(bags, embeddings, bags.items - 1)
+    own = model.own_scores(bags, items, embeddings, bags.items - 1)
     with torch.no_grad():
-        scores = Scorer(model, HISTORY).score(users)
+        scores = Scorer(model, LOG).score(users)
         reading = model.user_tower.history
         for pair, (position, item) in enumerate([(0, 1), (0, 2), (1, 3)]):
             factor = reading.factors(bags.counts)[position]  # the length stays as it is
@@ -192,7 +174,7 @@ def test_predictions_are_clipped_to_the_range_and_to_nothing_else(make_model):
     model = scramble(make_model(rating_range=(-4.0, -2.5)))
     free = scramble(make_model(rating_range=None))
     users, items = torch.tensor([1, 2, 3, 1, 2, 3]), torch.tensor([1, 2, 3, 4, 1, 2])
-    clipped, plain = (Scorer(m, HISTORY).predict(users, items) for m in (model, free))
+    clipped, plain = (Scorer(m, LOG).predict(users, items) for m in (model, free))
     assert plain.min() < -4  # so both ends are put to the test
     assert plain.max() > -2.5
     assert torch.equal(clipped, plain.clamp(-4, -2.5))

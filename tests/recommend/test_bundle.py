@@ -95,13 +95,14 @@ def test_a_file_without_a_hash_is_not_trusted(bundle):
         load_bundle(bundle)
 
 
-def test_a_later_format_is_refused(bundle):
-    mend_manifest(bundle, format=2)
-    with pytest.raises(BundleError, match="of format 2; this version reads format 1"):
+@pytest.mark.parametrize("other", [1, 3])
+def test_another_format_is_refused(bundle, other):
+    mend_manifest(bundle, format=other)
+    with pytest.raises(BundleError, match=f"of format {other}; this version reads format 2"):
         load_bundle(bundle)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null", '{"format": 1}', "\x00"])
+@pytest.mark.parametrize("text", ["{", "[]", "null", '{"format": 2}', "\x00"])
 def test_a_manifest_of_another_form_is_refused(bundle, text):
     (bundle / "manifest.json").write_text(text)
     with pytest.raises(BundleError):

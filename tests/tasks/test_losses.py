@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maxella.tasks import losses, masked_softmax
+from maxella.tasks import blocks
 from maxella.tasks.choices import Choices
 from maxella.tasks.losses import (
     RETRIEVAL_LOSSES,
@@ -74,8 +74,7 @@ def worlds(draw):
 def test_equals_the_plain_loss_in_value_and_gradients(name, world, block):
     parameters = world[:3]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(losses, "BLOCK_SCORES", block)
-        patch.setattr(masked_softmax, "BLOCK_SCORES", block)
+        patch.setattr(blocks, "BLOCK_SCORES", block)
         # Scaled, so that the backward pass must carry the factor on.
         collapsed = 3 * RETRIEVAL_LOSSES[name](Choices(*world))
         found = torch.autograd.grad(collapsed, parameters)
@@ -158,7 +157,7 @@ def test_distillation_and_own_scores_against_loops(world, block, share):
     choices = Choices(users, items, biases, *pairs, own, teacher, share)
     parameters = users, items, biases, own
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(masked_softmax, "BLOCK_SCORES", block)
+        patch.setattr(blocks, "BLOCK_SCORES", block)
         loss = 3 * leave_one_out_softmax(choices)
         found = torch.autograd.grad(loss, parameters)
     plain = 3 * distilled_by_loop(choices)

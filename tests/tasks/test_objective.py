@@ -5,25 +5,10 @@ import torch
 
 from maxella.data.batches import Batch
 from maxella.errors import DataError
-from maxella.model.build import ModelSpec, build_model
-from maxella.tasks.losses import RETRIEVAL_LOSSES, full_softmax
+from maxella.model.build import build_model
+from maxella.tasks.losses import RETRIEVAL_LOSSES, full_softmax, leave_one_out_softmax
 from maxella.tasks.objective import Objective
 from maxella.tasks.rating import RATING_TASKS
-
-SPEC = ModelSpec(
-    n_user_rows=4,
-    n_item_rows=4,
-    dim=3,
-    history_dim=0,
-    mean_history=2.0,
-    rating_head="dot",
-    rating_dim=2,
-    rating_members=1,
-    item_biases=True,
-    embedding_scale=0.5,
-    mean_rating=3.0,
-    rating_range=(1.0, 5.0),
-)
 
 
 def batch_of(pairs, *, times=1):
@@ -47,7 +32,7 @@ def objective(**changes):
     options = {
         "retrieval_loss": full_softmax,
         "retrieval_weight": 1.0,
-        "rating_task": RATING_TASKS["squared_error"],
+        "rating_task": RATING_TASKS["dot"],
         "rating_weight": 1.0,
         "rating_shapes_towers": True,
         "retrieval_every": 1,
@@ -57,16 +42,25 @@ def objective(**changes):
     return Objective(**options | changes)
 
 
-def loss_of(batch, **changes):
-    return objective(**changes)(build_model(SPEC, seed=1), batch, 0, 10)[0].item()
+@pytest.fixture
+def model(make_spec):
+    return build_model(make_spec(n_item_rows=4), seed=1)
 
 
-def test_losses_are_means_so_a_batch_twice_as_long_costs_the_same():
+@pytest.fixture
+def loss_of(model):
+    def measure(batch, **changes):
+        return objective(**changes)(model, batch, 0, 10)[0].item()
+
+    return measure
+
+
+def test_losses_are_means_so_a_batch_twice_as_long_costs_the_same(loss_of):
     once, twice = (loss_of(batch_of(PAIRS, times=times), l2=0.1) for times in (1, 2))
     assert once == pytest.approx(twice, rel=1e-6)
 
 
-def test_the_sum_of_the_notebook_grows_with_the_batch():
+def test_the_sum_of_the_notebook_grows_with_the_batch(loss_of):
     once, twice = (
         loss_of(batch_of(PAIRS, times=times), rating_weight=0.0, sum_retrieval=True)
         for times in (1, 2)
@@ -75,20 +69,19 @@ def test_the_sum_of_the_notebook_grows_with_the_batch():
     assert once == pytest.approx(3 * loss_of(batch_of(PAIRS), rating_weight=0.0), rel=1e-6)
 
 
-def test_weights_weigh():
+def test_weights_weigh(loss_of):
     retrieval = loss_of(batch_of(PAIRS), rating_weight=0.0)
     rating = loss_of(batch_of(PAIRS), retrieval_weight=0.0)
     both = loss_of(batch_of(PAIRS), retrieval_weight=2.0, rating_weight=3.0)
     assert both == pytest.approx(2 * retrieval + 3 * rating, rel=1e-6)
 
 
-def test_a_task_without_weight_is_not_computed_nor_logged():
-    _, parts = objective(rating_weight=0.0)(build_model(SPEC, seed=1), batch_of(PAIRS), 0, 10)
+def test_a_task_without_weight_is_not_computed_nor_logged(model):
+    _, parts = objective(rating_weight=0.0)(model, batch_of(PAIRS), 0, 10)
     assert set(parts) == {"retrieval_loss"}
 
 
-def test_the_penalty_counts_a_row_as_often_as_it_occurs():
-    model = build_model(SPEC, seed=1)
+def test_the_penalty_counts_a_row_as_often_as_it_occurs(model, loss_of):
     users, items = model.user_tower.ids.table.weight, model.item_tower.table.weight
     norms = users.square().sum(1), items.square().sum(1)
     # User 1 occurs twice, user 2 once; items 1, 2 and 3 once each; of three interactions.
@@ -99,8 +92,7 @@ def test_the_penalty_counts_a_row_as_often_as_it_occurs():
 
 
 @pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
-def test_a_batch_of_one_has_a_gradient(name):
-    model = build_model(SPEC, seed=1)
+def test_a_batch_of_one_has_a_gradient(name, model):
     loss, _ = objective(retrieval_loss=RETRIEVAL_LOSSES[name])(
         model, batch_of([(1, 2, 4.0)]), 0, 10
     )
@@ -108,11 +100,11 @@ def test_a_batch_of_one_has_a_gradient(name):
     assert torch.isfinite(model.user_tower.ids.table.weight.grad).all()
 
 
-def test_ratings_are_wanted_where_the_rating_task_has_a_weight():
+def test_ratings_are_wanted_where_the_rating_task_has_a_weight(model):
     batch = batch_of(PAIRS)
     bare = dataclasses.replace(batch, ratings=None)
     with pytest.raises(DataError, match="rating_weight = 0"):
-        objective()(build_model(SPEC, seed=1), bare, 0, 10)
+        objective()(model, bare, 0, 10)
 
 
 @pytest.fixture
@@ -125,10 +117,11 @@ def two_threads():
 
 
 @pytest.mark.usefixtures("two_threads")
-@pytest.mark.parametrize("head", ["dot", "mlp"])
-def test_gradients_are_the_same_bytes_each_time(head):
+@pytest.mark.parametrize("head", RATING_TASKS)
+def test_gradients_are_the_same_bytes_each_time(head, make_spec):
     # Few rows named by many pairs: the gradients of each row are long sums.
-    spec = dataclasses.replace(SPEC, rating_head=head, dim=32)
+    spec = make_spec(n_item_rows=4, rating_head=head, dim=32, history_dim=8)
+    options = {"retrieval_loss": leave_one_out_softmax, "rating_task": RATING_TASKS[head]}
     rng = torch.Generator().manual_seed(0)
     n = 40_000
     positions = torch.randint(3, (n,), generator=rng).sort().values
@@ -143,7 +136,26 @@ def test_gradients_are_the_same_bytes_each_time(head):
     found = []
     for _ in range(5):
         model = build_model(spec, seed=1)
-        objective()(model, batch, 0, 10)[0].backward()
+        objective(**options)(model, batch, 0, 10)[0].backward()
         found.append([parameter.grad.clone() for parameter in model.parameters()])
     for again in found[1:]:
         assert all(map(torch.equal, found[0], again))
+
+
+def test_retrieval_is_computed_at_every_so_many_steps_only(model):
+    logged = [
+        set(objective(retrieval_every=3)(model, batch_of(PAIRS), step, 10)[1]) for step in range(5)
+    ]
+    both, one = {"retrieval_loss", "rating_loss"}, {"rating_loss"}
+    assert logged == [both, one, one, both, one]
+
+
+@pytest.mark.parametrize("shapes_towers", [True, False])
+def test_the_rating_gradient_reaches_the_towers_only_where_it_may(model, shapes_towers):
+    loss, _ = objective(retrieval_weight=0.0, rating_shapes_towers=shapes_towers)(
+        model, batch_of(PAIRS), 0, 10
+    )
+    loss.backward()
+    reached = [table.grad is not None for table in model.tower_tables()]
+    assert reached == [shapes_towers] * 2
+    assert model.rating_head.user_link.weight.grad.abs().sum() > 0

@@ -6,25 +6,11 @@ import pytest
 import torch
 
 from maxella.data.batches import Batch
-from maxella.errors import ConfigError
-from maxella.model.build import ModelSpec, build_model
+from maxella.model.build import build_model
+from maxella.model.rating_head import RatedPairs
 from maxella.seeds import torch_generator
-from maxella.tasks.rating import mean_squared_error, variational
+from maxella.tasks.rating import mean_squared_error, variational_bound
 
-SPEC = ModelSpec(
-    n_user_rows=4,
-    n_item_rows=5,
-    dim=3,
-    history_dim=0,
-    mean_history=2.0,
-    rating_head="variational",
-    rating_dim=2,
-    rating_members=2,
-    item_biases=True,
-    embedding_scale=0.5,
-    mean_rating=3.0,
-    rating_range=None,
-)
 BATCH = Batch(
     torch.tensor([1, 2, 3]),
     torch.tensor([1, 2, 3, 4]),
@@ -36,25 +22,30 @@ BATCH = Batch(
 
 
 @pytest.fixture
-def model():
-    """In double precision, with every weight of the head drawn anew."""
-    model = build_model(SPEC, seed=1).double()
+def head(make_spec):
+    """A head of two members, in double precision, with every weight drawn anew."""
+    head = build_model(make_spec(rating_head="variational", rating_members=2), 1).rating_head
+    head.double()
     generator = torch_generator(3, "test")
     with torch.no_grad():
-        for weight in model.rating_head.parameters():
+        for weight in head.parameters():
             weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
-        model.rating_head.user_norm.fill_(1.0)
-        model.rating_head.item_norm.fill_(2.0)
-    return model.eval()
+        head.user_norm.fill_(1.0)
+        head.item_norm.fill_(2.0)
+    return head.eval()
 
 
-def towers(model):
-    return model.user_tower(BATCH.users, BATCH.bags), model.item_tower(BATCH.items)
+@pytest.fixture
+def pairs():
+    """The pairs of the batch, with embeddings of three dimensions."""
+    generator = torch_generator(4, "test")
+    u, v = (torch.randn(n, 3, generator=generator, dtype=torch.float64) for n in (3, 4))
+    batch = BATCH
+    return RatedPairs(u, v, batch.users, batch.items, batch.user_positions, batch.item_positions)
 
 
-def bound_by_draws(model, users, items, n_draws):
+def bound_by_draws(head, pairs, n_draws):
     """The bound with its expectation over the factors taken as a mean over draws."""
-    head = model.rating_head
     generator = torch_generator(5, "draws")
     s, t = (
         table(rows).exp()
@@ -63,7 +54,7 @@ def bound_by_draws(model, users, items, n_draws):
             (head.item_log_variances, BATCH.items),
         )
     )
-    means = head.user_means(users, BATCH.users), head.item_means(items, BATCH.items)
+    means = head.user_means(pairs), head.item_means(pairs)
     total = 0.0
     for member in range(2):
         of = slice(2 * member, 2 * member + 2)
@@ -95,54 +86,44 @@ def bound_by_draws(model, users, items, n_draws):
     return total / (2 * len(BATCH))
 
 
-def test_the_bound_is_what_drawing_the_factors_finds(model):
+def test_the_bound_is_what_drawing_the_factors_finds(head, pairs):
     with torch.no_grad():
-        users, items = towers(model)
-        found = variational(model, BATCH, users, items, 1.0)
-        drawn = bound_by_draws(model, users, items, 200_000)
+        found = variational_bound(head, pairs, BATCH, 1.0)
+        drawn = bound_by_draws(head, pairs, 200_000)
     torch.testing.assert_close(found, drawn, rtol=5e-3, atol=0)
 
 
-def test_the_priors_count_less_at_first(model):
+def test_the_priors_count_less_at_first(head, pairs):
     with torch.no_grad():
         early, ramped, late = (
-            variational(model, BATCH, *towers(model), done) for done in (0.0, 0.4, 1.0)
+            variational_bound(head, pairs, BATCH, done) for done in (0.0, 0.4, 1.0)
         )
     assert ramped == late != early
 
 
-def test_every_weight_of_the_head_gets_a_gradient(model):
-    variational(model, BATCH, *towers(model), 1.0).backward()
-    for name, weight in model.rating_head.named_parameters():
+def test_every_weight_of_the_head_gets_a_gradient(head, pairs):
+    variational_bound(head, pairs, BATCH, 1.0).backward()
+    for name, weight in head.named_parameters():
         assert weight.grad is not None, name
         assert weight.grad.abs().sum() > 0, name
 
 
-def test_no_weight_of_the_head_is_moved_by_what_no_pair_names(model):
-    # Another rating of a pair of user 3 leaves the gradient of user 1 as it is.
+def test_a_user_is_not_moved_by_the_rating_of_another(head, pairs):
+    # The last pair is user 3's.
     found = []
     for rating in (3.0, 1.0):
-        model.zero_grad()
+        head.zero_grad()
         ratings = BATCH.ratings.clone()
         ratings[-1] = rating
-        batch = dataclasses.replace(BATCH, ratings=ratings)
-        variational(model, batch, *towers(model), 1.0).backward()
-        found.append(model.rating_head.user_factors.weight.grad.clone())
+        variational_bound(head, pairs, dataclasses.replace(BATCH, ratings=ratings), 1.0).backward()
+        found.append(head.user_factors.weight.grad.clone())
     assert torch.equal(found[0][1], found[1][1])
     assert not torch.equal(found[0][3], found[1][3])
 
 
-def test_another_head_is_refused_with_both_options():
-    model = build_model(dataclasses.replace(SPEC, rating_head="dot", rating_members=1), seed=1)
-    with pytest.raises(ConfigError, match=r"rating_loss.*rating_head"):
-        variational(model, BATCH, *towers(model), 1.0)
+def test_the_mean_squared_error_is_one(pairs):
+    # Predictions are all 0: the mean of 25, 1, 16, 4, 9 and 9.
+    def nothing(pairs):
+        return torch.zeros(len(pairs.user_positions))
 
-
-def test_the_mean_squared_error_is_one():
-    model = build_model(dataclasses.replace(SPEC, rating_head="dot", rating_members=1), seed=1)
-    with torch.no_grad():
-        for weight in model.rating_head.parameters():
-            weight.zero_()
-        # Predictions are all 0: the mean of 25, 1, 16, 4, 9 and 9.
-        found = mean_squared_error(model, BATCH, *towers(model), 0.0)
-    assert found.item() == pytest.approx(64 / 6)
+    assert mean_squared_error(nothing, pairs, BATCH, 0.0).item() == pytest.approx(64 / 6)

@@ -1,7 +1,5 @@
 """What a model is right after its start in closed form, and the teacher that comes with it."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -10,61 +8,53 @@ from maxella.closed_form.edlae import low_rank_edlae
 from maxella.closed_form.ials import ials
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
-from maxella.model.build import ModelSpec, build_model
+from maxella.model.build import build_model
 from maxella.model.scorer import Scorer
 from maxella.seeds import torch_generator
 from maxella.tasks.teacher import blend
 from maxella.training.start import GAIN, start_in_closed_form
 
-SPEC = ModelSpec(
-    n_user_rows=41,
-    n_item_rows=13,
-    dim=4,
-    history_dim=3,
-    mean_history=4.0,
-    rating_head="dot",
-    rating_dim=2,
-    rating_members=1,
-    item_biases=True,
-    embedding_scale=0.5,
-    mean_rating=3.0,
-    rating_range=None,
-)
-
 
 @pytest.fixture(scope="module")
-def history():
+def log():
     """40 users with 4 of 12 items each; even users like the first six, odd ones the rest."""
     rng = np.random.default_rng(1)
     items = [rng.choice(6, 4, replace=False) + (1 if user % 2 else 7) for user in range(1, 41)]
-    log = Interactions(np.repeat(np.arange(1, 41), 4), np.concatenate(items))
-    return History.of(log, SPEC.n_user_rows, SPEC.n_item_rows)
+    return Interactions(np.repeat(np.arange(1, 41), 4), np.concatenate(items))
 
 
-def started(history, **changes):
-    model = build_model(dataclasses.replace(SPEC, **changes), seed=1).eval()
-    teacher = start_in_closed_form(model, history, torch_generator(2, "start"))
-    return Scorer(model, history), teacher
+@pytest.fixture(scope="module")
+def history(log):
+    return History.of(log, 41, 13)
 
 
-def test_a_model_of_ids_starts_at_ials(history):
-    scorer, _ = started(history, history_dim=0)
+@pytest.fixture
+def started(make_spec, log, history):
+    def start(**changes):
+        facts = {"dim": 4, "history_dim": 3, "mean_history": 4.0} | changes
+        model = build_model(make_spec(n_user_rows=41, n_item_rows=13, **facts), seed=1).eval()
+        teacher = start_in_closed_form(model, history, torch_generator(2, "start"))
+        return Scorer(model, log), teacher
+
+    return start
+
+
+def test_a_model_of_ids_starts_at_ials(history, started):
+    scorer, _ = started(history_dim=0)
     users, items = ials(history, 4, torch_generator(2, "start"))
     torch.testing.assert_close(scorer.score(torch.arange(41)), GAIN * users @ items.T)
 
 
-def test_a_model_of_histories_starts_at_edlae(history):
-    scorer, _ = started(history, dim=0)
+def test_a_model_of_histories_starts_at_edlae(history, started):
+    scorer, _ = started(dim=0)
     readings, items = low_rank_edlae(history, 3, torch_generator(2, "start"))
     sums = history.matrix(torch.arange(41)) @ readings
     # All histories have the mean length, so the factor of lengths is 1.
     torch.testing.assert_close(scorer.score(torch.arange(41)), GAIN * sums @ items.T)
 
 
-def test_the_whole_starts_at_the_sum_of_both_and_knows_the_planted_tastes(history):
-    scorer, teacher = started(history)
-    readings, _ = low_rank_edlae(history, 3, torch_generator(2, "start"))
-    assert readings.any()
+def test_the_whole_and_its_teacher_know_the_planted_tastes(started):
+    scorer, teacher = started()
     for scores in (scorer.score(torch.arange(41)), teacher.users @ teacher.items.T):
         odd, even = scores[1::2], scores[2::2]
         assert (odd[:, 1:7].min(dim=1).values > odd[:, 7:].max(dim=1).values).all()

@@ -8,6 +8,7 @@ are computed once for each distinct row.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -33,7 +34,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.user_positions)
 
-    @property
+    @cached_property
     def bags(self) -> Bags:
         """The items of each user: of whole users, their history."""
         counts = torch.bincount(self.user_positions, minlength=len(self.users))

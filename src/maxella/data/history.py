@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
-from maxella.data.ranges import ranges
+from maxella.data.ranges import is_first, ranges
 from maxella.features.id import UNKNOWN_ROW
 
 
@@ -35,7 +35,8 @@ class History:
     def of(cls, train: Interactions, n_user_rows: int, n_item_rows: int) -> "History":
         """The history that these interactions make; a repeated pair counts once."""
         known = (train.users != UNKNOWN_ROW) & (train.items != UNKNOWN_ROW)
-        pairs = np.unique(train.users[known] * n_item_rows + train.items[known])
+        pairs = np.sort(train.users[known] * n_item_rows + train.items[known])
+        pairs = pairs[is_first(pairs)]
         users, items = np.divmod(pairs, n_item_rows)
         starts = np.searchsorted(users, np.arange(n_user_rows + 1))
         return cls(torch.from_numpy(items), torch.from_numpy(starts), n_item_rows)

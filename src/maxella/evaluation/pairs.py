@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
+from maxella.data.ranges import is_first
 from maxella.features.id import UNKNOWN_ROW
 
 
@@ -66,13 +67,13 @@ class Pairs:
 
         held_out = np.sort(position[test.users] * n_item_rows + test.items)
         # Different items share the unknown row, so there a repeat is no repeat.
-        held_out = held_out[_is_first(held_out) | (held_out % n_item_rows == UNKNOWN_ROW)]
+        held_out = held_out[is_first(held_out) | (held_out % n_item_rows == UNKNOWN_ROW)]
 
         counts_as_seen = (position[seen.users] >= 0) & (seen.items != UNKNOWN_ROW)
         keys = position[seen.users[counts_as_seen]] * n_item_rows + seen.items[counts_as_seen]
         keys.sort()
         nearest = np.minimum(np.searchsorted(held_out, keys), len(held_out) - 1)
-        keys = keys[_is_first(keys) & (held_out[nearest] != keys)]
+        keys = keys[is_first(keys) & (held_out[nearest] != keys)]
         return cls(users, held_out, keys, n_item_rows)
 
     def positions_of(self, users: np.ndarray) -> np.ndarray:
@@ -104,13 +105,3 @@ class Pairs:
         first, last = np.searchsorted(keys, [start * self.n_item_rows, stop * self.n_item_rows])
         rows, columns = np.divmod(keys[first:last], self.n_item_rows)
         return Cells.of(rows - start, columns, stop - start)
-
-
-def _is_first(keys: np.ndarray) -> np.ndarray:
-    """(n,) ascending keys → (n,) whether each is the first of its value.
-
-    `np.unique` would hash whole numbers, ten times slower than a sort.
-    """
-    is_first = np.ones(len(keys), dtype=bool)
-    is_first[1:] = keys[1:] != keys[:-1]
-    return is_first

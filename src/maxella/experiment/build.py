@@ -10,14 +10,12 @@ import polars as pl
 from maxella.data.batches import Batches, RowBatches, UserBatches
 from maxella.data.dataset import Dataset
 from maxella.data.history import History
-from maxella.data.interactions import Interactions
 from maxella.data.split import Split, split_interactions
 from maxella.experiment.config import (
     Config,
     DataOptions,
     ModelOptions,
     SplitOptions,
-    TaskOptions,
     TrainingOptions,
 )
 from maxella.model.build import ModelSpec
@@ -74,7 +72,7 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
         n_item_rows=dataset.items.n_rows,
         dim=options.dim,
         history_dim=options.history_dim,
-        mean_history=len(dataset.train) / len(np.unique(dataset.train.users)),
+        mean_history=len(dataset.train) / int(np.count_nonzero(np.bincount(dataset.train.users))),
         rating_head=options.rating_head,
         rating_dim=options.rating_dim,
         rating_members=options.rating_members,
@@ -85,26 +83,22 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
     )
 
 
-def history_of(dataset: Dataset, log: Interactions) -> History:
-    """What the users of the data set have by this log."""
-    return History.of(log, dataset.users.n_rows, dataset.items.n_rows)
-
-
 def build_start(config: Config, model: JointModel, dataset: Dataset) -> Teacher | None:
     """Put the first weights in place that are not drawn; gives the teacher that they make."""
     if config.model.start == "random":
         return None
-    history = history_of(dataset, dataset.train)
+    history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
     generator = torch_generator(config.training.seed, "closed form")
     return start_in_closed_form(model, history, generator)
 
 
-def build_objective(options: TaskOptions, teacher: Teacher | None = None) -> Objective:
-    """The weighted tasks."""
+def build_objective(config: Config, teacher: Teacher | None = None) -> Objective:
+    """The weighted tasks; the rating task follows from the rating head."""
+    options = config.tasks
     return Objective(
         retrieval_loss=RETRIEVAL_LOSSES[options.retrieval_loss],
         retrieval_weight=options.retrieval_weight,
-        rating_task=RATING_TASKS[options.rating_loss],
+        rating_task=RATING_TASKS[config.model.rating_head],
         rating_weight=options.rating_weight,
         sum_retrieval=options.retrieval_reduction == "sum",
         rating_shapes_towers=options.rating_shapes_towers,

@@ -130,7 +130,8 @@ class TaskOptions(Section):
     retrieval_weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the retrieval loss; 0 leaves the task out."""
     rating_weight: Annotated[float, Field(ge=0)] = 0.3
-    """Weight of the squared error of the ratings; 0 leaves the task out."""
+    """Weight of the rating loss (squared error, or the bound of a variational head); 0 leaves the
+    task out."""
     retrieval_loss: Literal["full_softmax", "in_batch_softmax", "leave_one_out_softmax"] = (
         "full_softmax"
     )
@@ -143,8 +144,6 @@ class TaskOptions(Section):
     """Steps from one retrieval loss to the next; ratings want more steps than retrieval."""
     distillation: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The share of leave_one_out_softmax that a blend of the closed forms teaches."""
-    rating_loss: Literal["squared_error", "variational"] = "squared_error"
-    """squared_error, or variational for the variational head."""
     rating_shapes_towers: bool = True
     """Whether the rating loss trains the towers too, or reads what retrieval makes of them."""
     l2: Annotated[float, Field(ge=0)] = 0.04
@@ -271,10 +270,6 @@ def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
                 "tasks.retrieval_loss = 'leave_one_out_softmax' and model.start = 'closed_form' "
                 "with tasks.distillation above 0"
             ),
-        ),
-        (
-            (tasks.rating_loss == "variational") != is_variational,
-            "tasks.rating_loss and model.rating_head both 'variational', or neither",
         ),
         (
             by_rows and (is_variational or model.history_dim > 0),

@@ -15,7 +15,6 @@ from maxella.experiment.build import (
     build_objective,
     build_plan,
     build_start,
-    history_of,
     load_tables,
     model_spec,
     split_table,
@@ -84,7 +83,7 @@ def train(
     start_seconds = perf_counter() - started
 
     def measure() -> dict[str, float]:
-        scorer = Scorer(model, history_of(dataset, dataset.train))
+        scorer = Scorer(model, dataset.train)
         figures = judge(scorer, scorer, dataset, config, on_validation=True)
         return figures.flat_metrics()
 
@@ -93,7 +92,7 @@ def train(
         raise ConfigError(unknown_name("validation metric", monitor, figure_names()))
     progress = fit(
         model,
-        build_objective(config.tasks, teacher),
+        build_objective(config, teacher),
         build_batches(config, dataset),
         build_plan(config.training),
         validation=Validation(measure, monitor) if monitor else None,
@@ -102,7 +101,7 @@ def train(
         log=folder.log,
         on_step=partial(on_step, name) if on_step else None,
     )
-    scorer = Scorer(model, history_of(dataset, dataset.known))
+    scorer = Scorer(model, dataset.known)
     found = judge(scorer, scorer, dataset, config) if len(dataset.test) else None
     fit_seconds = start_seconds + sum(entry["seconds"] for entry in progress.history)
     row = model_row(name, kind_of(config.tasks), fit_seconds, peak_memory_mb(), found)

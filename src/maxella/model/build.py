@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from torch import nn
+
 from maxella.model.joint import JointModel
-from maxella.model.rating_head import DotHead, HeadShape, MlpHead, RatingHead
+from maxella.model.rating_head import DotHead, HeadShape, MlpHead
 from maxella.model.tower import HistoryReading, Tower, UserTower
 from maxella.model.variational_head import VariationalHead
 from maxella.seeds import torch_generator
@@ -55,7 +57,7 @@ def build_model(spec: ModelSpec, seed: int) -> JointModel:
         generator,
     )
     return JointModel(
-        UserTower(ids, history),
+        UserTower(spec.n_user_rows, ids, history),
         item_tower,
         RATING_HEADS[spec.rating_head](shape),
         item_biases=spec.item_biases,
@@ -63,7 +65,7 @@ def build_model(spec: ModelSpec, seed: int) -> JointModel:
     )
 
 
-RATING_HEADS: dict[str, Callable[[HeadShape], RatingHead]] = {
+RATING_HEADS: dict[str, Callable[[HeadShape], nn.Module]] = {
     "dot": DotHead,
     "mlp": MlpHead,
     "variational": VariationalHead,

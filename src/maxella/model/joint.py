@@ -5,7 +5,6 @@ from torch import nn
 
 from maxella.data.history import Bags
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.rating_head import RatingHead
 from maxella.model.tower import Tower, UserTower
 
 
@@ -22,7 +21,7 @@ class JointModel(nn.Module):
         self,
         user_tower: UserTower,
         item_tower: Tower,
-        rating_head: RatingHead,
+        rating_head: nn.Module,
         *,
         item_biases: bool,
         rating_range: tuple[float, float] | None,
@@ -54,21 +53,22 @@ class JointModel(nn.Module):
         return None if self.item_biases is None else self.item_biases(items).squeeze(1)
 
     def own_scores(
-        self, bags: Bags, item_embeddings: torch.Tensor, item_positions: torch.Tensor
+        self,
+        bags: Bags,
+        items: torch.Tensor,
+        item_embeddings: torch.Tensor,
+        item_positions: torch.Tensor,
     ) -> torch.Tensor | None:
         """What each item of the histories adds to its own score through the history part.
 
-        bags of a batch of users, m items in all; (I, dim) embeddings of items, and for each
-        of the m the position of its embedding. Gives (m,), or nothing without a history part.
+        The histories of a batch of users, m items in all, each as a position into the (I,)
+        item rows and their (I, dim) embeddings. Gives (m,), or nothing without a history part.
         Taken off the score of a training pair, it leaves the pair out of its own history.
         """
         history = self.user_tower.history
         if history is None:
             return None
-        dim = history.readings.embedding_dim
+        of_history = item_embeddings[:, -history.readings.embedding_dim :]
+        products = (history.readings(items) * of_history).sum(dim=1)  # (I,)
         factors = history.factors(bags.counts).repeat_interleave(bags.counts)
-        # One product for each item of the batch, not for each pair.
-        rows = torch.zeros(len(item_embeddings), dtype=torch.int64)
-        rows[item_positions] = bags.items
-        products = (history.readings(rows) * item_embeddings[:, -dim:]).sum(dim=1)  # (I,)
         return factors * products.index_select(0, item_positions)  # type: ignore[no-any-return]

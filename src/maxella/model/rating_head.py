@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from torch import nn
@@ -23,23 +22,25 @@ class HeadShape:
     generator: torch.Generator
 
 
-class RatingHead(Protocol):
-    """Rates pairs of the users and items that it is given once each."""
+@dataclass(frozen=True)
+class RatedPairs:
+    """n pairs of U users and I items, each user and item given once."""
 
-    def __call__(
-        self,
-        user_embeddings: torch.Tensor,
-        item_embeddings: torch.Tensor,
-        users: torch.Tensor,
-        items: torch.Tensor,
-        user_positions: torch.Tensor,
-        item_positions: torch.Tensor,
-    ) -> torch.Tensor:
-        """(U, dim) and (I, dim) embeddings of (U,) and (I,) rows → (n,) ratings of n pairs.
+    user_embeddings: torch.Tensor  # (U, dim)
+    item_embeddings: torch.Tensor  # (I, dim)
+    users: torch.Tensor  # (U,) int64 user rows
+    items: torch.Tensor  # (I,) int64 item rows
+    user_positions: torch.Tensor  # (n,) int64 into the users
+    item_positions: torch.Tensor  # (n,) int64 into the items
 
-        The pairs are positions into both, (n,) each.
-        """
-        ...
+    def of_users(self, values: torch.Tensor) -> torch.Tensor:
+        """(U, ...) values of the users → (n, ...) those of the pairs."""
+        # index_select: the gradient of values[...] adds up in an order that threads race for.
+        return values.index_select(0, self.user_positions)
+
+    def of_items(self, values: torch.Tensor) -> torch.Tensor:
+        """(I, ...) values of the items → (n, ...) those of the pairs."""
+        return values.index_select(0, self.item_positions)
 
 
 class MlpHead(nn.Module):
@@ -59,20 +60,9 @@ class MlpHead(nn.Module):
             layers += [dense, nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers[:-1])
 
-    def forward(
-        self,
-        user_embeddings: torch.Tensor,
-        item_embeddings: torch.Tensor,
-        users: torch.Tensor,
-        items: torch.Tensor,
-        user_positions: torch.Tensor,
-        item_positions: torch.Tensor,
-    ) -> torch.Tensor:
-        """As `RatingHead` says."""
-        del users, items
-        # index_select: the gradient of u[...] adds up in an order that threads race for.
-        u = user_embeddings.index_select(0, user_positions)
-        v = item_embeddings.index_select(0, item_positions)
+    def forward(self, pairs: RatedPairs) -> torch.Tensor:
+        """Pairs → (n,) ratings."""
+        u, v = pairs.of_users(pairs.user_embeddings), pairs.of_items(pairs.item_embeddings)
         return self.layers(torch.cat([u, v], dim=1)).squeeze(1)  # type: ignore[no-any-return]
 
 
@@ -97,18 +87,10 @@ class DotHead(nn.Module):
         for link in (self.user_link, self.item_link):
             nn.init.orthogonal_(link.weight, generator=shape.generator)
 
-    def forward(
-        self,
-        user_embeddings: torch.Tensor,
-        item_embeddings: torch.Tensor,
-        users: torch.Tensor,
-        items: torch.Tensor,
-        user_positions: torch.Tensor,
-        item_positions: torch.Tensor,
-    ) -> torch.Tensor:
-        """As `RatingHead` says."""
-        u = self.user_link(user_embeddings).index_select(0, user_positions)
-        v = self.item_link(item_embeddings).index_select(0, item_positions)
-        user_biases = self.user_biases(users).squeeze(1).index_select(0, user_positions)
-        item_biases = self.item_biases(items).squeeze(1).index_select(0, item_positions)
-        return self.mean + user_biases + item_biases + (u * v).sum(dim=1)  # type: ignore[no-any-return]
+    def forward(self, pairs: RatedPairs) -> torch.Tensor:
+        """Pairs → (n,) ratings."""
+        u = pairs.of_users(self.user_link(pairs.user_embeddings))
+        v = pairs.of_items(self.item_link(pairs.item_embeddings))
+        biases = pairs.of_users(self.user_biases(pairs.users))
+        biases = biases + pairs.of_items(self.item_biases(pairs.items))  # (n, 1)
+        return self.mean + biases.squeeze(1) + (u * v).sum(dim=1)

@@ -2,9 +2,10 @@
 
 import torch
 
-from maxella.data.history import Bags, History
-from maxella.features.id import UNKNOWN_ROW
+from maxella.data.history import History
+from maxella.data.interactions import Interactions
 from maxella.model.joint import JointModel
+from maxella.model.rating_head import RatedPairs
 
 
 class Scorer:
@@ -19,17 +20,21 @@ class Scorer:
     tower_items: torch.Tensor  # (item rows, dim), never with biases
 
     @torch.inference_mode()
-    def __init__(self, model: JointModel, history: History) -> None:
-        """`history`: what the users have by now; the history part of their tower reads it."""
+    def __init__(self, model: JointModel, known: Interactions) -> None:
+        """`known`: what the users have by now; the history part of their tower reads it."""
         self._model = model
-        users, items = torch.arange(history.n_user_rows), torch.arange(model.item_tower.n_rows)
+        users, items = torch.arange(model.user_tower.n_rows), torch.arange(model.item_tower.n_rows)
+        bags = None
+        if model.user_tower.history is not None:
+            bags = History.of(known, len(users), len(items)).bags(users)
+        self._tower_users = model.user_tower(users, bags)
         self.tower_items = model.item_tower(items)
-        self._biases = model.retrieval_biases(items)
-        self._tower_users = model.user_tower(users, history.bags(users))
-        self.user_embeddings = self._with_ones(self._tower_users)
-        self.item_embeddings = self.tower_items
-        if self._biases is not None:
-            self.item_embeddings = torch.cat([self.tower_items, self._biases.unsqueeze(1)], dim=1)
+        self.user_embeddings, self.item_embeddings = self._tower_users, self.tower_items
+        biases = model.retrieval_biases(items)
+        if biases is not None:
+            ones = self._tower_users.new_ones(len(users), 1)
+            self.user_embeddings = torch.cat([self._tower_users, ones], dim=1)
+            self.item_embeddings = torch.cat([self.tower_items, biases.unsqueeze(1)], dim=1)
 
     @torch.inference_mode()
     def score(self, users: torch.Tensor) -> torch.Tensor:
@@ -37,22 +42,12 @@ class Scorer:
         return self.user_embeddings[users] @ self.item_embeddings.T
 
     @torch.inference_mode()
-    def score_bags(self, bags: Bags) -> torch.Tensor:
-        """Histories of users who were not there in training → (batch, item rows) scores."""
-        nobody = torch.full((len(bags.counts),), UNKNOWN_ROW)
-        return self._with_ones(self._model.user_tower(nobody, bags)) @ self.item_embeddings.T
-
-    @torch.inference_mode()
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range."""
-        pairs = torch.arange(len(users))
-        ratings = self._model.rating_head(
-            self._tower_users[users], self.tower_items[items], users, items, pairs, pairs
+        each = torch.arange(len(users))
+        pairs = RatedPairs(
+            self._tower_users[users], self.tower_items[items], users, items, each, each
         )
+        ratings = self._model.rating_head(pairs)
         low, high = self._model.rating_range
-        return ratings.clamp(low, high)
-
-    def _with_ones(self, users: torch.Tensor) -> torch.Tensor:
-        if self._biases is None:
-            return users
-        return torch.cat([users, users.new_ones(len(users), 1)], dim=1)
+        return ratings.clamp(low, high)  # type: ignore[no-any-return]

@@ -77,16 +77,19 @@ class UserTower(nn.Module):
     has no history part: both are zeros.
     """
 
-    def __init__(self, ids: Tower | None, history: HistoryReading | None) -> None:
+    def __init__(self, n_rows: int, ids: Tower | None, history: HistoryReading | None) -> None:
         super().__init__()
+        self.n_rows = n_rows
         self.ids = ids
         self.history = history
 
-    def forward(self, rows: torch.Tensor, bags: Bags) -> torch.Tensor:
-        """(batch,) int64 rows and the histories of these users → (batch, dim)."""
+    def forward(self, rows: torch.Tensor, bags: Bags | None) -> torch.Tensor:
+        """(batch,) int64 rows and, for the history part, these users' histories → (batch, dim)."""
         parts = []
         if self.ids is not None:
             parts.append(self.ids(rows))
         if self.history is not None:
+            if bags is None:
+                raise ValueError("the history part of the user tower wants the users' histories")
             parts.append(self.history(bags))
         return torch.cat(parts, dim=1)

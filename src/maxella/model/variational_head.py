@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.rating_head import HeadShape
+from maxella.model.rating_head import HeadShape, RatedPairs
 
 _START_SCALE = 0.1  # standard deviation of the first means
 _START_VARIANCE = 0.024
@@ -19,7 +19,7 @@ class VariationalHead(nn.Module):
 
     x are the towers' embeddings, over their root mean square norm: the link through which
     ratings learn from what was picked. P and Q are private tables with a variance for each
-    factor (user_log_variances, item_log_variances), which `tasks.rating.variational` trains
+    factor (user_log_variances, item_log_variances), which `tasks.rating.variational_bound` trains
     together with the prior of each dimension and the noise: mean-field variational Bayes
     for matrix factorisation (Lim and Teh 2007). Predictions use the means alone.
 
@@ -56,34 +56,31 @@ class VariationalHead(nn.Module):
         self.register_buffer("user_norm", torch.zeros(()))
         self.register_buffer("item_norm", torch.zeros(()))
 
-    def user_means(self, embeddings: torch.Tensor, users: torch.Tensor) -> torch.Tensor:
-        """(U, dim) embeddings of (U,) user rows → (U, width) factors m."""
-        _follow(self.user_norm, embeddings, training=self.training)
-        read = self.user_link(embeddings / self.user_norm.clamp(min=1e-6))
-        return self.user_factors(users) + read  # type: ignore[no-any-return]
+    def user_means(self, pairs: RatedPairs) -> torch.Tensor:
+        """(U, width) means of the users' factors m."""
+        _follow(self.user_norm, pairs.user_embeddings, training=self.training)
+        read = self.user_link(pairs.user_embeddings / self.user_norm.clamp(min=1e-6))
+        return self.user_factors(pairs.users) + read  # type: ignore[no-any-return]
 
-    def item_means(self, embeddings: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
-        """(I, dim) embeddings of (I,) item rows → (I, width) factors n."""
-        _follow(self.item_norm, embeddings, training=self.training)
-        read = self.item_link(embeddings / self.item_norm.clamp(min=1e-6))
-        return self.item_factors(items) + read  # type: ignore[no-any-return]
+    def item_means(self, pairs: RatedPairs) -> torch.Tensor:
+        """(I, width) means of the items' factors n."""
+        _follow(self.item_norm, pairs.item_embeddings, training=self.training)
+        read = self.item_link(pairs.item_embeddings / self.item_norm.clamp(min=1e-6))
+        return self.item_factors(pairs.items) + read  # type: ignore[no-any-return]
 
-    def forward(
-        self,
-        user_embeddings: torch.Tensor,
-        item_embeddings: torch.Tensor,
-        users: torch.Tensor,
-        items: torch.Tensor,
-        user_positions: torch.Tensor,
-        item_positions: torch.Tensor,
+    def member_ratings(
+        self, pairs: RatedPairs, user_means: torch.Tensor, item_means: torch.Tensor
     ) -> torch.Tensor:
-        """As `RatingHead` says."""
-        m = self.user_means(user_embeddings, users).index_select(0, user_positions)
-        n = self.item_means(item_embeddings, items).index_select(0, item_positions)
-        user_biases = self.user_biases(users).mean(dim=1).index_select(0, user_positions)
-        item_biases = self.item_biases(items).mean(dim=1).index_select(0, item_positions)
-        match = (m * n).sum(dim=1) / self.members
-        return self.mean + user_biases + item_biases + match  # type: ignore[no-any-return]
+        """The factors of users and items → (n, members) what each member predicts."""
+        products = pairs.of_users(user_means) * pairs.of_items(item_means)
+        match = products.view(len(products), self.members, -1).sum(dim=2)
+        biases = pairs.of_users(self.user_biases(pairs.users))
+        return self.mean + biases + pairs.of_items(self.item_biases(pairs.items)) + match
+
+    def forward(self, pairs: RatedPairs) -> torch.Tensor:
+        """Pairs → (n,) ratings: the mean over the members."""
+        means = self.user_means(pairs), self.item_means(pairs)
+        return self.member_ratings(pairs, *means).mean(dim=1)
 
 
 def _drawn(n_rows: int, width: int, generator: torch.Generator) -> nn.Embedding:

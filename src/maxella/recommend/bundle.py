@@ -17,7 +17,6 @@ import polars as pl
 import tomli_w
 from safetensors.torch import load_file, save
 
-from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.errors import BundleError
 from maxella.features.id import Vocabulary
@@ -26,7 +25,7 @@ from maxella.model.joint import JointModel
 from maxella.model.scorer import Scorer
 from maxella.recommend.recommender import Recommender
 
-FORMAT = 1
+FORMAT = 2
 _FILES = (  # beside the manifest
     "weights.safetensors",
     "users.parquet",
@@ -62,8 +61,7 @@ class Bundle:
 
     def scorer(self) -> Scorer:
         """The model with what its users have by now."""
-        history = History.of(self.seen, self.users.n_rows, self.items.n_rows)
-        return Scorer(self.model, history)
+        return Scorer(self.model, self.seen)
 
     def recommender(self) -> Recommender:
         """Ready to answer."""

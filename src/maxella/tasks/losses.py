@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
+from maxella.tasks.blocks import blocks
 from maxella.tasks.choices import Choices
-from maxella.tasks.masked_softmax import BLOCK_SCORES, MaskedSoftmax
+from maxella.tasks.masked_softmax import MaskedSoftmax
 
 
 def full_softmax(choices: Choices) -> torch.Tensor:
@@ -74,7 +75,6 @@ def leave_one_out_softmax(choices: Choices) -> torch.Tensor:
         choices.user_positions,
         choices.item_positions,
         own_scores,
-        None,
         choices.teacher,
         0.0 if choices.teacher is None else choices.distillation,
     )
@@ -129,37 +129,29 @@ class _GroupedSoftmax(torch.autograd.Function):
         user_positions: torch.Tensor,
         item_positions: torch.Tensor,
     ) -> torch.Tensor:
-        n_users, n_items = len(users), len(items)
         offsets = item_biases if log_counts is None else item_biases + log_counts
-        pairs_of_user = torch.bincount(user_positions, minlength=n_users)
-        pair_ends = pairs_of_user.cumsum(0).tolist()
+        pairs_of_user = torch.bincount(user_positions, minlength=len(users))
         weights = pairs_of_user.to(users.dtype).unsqueeze(1)  # (U, 1)
-        flat = user_positions * n_items + item_positions  # into the (U, I) scores
 
         # −s_ui lacks the log count that the scores below hold.
         loss = users.new_zeros(()) if log_counts is None else log_counts[item_positions].sum()
         user_gradients = torch.empty_like(users)
         item_gradients = torch.zeros_like(items)
         bias_gradients = torch.zeros_like(item_biases)
-        minus_ones = users.new_full((len(flat),), -1.0)
-        block = max(1, BLOCK_SCORES // max(1, n_items))
-        first = 0
-        for start in range(0, n_users, block):
-            stop = min(start + block, n_users)
-            last = pair_ends[stop - 1]
-            pairs = flat[first:last] - start * n_items
-            scores = torch.addmm(offsets, users[start:stop], items.T)  # (block, I)
-            loss = loss - scores.view(-1)[pairs].sum()
+        minus_ones = users.new_full((len(user_positions),), -1.0)
+        for block in blocks(len(users), len(items), user_positions, item_positions):
+            of_users, n = users[block.users], weights[block.users]
+            scores = torch.addmm(offsets, of_users, items.T)  # (block, I)
+            loss = loss - scores.view(-1)[block.cells].sum()
             highest = scores.amax(dim=1, keepdim=True)
             scores.sub_(highest).exp_()
             total = scores.sum(dim=1, keepdim=True)
-            loss = loss + (weights[start:stop] * (total.log() + highest)).sum()
-            scores.mul_(weights[start:stop] / total)
-            scores.view(-1).index_add_(0, pairs, minus_ones[first:last])
-            torch.mm(scores, items, out=user_gradients[start:stop])
-            item_gradients.addmm_(scores.T, users[start:stop])
+            loss = loss + (n * (total.log() + highest)).sum()
+            scores.mul_(n / total)
+            scores.view(-1).index_add_(0, block.cells, minus_ones[block.pairs])
+            torch.mm(scores, items, out=user_gradients[block.users])
+            item_gradients.addmm_(scores.T, of_users)
             bias_gradients += scores.sum(dim=0)
-            first = last
         ctx.save_for_backward(user_gradients, item_gradients, bias_gradients)
         return loss
 

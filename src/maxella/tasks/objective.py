@@ -6,6 +6,7 @@ import torch
 
 from maxella.data.batches import Batch
 from maxella.model.joint import JointModel
+from maxella.model.rating_head import RatedPairs
 from maxella.tasks.choices import Choices
 from maxella.tasks.losses import RetrievalLoss
 from maxella.tasks.rating import RatingTask
@@ -55,7 +56,10 @@ class Objective:
             parts["retrieval_loss"] = mean.item()
         if self.rating_weight:
             read = (users, items) if self.rating_shapes_towers else (users.detach(), items.detach())
-            rating = self.rating_task(model, batch, *read, step / steps)
+            pairs = RatedPairs(
+                *read, batch.users, batch.items, batch.user_positions, batch.item_positions
+            )
+            rating = self.rating_task(model.rating_head, pairs, batch, step / steps)
             loss = loss + self.rating_weight * rating
             parts["rating_loss"] = rating.item()
         if self.l2:
@@ -72,7 +76,7 @@ class Objective:
             model.retrieval_biases(batch.items),
             batch.user_positions,
             batch.item_positions,
-            model.own_scores(batch.bags, items, batch.item_positions),
+            model.own_scores(batch.bags, batch.items, items, batch.item_positions),
             None if self.teacher is None else self.teacher.of(batch.users, batch.items),
             self.distillation,
         )

@@ -1,13 +1,14 @@
 """Rating tasks: how far the predicted ratings of a batch are from the given ones."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from maxella.data.batches import Batch
-from maxella.errors import ConfigError
-from maxella.model.joint import JointModel
+from maxella.model.rating_head import RatedPairs
 from maxella.model.variational_head import VariationalHead
 from maxella.tasks.losses import squared_error
 
@@ -17,20 +18,17 @@ _RAMP = 0.4  # share of the run after which the priors count in full
 
 
 def mean_squared_error(
-    model: JointModel, batch: Batch, users: torch.Tensor, items: torch.Tensor, done: float
+    head: nn.Module, pairs: RatedPairs, batch: Batch, done: float
 ) -> torch.Tensor:
     """Mean over the interactions of (prediction − rating)²."""
     del done
-    predictions = model.rating_head(
-        users, items, batch.users, batch.items, batch.user_positions, batch.item_positions
-    )
-    return squared_error(predictions, batch.known_ratings) / len(batch)
+    return squared_error(head(pairs), batch.known_ratings) / len(batch)
 
 
-def variational(
-    model: JointModel, batch: Batch, users: torch.Tensor, items: torch.Tensor, done: float
+def variational_bound(
+    head: VariationalHead, pairs: RatedPairs, batch: Batch, done: float
 ) -> torch.Tensor:
-    """Negative evidence lower bound of a `VariationalHead`, in nats an interaction.
+    """Negative evidence lower bound, in nats an interaction.
 
     For each member, with P, Q ~ N(mean, variance) and noise variance σ²:
 
@@ -43,33 +41,25 @@ def variational(
     β rises from .3 to 1 over the first 40 % of the run: at once in full, the priors shrink
     the factors to nothing before these have learnt anything. Members are averaged.
     """
-    head = model.rating_head
-    if not isinstance(head, VariationalHead):
-        raise ConfigError(
-            "tasks.rating_loss = 'variational' wants model.rating_head = 'variational'. Set both."
-        )
-    m, n = head.user_means(users, batch.users), head.item_means(items, batch.items)
-    s, t = head.user_log_variances(batch.users).exp(), head.item_log_variances(batch.items).exp()
-    user_biases, item_biases = head.user_biases(batch.users), head.item_biases(batch.items)
-    u, i = batch.user_positions, batch.item_positions
-
-    products = m.index_select(0, u) * n.index_select(0, i)
-    match = products.view(len(batch), head.members, -1).sum(dim=2)  # (n, members)
-    biases = user_biases.index_select(0, u) + item_biases.index_select(0, i)
-    errors = batch.known_ratings.unsqueeze(1) - head.mean - biases - match
+    m, n = head.user_means(pairs), head.item_means(pairs)
+    s, t = head.user_log_variances(pairs.users).exp(), head.item_log_variances(pairs.items).exp()
+    errors = batch.known_ratings.unsqueeze(1) - head.member_ratings(pairs, m, n)
     # Over a user's interactions the variances add up to s·Σ(n² + t) + m²·Σt.
-    bags = functional.embedding_bag(
-        i, torch.cat([n.square() + t, t], dim=1), batch.bags.begins, mode="sum"
+    sums = functional.embedding_bag(
+        pairs.item_positions,
+        torch.cat([n.square() + t, t], dim=1),
+        batch.bags.begins,
+        mode="sum",
     )
-    of_squares, of_variances = bags.chunk(2, dim=1)  # (U, width) each
+    of_squares, of_variances = sums.chunk(2, dim=1)  # (U, width) each
     spread = (s * of_squares + m.square() * of_variances).view(len(s), head.members, -1)
     squares = errors.square().sum(dim=0) + spread.sum(dim=(0, 2))  # (members,)
 
     fit = (squares / head.log_noise.exp() + len(batch) * head.log_noise).sum()
-    of_users = _divergence(head.user_factors(batch.users), s, head.user_log_prior)
-    of_items = _divergence(head.item_factors(batch.items), t, head.item_log_prior)
-    of_users = of_users + user_biases.square().sum() / _USER_BIAS_PRIOR
-    of_items = of_items + item_biases.square().sum() / _ITEM_BIAS_PRIOR
+    of_users = _divergence(head.user_factors(pairs.users), s, head.user_log_prior)
+    of_items = _divergence(head.item_factors(pairs.items), t, head.item_log_prior)
+    of_users = of_users + head.user_biases(pairs.users).square().sum() / _USER_BIAS_PRIOR
+    of_items = of_items + head.item_biases(pairs.items).square().sum() / _ITEM_BIAS_PRIOR
     for link in (head.user_link, head.item_link):
         of_items = of_items + link.weight.square().sum()
     weight = 0.3 + 0.7 * min(1.0, done / _RAMP)
@@ -85,9 +75,11 @@ def _divergence(
     return (expected + log_prior - variances.log()).sum()
 
 
-RatingTask = Callable[[JointModel, Batch, torch.Tensor, torch.Tensor, float], torch.Tensor]
+# (head, pairs of a batch, the batch, share of the run that is done) → a scalar
+RatingTask = Callable[[Any, RatedPairs, Batch, float], torch.Tensor]
 
-RATING_TASKS: dict[str, RatingTask] = {
-    "squared_error": mean_squared_error,
-    "variational": variational,
+RATING_TASKS: dict[str, RatingTask] = {  # by the rating head that they train
+    "dot": mean_squared_error,
+    "mlp": mean_squared_error,
+    "variational": variational_bound,
 }

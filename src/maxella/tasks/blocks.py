@@ -1,0 +1,34 @@
+"""A batch's scores in blocks of users, small enough for the processor's cache."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+# Scores are made, used and dropped in blocks of about this many, which stay in the
+# cache: the passes over them then cost little beside the products.
+BLOCK_SCORES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some users of a batch, one after another, and their pairs."""
+
+    users: slice
+    pairs: slice
+    cells: torch.Tensor  # (pairs of the block,) their places in the block's scores, laid flat
+
+
+def blocks(
+    n_users: int, n_items: int, user_positions: torch.Tensor, item_positions: torch.Tensor
+) -> Iterator[Block]:
+    """Blocks of users in turn, of (n,) pairs whose user positions do not decrease."""
+    ends = torch.bincount(user_positions, minlength=n_users).cumsum(0).tolist()
+    flat = user_positions * n_items + item_positions  # into the (users, items) scores
+    size = max(1, BLOCK_SCORES // max(1, n_items))
+    first = 0
+    for start in range(0, n_users, size):
+        stop = min(start + size, n_users)
+        pairs = slice(first, ends[stop - 1])
+        yield Block(slice(start, stop), pairs, flat[pairs] - start * n_items)
+        first = pairs.stop
