@@ -27,7 +27,7 @@ from maxella.experiment.build import (
 from maxella.experiment.config import load_config
 from maxella.features.id import Vocabulary
 from maxella.model.build import build_model
-from maxella.model.scorer import Scorer
+from maxella.recommend.scorer import Scorer
 from maxella.training.fit import fit
 
 CONFIG = Path(__file__).parents[1] / "configs" / "notebook.toml"

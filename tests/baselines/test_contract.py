@@ -143,3 +143,31 @@ def test_predictions_are_one_a_pair_and_lie_in_the_range_of_training(make, check
     assert predictions.dtype == torch.float32
     assert ((predictions >= 2.0) & (predictions <= 3.0)).all()
     assert rater.predict(users[:0], items[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)
+def test_told_what_training_said_a_baseline_answers_as_before(make, checkerboard):
+    baseline = made(make, checkerboard)
+    told = baseline.told(checkerboard.train)
+    users = torch.arange(1, 201)
+    if make in RATERS.values():
+        items = torch.from_numpy(checkerboard.answer)
+        torch.testing.assert_close(told.predict(users, items), baseline.predict(users, items))
+    else:
+        # iALS ends on the items, so its users are a half-step behind.
+        torch.testing.assert_close(told.score(users), baseline.score(users), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)
+def test_a_user_whom_training_lacked_is_judged_by_what_is_told(make, checkerboard):
+    # Held out of training, then told: user 8 answers nearly as if trained on.
+    train, user = checkerboard.train, torch.tensor([8])
+    without = make(train.take(train.users != 8), 202, 42).told(train)
+    whole = made(make, checkerboard)
+    if make in RATERS.values():
+        items = torch.tensor([8, 9])
+        found, wanted = (rater.predict(user.expand(2), items) for rater in (without, whole))
+        torch.testing.assert_close(found, wanted, atol=0.02, rtol=0)
+    else:
+        scores, wanted = without.score(user), whole.score(user)
+        torch.testing.assert_close(scores / scores.max(), wanted / wanted.max(), atol=0.02, rtol=0)

@@ -163,3 +163,30 @@ def test_titles_are_no_markup(cli, tmp_path, config):
     assert done.code == 0
     assert "[REC] (2007)" in done.out
     assert "[/b] oops" in done.out
+
+
+@pytest.fixture
+def newcomers(tmp_path):
+    path = tmp_path / "newcomers.csv"
+    path.write_text("userId,itemId,rating\nnew,i1,4\nnew,i2,5\nnew,i-none,3\nother,i3,2\n")
+    return path
+
+
+def test_recommend_for_the_users_of_a_history(cli, trained, newcomers):
+    done = cli("recommend", trained, "--history", newcomers, "--user", "new", "-k", 2, "--json")
+    found = rows(done)
+    assert [(row["user_id"], row["source"]) for row in found] == [("new", "model")] * 2
+    assert not {row["item_id"] for row in found} & {"i1", "i2"}
+    assert "1 of the 4 interactions" in done.err
+
+
+def test_recommend_and_predict_for_everyone_in_a_history(cli, trained, newcomers, tmp_path):
+    out = tmp_path / "lists.csv"
+    done = cli("recommend", trained, "--history", newcomers, "--all", "-k", 2, "--out", out)
+    assert done.code == 0
+    assert pl.read_csv(out)["user_id"].to_list() == ["new", "new", "other", "other"]
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("user_id,item_id\nnew,i7\nu1,i7\n")
+    done = cli("predict", trained, pairs, "--history", newcomers, "--out", out)
+    assert "1 of 2 pairs name a user or an item" in done.err  # u1 is not in the history
+    assert pl.read_csv(out)["score"].is_null().to_list() == [False, True]

@@ -19,20 +19,22 @@ LOG = pl.DataFrame(
 
 
 def test_a_dataset_is_the_split_in_rows():
-    split = Split(np.array([0, 1]), np.array([2]), np.array([3]))
+    split = Split(np.array([0]), np.array([2]), np.array([3]), np.array([1]))
     dataset = build_dataset(LOG, split)
     # Rows by first appearance: u2 u1 u3, and 007 7 x.
-    assert dataset.train.users.tolist() == [1, 2]
-    assert dataset.train.items.tolist() == [1, 2]
+    assert dataset.train.users.tolist() == [1]
+    assert dataset.train.items.tolist() == [1]
+    assert dataset.given.users.tolist() == [2]
+    assert dataset.known_in_validation.items.tolist() == [1, 2]
     assert dataset.validation.items.tolist() == [2]
     assert dataset.test.users.tolist() == [3]
     assert dataset.known.ratings.tolist() == [5, 1, 2]
     assert dataset.known.timestamps.tolist() == [4, 3, 2]
-    assert dataset.rating_range == (1, 5)
+    assert dataset.rating_range == (5, 5)
 
 
 def test_a_log_without_ratings_or_times_has_none():
-    bare = build_dataset(LOG.select("user_id", "item_id"), Split(*[np.array([0, 1, 2])] * 3))
+    bare = build_dataset(LOG.select("user_id", "item_id"), Split(*[np.array([0, 1, 2])] * 4))
     assert bare.train.ratings is None
     assert bare.known.timestamps is None
     assert bare.rating_range is None

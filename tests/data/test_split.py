@@ -29,7 +29,7 @@ def test_every_row_falls_on_one_side(kind, users, seed, shares):
     except DataError:  # all rows of one moment: nothing left to train on
         assert kind == "temporal"
         return
-    parts = [split.train, split.validation, split.test]
+    parts = [split.train, split.validation, split.test, split.given]
     assert sorted(np.concatenate(parts)) == list(range(len(users)))
     assert all((np.diff(part) > 0).all() for part in parts)
     assert bool(len(split.validation)) <= bool(validation)
@@ -88,6 +88,21 @@ def test_a_temporal_split_cuts_at_one_moment():
         seed=0,
     )
     assert split.test.tolist() == [2, 4, 7]
+
+
+def test_a_cold_user_is_held_out_whole_and_told_half():
+    # Four users of 1, 2, 3 and 4 rows; two test, one validates, one trains.
+    users = np.array(list("dcbadcbdcd"))
+    split = split_interactions(log_of(users), kind="cold_user", test=0.5, validation=0.5, seed=3)
+    held_out = np.concatenate([split.validation, split.test, split.given])
+    assert not set(users[split.train]) & set(users[held_out])
+    assert len(set(users[split.train])) == 1
+    assert len(split.given)
+    for user in set(users[held_out]):
+        told = (users[split.given] == user).sum()
+        asked = (users[split.test] == user).sum() + (users[split.validation] == user).sum()
+        assert told - asked in (0, 1)
+    assert not set(users[split.test]) & set(users[split.validation])
 
 
 @pytest.mark.parametrize("kind", ["leave_last_out", "temporal"])

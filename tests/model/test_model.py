@@ -9,8 +9,8 @@ from maxella.data.interactions import Interactions
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.build import RATING_HEADS, build_model
 from maxella.model.rating_head import RatedPairs
-from maxella.model.scorer import Scorer
 from maxella.model.tower import Tower
+from maxella.recommend.scorer import Scorer
 from maxella.seeds import torch_generator
 
 

@@ -5,10 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import maxella
 from maxella.data.interactions import Interactions
 from maxella.errors import DataError
 from maxella.features.id import Vocabulary
 from maxella.recommend import recommender as module
+from maxella.recommend.bundle import load_bundle
 from maxella.recommend.recommender import Recommender
 
 
@@ -82,6 +84,7 @@ def test_everyone_gets_k_items_or_all_that_are_left(seen, asked, k, include_seen
 
     class Scorer:
         scores = torch.randn(5, 7, generator=rng)
+        knows = torch.arange(5) > 0
 
         def score(self, users):
             return self.scores[users]
@@ -143,8 +146,8 @@ def test_no_pairs_are_no_predictions(toy):
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        ({"user_id": ["Ann"], "item": ["w"]}, "a column item_id; they have user_id, item"),
-        ({"user_id": [1.0], "item_id": ["w"]}, "user_id of the pairs is of type Float64"),
+        ({"user_id": ["Ann"], "item": ["w"]}, "a column item_id; the table has user_id, item"),
+        ({"user_id": [1.0], "item_id": ["w"]}, "user_id is of type Float64"),
     ],
 )
 def test_pairs_that_cannot_be_meant_are_refused(toy, pairs, message):
@@ -177,3 +180,25 @@ def test_all_similar_items_are_all_others(toy):
 def test_an_unknown_item_has_none_similar(toy):
     with pytest.raises(DataError, match=r"no item is called 'v'"):
         toy().similar(["w", "v"])
+
+
+def test_newcomers_get_lists_of_their_own(trained):
+    recommender = maxella.load(trained)
+    known = recommender.users.ids[0]
+    bundle = load_bundle(trained)
+    mine = bundle.seen.items[bundle.seen.users == 1]
+    history = pl.DataFrame({"user_id": "somebody", "item_id": bundle.items.ids_of(mine)})
+    stranger = pl.DataFrame({"user_id": ["stranger"], "item_id": ["no such item"]})
+    newcomers = recommender.for_newcomers(pl.concat([history, stranger]))
+    found = newcomers.recommend(["somebody", "stranger", known], 5)
+    assert found["source"].to_list() == ["model"] * 5 + ["popularity"] * 10
+    assert not set(found["item_id"][:5]) & set(history["item_id"])
+    # Who is not known to the newcomers' recommender gets what all have picked in training.
+    popular = recommender.recommend(["stranger"], 5)["item_id"].to_list()
+    assert found["item_id"][5:].to_list() == popular * 2
+    assert len(newcomers.predict(history.head(2))["predicted_rating"].drop_nulls()) == 2
+
+
+def test_newcomers_want_users_and_items(trained):
+    with pytest.raises(DataError, match="Wanted a column item_id; the table has user_id, item"):
+        maxella.load(trained).for_newcomers(pl.DataFrame({"user_id": ["a"], "item": ["b"]}))

@@ -9,7 +9,7 @@ from maxella.closed_form.ials import ials
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.model.build import build_model
-from maxella.model.scorer import Scorer
+from maxella.recommend.scorer import Scorer
 from maxella.seeds import torch_generator
 from maxella.tasks.teacher import blend
 from maxella.training.start import GAIN, start_in_closed_form

@@ -1,6 +1,6 @@
 """The mean rating, and how far each user and each item lie from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ class Bias:
     item_effects: torch.Tensor  # (item rows,) float64, stars
     lowest: float
     highest: float
+    user_damping: float
 
     @classmethod
     def fit(
@@ -56,7 +57,16 @@ class Bias:
             torch.from_numpy(item_effects),
             float(ratings.min()),
             float(ratings.max()),
+            user_damping,
         )
+
+    def told(self, known: Interactions) -> "Bias":
+        """The same items, and user effects from the ratings that are `known` by now."""
+        if known.ratings is None:
+            raise DataError("The bias model wants ratings to tell how a user rates; got none.")
+        left = known.ratings - self.mean - self.item_effects.numpy()[known.items]
+        effects = _damped_means(known.users, left, len(self.user_effects), self.user_damping)
+        return replace(self, user_effects=torch.from_numpy(effects))
 
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) float32 predicted ratings."""

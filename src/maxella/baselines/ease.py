@@ -1,6 +1,6 @@
 """EASE: one weight from every item to every other, in closed form."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional
@@ -36,6 +36,11 @@ class Ease:
         history = History.of(train, n_user_rows, n_item_rows)
         popularity = Popularity.fit(train, n_user_rows, n_item_rows)
         return cls(history, item_weights(gram(history), l2), popularity)
+
+    def told(self, known: Interactions) -> "Ease":
+        """The same weights, for users who have done what is `known` by now."""
+        history = History.of(known, self.history.n_user_rows, self.history.n_item_rows)
+        return replace(self, history=history)
 
     def score(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) scores; popularity without history."""

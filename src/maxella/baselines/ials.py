@@ -1,10 +1,11 @@
 """iALS: a dot product of factors, fitted to all cells by alternating least squares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from maxella.baselines.popularity import Popularity
+from maxella.closed_form.ials import least_squares
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.errors import MissingExtraError
@@ -24,6 +25,8 @@ class ImplicitALS:
     item_factors: torch.Tensor  # (item rows, factors) float32
     has_history: torch.Tensor  # (user rows,) bool
     popularity: Popularity
+    l2: float
+    alpha: float
 
     @classmethod
     def fit(
@@ -39,6 +42,8 @@ class ImplicitALS:
         seed: int = 42,
     ) -> "ImplicitALS":
         """The factors after `sweeps` passes over users and items from a start drawn by `seed`.
+
+        `alpha` must be above 1: what was taken counts more than what was not.
 
         MissingExtraError where `implicit` is not installed.
         """
@@ -69,6 +74,21 @@ class ImplicitALS:
             torch.from_numpy(model.item_factors),
             history.counts(torch.arange(n_user_rows)) > 0,
             Popularity.fit(train, n_user_rows, n_item_rows),
+            l2,
+            alpha,
+        )
+
+    def told(self, known: Interactions) -> "ImplicitALS":
+        """The same items, and users at the minimum of the loss for what is `known` by now."""
+        history = History.of(known, len(self.user_factors), len(self.item_factors))
+        # The loss, divided by α - 1, is that of `least_squares` but for a target of α / (α - 1).
+        share = 1 / (self.alpha - 1)
+        l2 = torch.full((len(self.user_factors),), self.l2 * share)
+        users = least_squares(history, self.item_factors, l2, unobserved=share)
+        return replace(
+            self,
+            user_factors=users * (self.alpha * share),
+            has_history=history.counts(torch.arange(history.n_user_rows)) > 0,
         )
 
     def score(self, users: torch.Tensor) -> torch.Tensor:

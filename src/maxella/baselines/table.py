@@ -1,4 +1,7 @@
-"""Every baseline by its name; each is made by (train, number of user rows, of item rows)."""
+"""Every baseline by its name; each is made by (train, number of user rows, of item rows).
+
+`told(known)` then gives it for what its users have done by now, without fitting again.
+"""
 
 from collections.abc import Callable
 

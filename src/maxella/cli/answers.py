@@ -11,24 +11,37 @@ if TYPE_CHECKING:
     import polars as pl
 
     from maxella.recommend.bundle import Bundle
+    from maxella.recommend.recommender import Recommender
 
 RunPath = Annotated[Path, typer.Argument(help="A run or bundle folder.", show_default=False)]
 Length = Annotated[int, typer.Option("-k", min=1, help="How many items.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+History = Annotated[
+    Path | None,
+    typer.Option(
+        help="A zip, folder or file of interactions: answer for its users, from it alone."
+    ),
+]
 
 
 def recommend(
     run: RunPath,
     user: Annotated[list[str] | None, typer.Option(help="A user id; may be given again.")] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="Every user of the model.")] = False,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="Every user of the model, or of --history.")
+    ] = False,
     k: Length = 10,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Items seen in training may come again.")
     ] = False,
+    history: History = None,
     out: Annotated[Path | None, typer.Option(help="A Parquet or CSV file to write.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The best items for users, with their scores and predicted ratings."""
+    """The best items for users, with their scores and predicted ratings.
+
+    With --history, for users whom training need not have had.
+    """
     from maxella.errors import ConfigError
     from maxella.recommend.bundle import load_bundle
 
@@ -38,8 +51,9 @@ def recommend(
         raise ConfigError("--all wants --out FILE.parquet (or .csv).")
     _check_out(out)
     bundle = load_bundle(run)
-    users = bundle.users.ids.to_list() if everyone else list(user or [])
-    lists = bundle.recommender().recommend(users, k, include_seen=include_seen)
+    recommender = _recommender(bundle, history)
+    users = recommender.users.ids.to_list() if everyone else list(user or [])
+    lists = recommender.recommend(users, k, include_seen=include_seen)
     _say_what_is_amiss(bundle, users, lists, k)
     if out:
         _write(lists, out)
@@ -54,6 +68,7 @@ def predict(
         typer.Argument(help="A CSV, TSV or Parquet with user_id and item_id.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="A Parquet or CSV file.", show_default=False)],
+    history: History = None,
 ) -> None:
     """Predicted rating and retrieval score of given pairs, in the same order."""
     from maxella.recommend.bundle import load_bundle
@@ -61,7 +76,7 @@ def predict(
 
     _check_out(out)
     bundle = load_bundle(run)
-    predicted = bundle.recommender().predict(read_pairs(pairs))
+    predicted = _recommender(bundle, history).predict(read_pairs(pairs))
     unknown = predicted["score"].null_count()
     if unknown:
         _say(
@@ -84,6 +99,25 @@ def similar(
     bundle = load_bundle(run)
     nearest = bundle.recommender().similar([item], k)
     _print(_with_titles(nearest, "similar_item_id", bundle), as_json)
+
+
+def _recommender(bundle: "Bundle", history: Path | None) -> "Recommender":
+    """For the users of the model or, with a history, for those of it."""
+    recommender = bundle.recommender()
+    if history is None:
+        return recommender
+    from maxella.sources.load import load_source
+
+    tables = load_source(None, history)
+    for note in tables.notes:
+        _say(note)
+    unknown = (~tables.interactions["item_id"].is_in(bundle.items.ids.implode())).sum()
+    if unknown:
+        _say(
+            f"{unknown:,} of the {len(tables.interactions):,} interactions in {history} name an "
+            "item that the model does not know: they are left out."
+        )
+    return recommender.for_newcomers(tables.interactions)
 
 
 def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame", k: int) -> None:

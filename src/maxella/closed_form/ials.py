@@ -49,7 +49,7 @@ def ials(
     items[counts == 0] = 0.0
     users = fold_in(history, items, unobserved=unobserved, l2=l2)
     for _ in range(sweeps):
-        items = _solve(taken_by, users, item_l2, unobserved)
+        items = least_squares(taken_by, users, item_l2, unobserved)
         users = fold_in(history, items, unobserved=unobserved, l2=l2)
     return users, items
 
@@ -65,15 +65,17 @@ def fold_in(
     known = items.clone()
     known[UNKNOWN_ROW] = 0.0
     n_items = known.any(dim=1).sum()
-    return _solve(history, known, l2 * (history.starts.diff() + unobserved * n_items), unobserved)
+    l2_of_users = l2 * (history.starts.diff() + unobserved * n_items)
+    return least_squares(history, known, l2_of_users, unobserved)
 
 
-def _solve(
+def least_squares(
     history: History, factors: torch.Tensor, l2: torch.Tensor, unobserved: float
 ) -> torch.Tensor:
-    """For each user u the x that solves (α FᵀF + Σ_taken f fᵀ + l2_u I) x = Σ_taken f.
+    """For each user u the x that minimises Σ_taken (1 - x·f)² + α Σ_all (x·f)² + l2_u |x|².
 
-    (item rows, dim) F and (user rows,) → (user rows, dim). In the basis in which FᵀF is
+    (item rows, dim) factors and (user rows,) → (user rows, dim), with α = `unobserved`: the
+    solutions of (α FᵀF + Σ_taken f fᵀ + l2_u I) x = Σ_taken f. In the basis in which FᵀF is
     diagonal, the left side is too but for the sum over the items taken. With that diagonal as
     their preconditioner, conjugate gradients need about eight steps on real data, each the
     cost of two passes over the pairs; a matrix for each user would cost dim of them.

@@ -23,11 +23,17 @@ class Dataset:
     train: Interactions
     validation: Interactions
     test: Interactions
+    given: Interactions  # of users held out wholly: known when they are served, not trained on
 
     @property
     def known(self) -> Interactions:
-        """All that is known before the test: training and validation parts together."""
-        return self.train.join(self.validation)
+        """All that is known before the test: training, validation and what is given."""
+        return self.known_in_validation.join(self.validation)
+
+    @property
+    def known_in_validation(self) -> Interactions:
+        """All that is known before the validation: training and what is given."""
+        return self.train.join(self.given)
 
     @property
     def rating_range(self) -> tuple[float, float] | None:
@@ -42,7 +48,12 @@ def build_dataset(interactions: pl.DataFrame, split: Split) -> Dataset:
     items = Vocabulary.fit(interactions["item_id"])
     log = encode(interactions, users, items)
     return Dataset(
-        users, items, log.take(split.train), log.take(split.validation), log.take(split.test)
+        users,
+        items,
+        log.take(split.train),
+        log.take(split.validation),
+        log.take(split.test),
+        log.take(split.given),
     )
 
 

@@ -50,6 +50,12 @@ class History:
         """(batch,) user rows → (batch,) numbers of distinct items taken."""
         return self.starts[users + 1] - self.starts[users]
 
+    def take(self, users: torch.Tensor) -> "History":
+        """(m,) user rows → the history of these alone, as rows 0 to m - 1."""
+        bags = self.bags(users)
+        starts = torch.cat([bags.counts.new_zeros(1), bags.counts.cumsum(0)])
+        return History(bags.items, starts, self.n_item_rows)
+
     def bags(self, users: torch.Tensor) -> Bags:
         """(batch,) user rows → their items."""
         counts = self.counts(users)

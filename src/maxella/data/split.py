@@ -2,6 +2,9 @@
 
 Validation comes out of the training side, so the test side of a seed is the same
 whether or not a validation part is asked for.
+
+A split by whole users tells half of what each held-out user did when they are served, and
+asks for the other half: those rows are `given`, known at the end but never trained on.
 """
 
 from collections.abc import Callable
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from maxella.data.ranges import ranges
 from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.seeds import numpy_generator
 
@@ -21,6 +25,7 @@ class Split:
     train: np.ndarray  # (n_train,) int64
     validation: np.ndarray  # (n_validation,) int64, empty where none is asked for
     test: np.ndarray  # (n_test,) int64
+    given: np.ndarray  # (n_given,) int64, empty but for a split by whole users
 
 
 def split_interactions(
@@ -29,8 +34,8 @@ def split_interactions(
     """Cut an interactions table by one of `SPLITS`.
 
     `test` is a share of all rows, `validation` a share of what is then left for
-    training. For `leave_last_out` each user gives one row to either side, so a share
-    only says whether there is such a side at all (0 or above 0).
+    training; for `cold_user`, shares of the users. For `leave_last_out` each user gives one
+    row to either side, so a share only says whether there is such a side at all (0 or above 0).
     """
     if kind not in SPLITS:
         raise ConfigError(unknown_name("split", kind, SPLITS))
@@ -44,13 +49,21 @@ def split_interactions(
     chosen = held_out(interactions[rest], validation, numpy_generator(seed, "validation"))
     validation_rows = rest[chosen]
     train_rows = np.setdiff1d(rest, validation_rows, assume_unique=True)
+    given = _NO_ROWS
+    if kind == "cold_user":
+        users = interactions["user_id"].rank("dense").to_numpy()
+        of_test, test_rows = _halves(test_rows, users, numpy_generator(seed, "given test"))
+        of_validation, validation_rows = _halves(
+            validation_rows, users, numpy_generator(seed, "given validation")
+        )
+        given = np.sort(np.concatenate([of_test, of_validation]))
     if not len(train_rows):
         raise DataError(
             f"The split left no interaction to train on: {len(every)} in all, "
             f"{len(validation_rows)} for validation, {len(test_rows)} for test. "
             "Lower split.test or split.validation."
         )
-    return Split(train_rows, validation_rows, test_rows)
+    return Split(train_rows, validation_rows, test_rows, given)
 
 
 def _no_rows(interactions: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -95,6 +108,30 @@ def _latest_rows(interactions: pl.DataFrame, share: float, rng: np.random.Genera
     return np.flatnonzero(times >= moment)
 
 
+def _rows_of_users(
+    interactions: pl.DataFrame, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """All rows of a random share of the users, rounded down to whole users."""
+    users = interactions["user_id"].unique(maintain_order=True)
+    chosen = users[rng.permutation(len(users))[: int(share * len(users))]]
+    return np.flatnonzero(interactions["user_id"].is_in(chosen.implode()).to_numpy())
+
+
+def _halves(
+    rows: np.ndarray, users: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the table and the user of every row of it → a random half of each user's, the rest.
+
+    Both sorted. Of an odd number the first part has one more.
+    """
+    shuffled = rows[rng.permutation(len(rows))]
+    shuffled = shuffled[np.argsort(users[shuffled], kind="stable")]
+    _, counts = np.unique(users[shuffled], return_counts=True)
+    place, within = ranges(np.zeros(len(counts), dtype=np.int64), counts)
+    is_first_half = within < (counts[place] + 1) // 2
+    return np.sort(shuffled[is_first_half]), np.sort(shuffled[~is_first_half])
+
+
 def _need_times(interactions: pl.DataFrame) -> None:
     if "timestamp" not in interactions.columns or interactions["timestamp"].null_count():
         raise DataError(
@@ -111,4 +148,5 @@ SPLITS: dict[str, Callable[[pl.DataFrame, float, np.random.Generator], np.ndarra
     "random": _random_rows,
     "leave_last_out": _last_rows,
     "temporal": _latest_rows,
+    "cold_user": _rows_of_users,
 }

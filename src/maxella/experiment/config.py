@@ -90,12 +90,13 @@ class DataOptions(Section):
 class SplitOptions(Section):
     """Which interactions train, validate and test."""
 
-    kind: Literal["random", "leave_last_out", "temporal", "none"] = "temporal"
-    """random, leave_last_out, temporal (all rows from one moment on) or none (train on all)."""
+    kind: Literal["random", "leave_last_out", "temporal", "cold_user", "none"] = "temporal"
+    """random, leave_last_out, temporal (all rows from one moment on), cold_user (users held out
+    wholly and served from half of what they did) or none (train on all)."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of a random split."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    """Share of all rows that is held out for the test."""
+    """Share of all rows that is held out for the test; for cold_user, of the users."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the remaining rows that is held out for validation."""
 

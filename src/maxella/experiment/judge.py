@@ -21,7 +21,7 @@ def judge(
         ranker,
         rater if part.ratings is not None else None,
         part,
-        seen=dataset.train if on_validation else dataset.known,
+        seen=dataset.known_in_validation if on_validation else dataset.known,
         n_item_rows=dataset.items.n_rows,
         seed=config.split.seed,
         resamples=0 if on_validation else config.evaluation.resamples,
@@ -50,6 +50,7 @@ def _baseline(name: str, dataset: Dataset, config: Config) -> Outcome:
     reset_peak_memory()
     started = perf_counter()
     fitted = BASELINES[name](dataset.train, dataset.users.n_rows, dataset.items.n_rows)
+    fitted = fitted.told(dataset.known)
     seconds = perf_counter() - started
     ranker = fitted if name in RANKERS else None
     rater = fitted if name in RATERS else None

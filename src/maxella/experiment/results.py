@@ -49,6 +49,7 @@ def report_dict(
             "train": len(dataset.train),
             "validation": len(dataset.validation),
             "test": len(dataset.test),
+            "given": len(dataset.given),
             "notes": [*tables.notes, *notes],
             "rating_histogram": _histogram(dataset),
         },

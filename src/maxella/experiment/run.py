@@ -6,6 +6,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+import torch
+
 from maxella.data.dataset import Dataset, build_dataset
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.names import figure_names
@@ -25,8 +28,8 @@ from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.results import Outcome, kind_of, model_row, report_dict
 from maxella.experiment.run_folder import RunFolder
 from maxella.model.build import build_model
-from maxella.model.scorer import Scorer
 from maxella.recommend.bundle import Bundle, weights_hash
+from maxella.recommend.scorer import Scorer
 from maxella.sources.tables import Tables
 from maxella.training.fit import Validation, fit
 
@@ -78,12 +81,14 @@ def train(
     spec = model_spec(config.model, dataset)
     model = build_model(spec, config.training.seed)
 
+    trained = np.bincount(dataset.train.users, minlength=dataset.users.n_rows) > 0
+
     started = perf_counter()
     teacher = build_start(config, model, dataset)
     start_seconds = perf_counter() - started
 
     def measure() -> dict[str, float]:
-        scorer = Scorer(model, dataset.train)
+        scorer = Scorer(model, dataset.known_in_validation, torch.from_numpy(trained))
         figures = judge(scorer, scorer, dataset, config, on_validation=True)
         return figures.flat_metrics()
 
@@ -101,7 +106,7 @@ def train(
         log=folder.log,
         on_step=partial(on_step, name) if on_step else None,
     )
-    scorer = Scorer(model, dataset.known)
+    scorer = Scorer(model, dataset.known, torch.from_numpy(trained))
     found = judge(scorer, scorer, dataset, config) if len(dataset.test) else None
     fit_seconds = start_seconds + sum(entry["seconds"] for entry in progress.history)
     row = model_row(name, kind_of(config.tasks), fit_seconds, peak_memory_mb(), found)
@@ -117,7 +122,9 @@ def train(
     }
     items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
     options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
-    bundle = Bundle(spec, model, dataset.users, dataset.items, dataset.known, items, options)
+    bundle = Bundle(
+        spec, model, dataset.users, dataset.items, trained, dataset.known, items, options
+    )
     return Outcome(row, found, bundle)
 
 

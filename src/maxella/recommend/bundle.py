@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 import tomli_w
+import torch
 from safetensors.torch import load_file, save
 
 from maxella.data.interactions import Interactions
 from maxella.errors import BundleError
-from maxella.features.id import Vocabulary
+from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.model.build import ModelSpec, build_model
 from maxella.model.joint import JointModel
-from maxella.model.scorer import Scorer
 from maxella.recommend.recommender import Recommender
+from maxella.recommend.scorer import Scorer
 
-FORMAT = 2
+FORMAT = 3
 _FILES = (  # beside the manifest
     "weights.safetensors",
     "users.parquet",
@@ -45,7 +46,8 @@ class Bundle:
     model: JointModel
     users: Vocabulary
     items: Vocabulary
-    seen: Interactions  # what the model was given; left out of recommendations
+    trained: np.ndarray  # (user rows,) bool: who was there in training
+    seen: Interactions  # what the users have by now; left out of recommendations
     item_table: pl.DataFrame  # item_id and what is known of each item, to show beside it
     config: dict[str, Any]  # the options it was trained with
 
@@ -61,7 +63,7 @@ class Bundle:
 
     def scorer(self) -> Scorer:
         """The model with what its users have by now."""
-        return Scorer(self.model, self.seen)
+        return Scorer(self.model, self.seen, torch.from_numpy(self.trained))
 
     def recommender(self) -> Recommender:
         """Ready to answer."""
@@ -82,7 +84,8 @@ def save_bundle(folder: Path, bundle: Bundle, card: str) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     (unfinished / "weights.safetensors").write_bytes(save(bundle.model.state_dict()))
-    bundle.users.ids.to_frame().write_parquet(unfinished / "users.parquet")
+    users = bundle.users.ids.to_frame().with_columns(trained=bundle.trained[UNKNOWN_ROW + 1 :])
+    users.write_parquet(unfinished / "users.parquet")
     bundle.items.ids.to_frame().write_parquet(unfinished / "items.parquet")
     bundle.item_table.write_parquet(unfinished / "item_table.parquet")
     seen = pl.DataFrame({"user": bundle.seen.users, "item": bundle.seen.items})
@@ -110,11 +113,13 @@ def load_bundle(folder: Path) -> Bundle:
         raise _unreadable(folder, "its manifest describes another model") from error
     model.eval()
     seen = pl.read_parquet(folder / "seen.parquet")
+    users = pl.read_parquet(folder / "users.parquet")
     return Bundle(
         spec,
         model,
-        Vocabulary(pl.read_parquet(folder / "users.parquet")["id"]),
+        Vocabulary(users["id"]),
         Vocabulary(pl.read_parquet(folder / "items.parquet")["id"]),
+        np.concatenate([[False], users["trained"].to_numpy()]),
         Interactions(_column(seen, "user"), _column(seen, "item")),
         pl.read_parquet(folder / "item_table.parquet"),
         config,

@@ -7,12 +7,13 @@ import polars as pl
 import torch
 from torch.nn import functional
 
+from maxella.data.dataset import encode
 from maxella.data.interactions import Interactions
 from maxella.data.ranges import ranges
 from maxella.errors import DataError
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.index.exact import ExactIndex
-from maxella.model.scorer import Scorer
+from maxella.recommend.scorer import Scorer
 from maxella.topk import top_k
 
 _BLOCK = 512  # users scored at once
@@ -22,8 +23,8 @@ _PAIRS_BLOCK = 2**16  # pairs rated at once
 class Recommender:
     """Answers for the users and items of one trained model.
 
-    A user who is not known gets the items most picked in training; `source` says of each
-    answer whether it is the "model" or "popularity" that speaks.
+    A user of whom nothing is known gets the items most picked in training; `source` says of
+    each answer whether it is the "model" or "popularity" that speaks.
     """
 
     def __init__(
@@ -34,21 +35,45 @@ class Recommender:
         seen: Interactions,
         *,
         rates: bool = True,
+        popularity: torch.Tensor | None = None,
     ) -> None:
         """`seen`: the interactions that the model was given, left out of recommendations.
 
         `rates`: whether the model has learnt ratings; else predicted_rating is missing.
+        `popularity`: (item rows,) how often each was picked; as `seen` has it, if not given.
         """
         self._rates = rates
         self.users = users
         self.items = items
         self._scorer = scorer
+        if popularity is None:
+            picks = np.bincount(seen.items, minlength=items.n_rows)
+            popularity = torch.from_numpy(picks.astype(np.float32))
+        self._popularity = popularity
         order = np.argsort(seen.users, kind="stable")
         counts = np.bincount(seen.users, minlength=users.n_rows)
         self._seen_items = seen.items[order]
         self._seen_stops = counts.cumsum()  # (user rows,) where a user's seen items end
-        picks = np.bincount(seen.items, minlength=items.n_rows)
-        self._popularity = torch.from_numpy(picks.astype(np.float32))
+
+    def for_newcomers(self, history: pl.DataFrame) -> "Recommender":
+        """A recommender for the users of this table, read from what it says and nothing else.
+
+        Columns: user_id and item_id, of interactions that training need not have had; items
+        that the model does not know say nothing. An id that training had is taken for somebody
+        new too.
+        """
+        table = pl.DataFrame([_ids(history, "user_id"), _ids(history, "item_id")])
+        users = Vocabulary.fit(table["user_id"])
+        known = encode(table, users, self.items)
+        known = known.take(known.items != UNKNOWN_ROW)
+        return Recommender(
+            self._scorer.of_newcomers(known, users.n_rows),
+            users,
+            self.items,
+            known,
+            rates=self._rates,
+            popularity=self._popularity,
+        )
 
     def recommend(
         self, users: Sequence[str], k: int = 10, *, include_seen: bool = False
@@ -129,7 +154,7 @@ class Recommender:
         self, asked: pl.Series, user_rows: np.ndarray, k: int, include_seen: bool
     ) -> pl.DataFrame:
         users = torch.from_numpy(user_rows)
-        known = users != UNKNOWN_ROW
+        known = self._scorer.knows[users]
         scores = torch.where(
             known.unsqueeze(1), self._scorer.score(users), self._popularity
         )  # (batch, item rows)
@@ -184,16 +209,16 @@ def _asked(name: str, ids: Sequence[str]) -> pl.Series:
         raise DataError(message) from error
 
 
-def _ids(pairs: pl.DataFrame, column: str) -> pl.Series:
-    if column not in pairs.columns:
+def _ids(table: pl.DataFrame, column: str) -> pl.Series:
+    if column not in table.columns:
         raise DataError(
-            f"Wanted pairs with a column {column}; they have {', '.join(pairs.columns)}. Rename it."
+            f"Wanted a column {column}; the table has {', '.join(table.columns)}. Rename it."
         )
-    kind = pairs[column].dtype
+    kind = table[column].dtype
     # A float would turn 7 into "7.0", which no model knows.
     if not (kind.is_integer() or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
         raise DataError(
-            f"Wanted ids that are text or whole numbers; {column} of the pairs is of type {kind}. "
+            f"Wanted ids that are text or whole numbers; {column} is of type {kind}. "
             "Write it as text."
         )
-    return pairs[column].cast(pl.String)
+    return table[column].cast(pl.String)

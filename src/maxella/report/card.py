@@ -32,7 +32,8 @@ Split: {split}, seed {seed}.
 
 ## Limits
 
-- An unknown user gets the most picked items; an unknown item is never recommended.
+- A user whom training lacked is read from a history (`maxella recommend --history`); without
+  one they get the most picked items. An unknown item is never recommended.
 - Figures hold for this data set and split. A random split lets a model learn from
   interactions later than those it is tested on.
 - What users picked was shaped by what they were shown, and so is what this model learnt.

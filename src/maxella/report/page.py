@@ -39,6 +39,10 @@ _SPLITS = {
     "random": "Interactions were dealt to training and test at random.",
     "leave_last_out": "The last interaction of each user is the test.",
     "temporal": "All that happened after one moment is the test: the past predicts the future.",
+    "cold_user": (
+        "Test users were held out of training wholly and served from half of what they did; the "
+        "other half is the test."
+    ),
 }
 
 

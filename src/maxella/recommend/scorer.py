@@ -1,0 +1,104 @@
+"""A trained model as a pair of embedding matrices, ready to answer."""
+
+import copy
+
+import torch
+
+from maxella.closed_form.fold_in import FoldIn
+from maxella.data.history import History
+from maxella.data.interactions import Interactions
+from maxella.features.id import UNKNOWN_ROW
+from maxella.model.joint import JointModel
+from maxella.model.rating_head import RatedPairs
+
+
+class Scorer:
+    """Scores and ratings of a finished model; evaluation and serving both ask here.
+
+    Every row is embedded once. The item bias of the retrieval score is folded in as one
+    more dimension, (u, 1)·(v, b) = u·v + b, so a score is one plain dot product.
+
+    A user whom training did not have is read from their history, and the id part of their
+    embedding folded in (`closed_form.fold_in`).
+    """
+
+    user_embeddings: torch.Tensor  # (user rows, dim), or one more with biases
+    item_embeddings: torch.Tensor  # (item rows, dim), or one more with biases
+    tower_items: torch.Tensor  # (item rows, dim), never with biases
+    knows: torch.Tensor  # (user rows,) bool: there in training, or with a history
+
+    @torch.inference_mode()
+    def __init__(
+        self, model: JointModel, known: Interactions, trained: torch.Tensor | None = None
+    ) -> None:
+        """`known`: what the users have by now; the history part of their tower reads it.
+
+        `trained`: (user rows,) bool, who was there in training; all, if not given.
+        """
+        self._model = model
+        self._found: list[FoldIn] = []  # one, once it is needed
+        n_items = model.item_tower.n_rows
+        users, items = torch.arange(model.user_tower.n_rows), torch.arange(n_items)
+        if trained is not None:
+            users = users.where(trained, UNKNOWN_ROW)
+        self._biases = model.retrieval_biases(items)
+        self.tower_items = self.item_embeddings = model.item_tower(items)
+        if self._biases is not None:
+            self.item_embeddings = torch.cat([self.tower_items, self._biases[:, None]], dim=1)
+        self._own_rows, self._own_history = users, History.of(known, len(users), n_items)
+        self._embed(self._own_rows, self._own_history)
+
+    @torch.inference_mode()
+    def of_newcomers(self, known: Interactions, n_user_rows: int) -> "Scorer":
+        """The same items, for other users, of whom nothing but this is known."""
+        other = copy.copy(self)
+        nobody = torch.full((n_user_rows,), UNKNOWN_ROW)
+        history = History.of(known, n_user_rows, len(self.tower_items))
+        other._embed(nobody, history)  # noqa: SLF001 - one of its own
+        return other
+
+    @torch.inference_mode()
+    def score(self, users: torch.Tensor) -> torch.Tensor:
+        """(batch,) user rows → (batch, item rows) retrieval scores."""
+        return self.user_embeddings[users] @ self.item_embeddings.T
+
+    @torch.inference_mode()
+    def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range."""
+        each = torch.arange(len(users))
+        pairs = RatedPairs(
+            self._tower_users[users],
+            self.tower_items[items],
+            self._model_rows[users],
+            items,
+            each,
+            each,
+        )
+        ratings = self._model.rating_head(pairs)
+        low, high = self._model.rating_range
+        return ratings.clamp(low, high)  # type: ignore[no-any-return]
+
+    def _embed(self, model_rows: torch.Tensor, history: History) -> None:
+        """Users by the row that the model has for each (the unknown one, if none) and histories."""
+        tower = self._model.user_tower
+        bags = history.bags(torch.arange(len(model_rows)))
+        users = tower(model_rows, bags)
+        is_new = (model_rows == UNKNOWN_ROW) & (bags.counts > 0)
+        if tower.ids is not None and is_new.any():
+            new = is_new.nonzero().squeeze(1)
+            users[new, : tower.ids.dim] = self._fold_in.embed(history.take(new))
+        self._model_rows = model_rows
+        self._tower_users = self.user_embeddings = users
+        if self._biases is not None:
+            self.user_embeddings = torch.cat([users, users.new_ones(len(users), 1)], dim=1)
+        self.knows = (model_rows != UNKNOWN_ROW) | (bags.counts > 0)
+
+    @property
+    def _fold_in(self) -> FoldIn:
+        """Found when first asked for; scorers of newcomers share it."""
+        if not self._found:
+            ids = self._model.user_tower.ids
+            assert ids is not None  # noqa: S101 - asked for only where there is an id part
+            items = self.tower_items[:, : ids.dim]
+            self._found.append(FoldIn.of(ids(self._own_rows), items, self._own_history))
+        return self._found[0]

@@ -1,0 +1,77 @@
+"""Users whom training did not have, read from what they took."""
+
+import numpy as np
+import pytest
+import torch
+
+from maxella.data.history import History
+from maxella.data.interactions import Interactions
+from maxella.model.build import build_model
+from maxella.recommend.scorer import Scorer
+from maxella.seeds import torch_generator
+from maxella.training.start import start_in_closed_form
+
+
+@pytest.fixture(scope="module")
+def log():
+    """60 users with half of 20 items each, more of the ten that their kind likes."""
+    rng = np.random.default_rng(3)
+    likes = np.where(np.arange(60)[:, None] % 2 == np.arange(20) // 10, 0.8, 0.2)
+    users, items = np.nonzero(rng.random((60, 20)) < likes)
+    return Interactions(users + 1, items + 1)
+
+
+@pytest.fixture(params=[(4, 0), (0, 3), (4, 3)], ids=["ids", "history", "both"])
+def model(request, make_spec, log):
+    dim, history_dim = request.param
+    facts = {"n_user_rows": 61, "n_item_rows": 21, "mean_history": 10.0, "rating_range": None}
+    model = build_model(make_spec(dim=dim, history_dim=history_dim, **facts), seed=1).eval()
+    start_in_closed_form(model, History.of(log, 61, 21), torch_generator(2, "start"))
+    return model
+
+
+def as_newcomers(log, users):
+    """The interactions of these users alone, who are now called 1, 2, ..."""
+    parts = [log.items[log.users == user] for user in users]
+    rows = np.repeat(np.arange(1, len(users) + 1), [len(part) for part in parts])
+    return Interactions(rows, np.concatenate(parts))
+
+
+def test_a_newcomer_is_read_like_the_user_of_training_with_that_history(model, log):
+    trained = Scorer(model, log)
+    new = trained.of_newcomers(as_newcomers(log, [9, 4]), n_user_rows=3)
+    wanted = trained.score(torch.tensor([9, 4]))
+    torch.testing.assert_close(new.score(torch.tensor([1, 2])), wanted, atol=0.05, rtol=0)
+    assert wanted.std() > 0.8  # so that .05 is little
+    assert new.knows.tolist() == [False, True, True]
+
+
+def test_a_newcomer_is_read_alike_alone_and_among_others(model, log):
+    scorer = Scorer(model, log)
+    together = scorer.of_newcomers(as_newcomers(log, [9, 4, 1]), n_user_rows=4)
+    alone = scorer.of_newcomers(as_newcomers(log, [4]), n_user_rows=2)
+    torch.testing.assert_close(together.score(torch.tensor([2])), alone.score(torch.tensor([1])))
+
+
+def test_whom_training_lacked_is_read_from_what_is_known(model, log):
+    # Whatever stands in the row of user 9 was not learnt.
+    if model.user_tower.ids is not None:
+        with torch.no_grad():
+            model.user_tower.ids.table.weight[9] = 100.0
+    trained = torch.arange(61) != 9
+    scorer = Scorer(model, log, trained)
+    newcomer = scorer.of_newcomers(as_newcomers(log, [9]), n_user_rows=2)
+    torch.testing.assert_close(scorer.score(torch.tensor([9])), newcomer.score(torch.tensor([1])))
+    assert scorer.knows[1:].all()
+    unheard_of = Scorer(model, log.take(log.users != 9), trained)
+    assert unheard_of.knows.logical_not().nonzero().squeeze(1).tolist() == [0, 9]
+
+
+def test_a_newcomer_s_rating_leans_on_no_row_of_training(model, log):
+    with torch.no_grad():
+        model.rating_head.user_biases.weight[1] = 2.0  # of user 1, not of newcomer 1
+    scorer = Scorer(model, log)
+    new = scorer.of_newcomers(as_newcomers(log, [1]), n_user_rows=2)
+    gap = scorer.predict(torch.tensor([1]), torch.tensor([5]))
+    gap = gap - new.predict(torch.tensor([1]), torch.tensor([5]))
+    assert gap.item() == pytest.approx(2.0, abs=0.1)
