@@ -19,7 +19,7 @@ LOG = pl.DataFrame(
 
 
 def test_a_dataset_is_the_split_in_rows():
-    split = Split(np.array([0]), np.array([2]), np.array([3]), np.array([1]))
+    split = Split(np.array([0]), np.array([2]), np.array([3]), np.array([1]), np.array([], int))
     dataset = build_dataset(LOG, split)
     # Rows by first appearance: u2 u1 u3, and 007 7 x.
     assert dataset.train.users.tolist() == [1]
@@ -34,10 +34,28 @@ def test_a_dataset_is_the_split_in_rows():
 
 
 def test_a_log_without_ratings_or_times_has_none():
-    bare = build_dataset(LOG.select("user_id", "item_id"), Split(*[np.array([0, 1, 2])] * 4))
+    bare = build_dataset(LOG.select("user_id", "item_id"), Split(*[np.array([0, 1, 2])] * 5))
     assert bare.train.ratings is None
     assert bare.known.timestamps is None
     assert bare.rating_range is None
+
+
+def test_a_withheld_rating_leaves_the_interaction():
+    none = np.array([], int)
+    split = Split(np.array([0, 1, 2]), none, np.array([3]), none, unrated=np.array([0, 2]))
+    train = build_dataset(LOG, split).train
+    assert train.items.tolist() == [1, 2, 2]
+    np.testing.assert_equal(train.ratings, [np.nan, 1, np.nan])
+    assert train.rated.items.tolist() == [2]
+    assert LOG["rating"].to_list() == [5, 1, 2, 3]
+
+
+def test_a_column_of_gaps_is_none():
+    gaps = LOG.with_columns(rating=pl.lit(None, dtype=pl.Float64))
+    none = np.array([], int)
+    dataset = build_dataset(gaps, Split(np.arange(4), none, none, none, none))
+    assert dataset.train.ratings is None
+    assert dataset.rating_range is None
 
 
 def test_ids_go_in_and_come_out():

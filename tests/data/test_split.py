@@ -105,6 +105,18 @@ def test_a_cold_user_is_held_out_whole_and_told_half():
     assert not set(users[split.test]) & set(users[split.validation])
 
 
+def test_a_share_of_the_training_rows_keeps_its_rating():
+    log = log_of(range(100))
+    plain, split = (
+        split_interactions(log, kind="random", test=0.25, validation=0.2, seed=1, rated=rated)
+        for rated in (1.0, 0.05)
+    )
+    assert len(plain.unrated) == 0
+    assert len(split.unrated) == 57  # of 60
+    assert set(split.unrated) < set(split.train)
+    assert split.train.tolist() == plain.train.tolist()
+
+
 @pytest.mark.parametrize("kind", ["leave_last_out", "temporal"])
 @pytest.mark.parametrize("times", [None, [1, None, 3]])
 def test_a_split_in_time_wants_times(kind, times):

@@ -65,6 +65,20 @@ def test_worked_example(toy):
     }
 
 
+def test_ratings_are_judged_where_there_are_any(make_world):
+    ratings = [
+        None if user == TEST[-1][0] else rating
+        for (user, _), rating in zip(TEST, RATINGS, strict=True)
+    ]
+    world = make_world(SCORES, TEST, SEEN, ratings=ratings, predictions=PREDICTIONS)
+    whole = make_world(SCORES, TEST, SEEN, ratings=RATINGS, predictions=PREDICTIONS)
+    found = world.evaluate(["mrr"], resamples=20)
+    errors = [PREDICTIONS[u][i] - r for (u, i), r in zip(TEST, ratings, strict=True) if r]
+    assert found.metrics["rmse"] == pytest.approx(math.sqrt(np.mean(np.square(errors))))
+    assert found.metrics["rmse_macro"] == pytest.approx(math.sqrt(np.mean(np.square(errors))))
+    assert found.metrics["raw"] == whole.evaluate(["mrr"]).metrics["raw"]
+
+
 @pytest.mark.parametrize("protocol", ["raw", "filtered"])
 def test_one_protocol_alone_gives_what_it_gives_beside_the_other(crowd, protocol):
     other = {"raw": "filtered", "filtered": "raw"}[protocol]

@@ -53,6 +53,12 @@ def test_rating_and_timestamp_may_be_absent(tmp_path):
     assert tables.interactions.rows() == [("1", "2")]
 
 
+def test_a_row_without_a_rating_is_a_pick(tmp_path):
+    tables = read(tmp_path, "user_id,item_id,rating\n1,2,\n1,3,4.5\n2,3,\n")
+    assert tables.interactions["rating"].to_list() == [None, 4.5, None]
+    assert "2 of 3 interactions have no rating; they count as picks alone." in tables.notes
+
+
 def test_an_empty_name_says_that_there_is_no_such_column(tmp_path):
     text = "user_id,item_id,timestamp\n1,2,yesterday\n"
     with pytest.raises(DataError, match=r"'yesterday' in .*log.csv, line 2"):

@@ -69,6 +69,32 @@ def test_the_sum_of_the_notebook_grows_with_the_batch(loss_of):
     assert once == pytest.approx(3 * loss_of(batch_of(PAIRS), rating_weight=0.0), rel=1e-6)
 
 
+@pytest.mark.parametrize("head", RATING_TASKS)
+def test_the_rating_task_is_that_of_the_pairs_with_a_rating(make_spec, head):
+    model = build_model(make_spec(n_item_rows=4, rating_head=head), seed=1).eval()
+    whole = batch_of(PAIRS)
+    gap = dataclasses.replace(whole, ratings=torch.tensor([5.0, torch.nan, 4.0]))
+    without = dataclasses.replace(
+        whole,
+        user_positions=torch.tensor([0, 1]),
+        item_positions=torch.tensor([0, 2]),
+        ratings=torch.tensor([5.0, 4.0]),
+    )
+    of = objective(rating_task=RATING_TASKS[head])
+    found, wanted, both = (of(model, batch, 0, 10)[1] for batch in (gap, without, whole))
+    assert found["rating_loss"] == wanted["rating_loss"]
+    assert found["retrieval_loss"] == both["retrieval_loss"] != wanted["retrieval_loss"]
+
+
+@pytest.mark.parametrize("head", RATING_TASKS)
+def test_a_batch_in_which_nobody_rated_has_a_finite_loss(make_spec, head):
+    model = build_model(make_spec(n_item_rows=4, rating_head=head), seed=1).eval()
+    batch = dataclasses.replace(batch_of(PAIRS), ratings=torch.full((3,), torch.nan))
+    loss, _ = objective(rating_task=RATING_TASKS[head])(model, batch, 0, 10)
+    loss.backward()
+    assert loss.isfinite()
+
+
 def test_weights_weigh(loss_of):
     retrieval = loss_of(batch_of(PAIRS), rating_weight=0.0)
     rating = loss_of(batch_of(PAIRS), retrieval_weight=0.0)

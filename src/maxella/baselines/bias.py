@@ -38,10 +38,11 @@ class Bias:
         sweeps: int = 10,
     ) -> "Bias":
         """Items first, then users, `sweeps` times. DataError without ratings."""
+        n, train = len(train), train.rated
         if train.ratings is None or len(train) == 0:
             raise DataError(
                 "The bias model wants training interactions with ratings; got "
-                f"{len(train)} interactions without. Leave 'bias' out of the baselines."
+                f"{n} interactions without. Leave 'bias' out of the baselines."
             )
         ratings = train.ratings.astype(np.float64)
         mean = float(ratings.mean())
@@ -62,6 +63,7 @@ class Bias:
 
     def told(self, known: Interactions) -> "Bias":
         """The same items, and user effects from the ratings that are `known` by now."""
+        known = known.rated
         if known.ratings is None:
             raise DataError("The bias model wants ratings to tell how a user rates; got none.")
         left = known.ratings - self.mean - self.item_effects.numpy()[known.items]

@@ -7,7 +7,7 @@ are computed once for each distinct row.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Batch:
     items: torch.Tensor  # (I,) int64 distinct item rows: the batch's own, or the catalogue
     user_positions: torch.Tensor  # (n,) int64 into users, not decreasing
     item_positions: torch.Tensor  # (n,) int64 into items
-    ratings: torch.Tensor | None  # (n,) float32
+    ratings: torch.Tensor | None  # (n,) float32, NaN where none was given
     share: float  # of the training interactions' users that it holds; rows: of the interactions
 
     def __len__(self) -> int:
@@ -49,6 +49,19 @@ class Batch:
                 "Set tasks.rating_weight = 0 to train for retrieval alone."
             )
         return self.ratings
+
+    @property
+    def rated(self) -> "Batch":
+        """The same users and items with those interactions alone that have a rating."""
+        has_rating = ~self.known_ratings.isnan()
+        if has_rating.all():
+            return self
+        return replace(
+            self,
+            user_positions=self.user_positions[has_rating],
+            item_positions=self.item_positions[has_rating],
+            ratings=self.known_ratings[has_rating],
+        )
 
 
 class Batches(Protocol):

@@ -38,8 +38,10 @@ class Dataset:
     @property
     def rating_range(self) -> tuple[float, float] | None:
         """Lowest and highest training rating; nothing where there are no ratings."""
-        ratings = self.train.ratings
-        return None if ratings is None else (float(ratings.min()), float(ratings.max()))
+        ratings = self.train.rated.ratings
+        if ratings is None or not len(ratings):
+            return None
+        return float(ratings.min()), float(ratings.max())
 
 
 def build_dataset(interactions: pl.DataFrame, split: Split) -> Dataset:
@@ -47,10 +49,13 @@ def build_dataset(interactions: pl.DataFrame, split: Split) -> Dataset:
     users = Vocabulary.fit(interactions["user_id"])
     items = Vocabulary.fit(interactions["item_id"])
     log = encode(interactions, users, items)
+    train = log.take(split.train)
+    if train.ratings is not None:
+        train.ratings[np.isin(split.train, split.unrated)] = np.nan  # a copy, made by take
     return Dataset(
         users,
         items,
-        log.take(split.train),
+        train,
         log.take(split.validation),
         log.take(split.test),
         log.take(split.given),
@@ -59,7 +64,9 @@ def build_dataset(interactions: pl.DataFrame, split: Split) -> Dataset:
 
 def encode(interactions: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:
     """Raw ids → rows, with ratings and times where the table has them."""
-    columns = interactions.columns
+    columns = [
+        name for name in interactions.columns if interactions[name].null_count() < len(interactions)
+    ]
     return Interactions(
         users.rows_of(interactions["user_id"]),
         items.rows_of(interactions["item_id"]),

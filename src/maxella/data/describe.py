@@ -85,7 +85,7 @@ def describe(tables: Tables) -> Description:
     """
     log = tables.interactions
     activity, popularity = _counts(log["user_id"]), _counts(log["item_id"])
-    ratings = log["rating"].cast(pl.Float64) if "rating" in log.columns else None
+    ratings = log["rating"].cast(pl.Float64).drop_nulls() if "rating" in log.columns else None
     times = log["timestamp"] if "timestamp" in log.columns else None
     return Description(
         name=tables.name,
@@ -96,7 +96,7 @@ def describe(tables: Tables) -> Description:
         interactions=_summary(log),
         users=_summary(tables.users),
         items=_summary(tables.items),
-        mean_rating=None if ratings is None else _number(ratings.mean()),
+        mean_rating=None if ratings is None or ratings.is_empty() else _number(ratings.mean()),
         ratings=() if ratings is None else _bars(ratings),
         time_span=None if times is None else (int(_number(times.min())), int(_number(times.max()))),
         activity=_distribution(activity),

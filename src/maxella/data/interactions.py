@@ -11,7 +11,7 @@ class Interactions:
 
     users: np.ndarray  # (n,) int64 user rows
     items: np.ndarray  # (n,) int64 item rows
-    ratings: np.ndarray | None = None  # (n,) float32
+    ratings: np.ndarray | None = None  # (n,) float32, NaN where none was given
     timestamps: np.ndarray | None = None  # (n,) int64, seconds since 1970
 
     def __post_init__(self) -> None:
@@ -31,6 +31,14 @@ class Interactions:
             None if self.ratings is None else self.ratings[rows],
             None if self.timestamps is None else self.timestamps[rows],
         )
+
+    @property
+    def rated(self) -> "Interactions":
+        """The interactions that have a rating."""
+        if self.ratings is None:
+            return self.take(np.empty(0, dtype=np.int64))
+        has_rating = ~np.isnan(self.ratings)
+        return self if has_rating.all() else self.take(has_rating)
 
     def join(self, other: "Interactions") -> "Interactions":
         """These interactions, then the other's; both have the same columns."""

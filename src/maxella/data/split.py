@@ -26,16 +26,24 @@ class Split:
     validation: np.ndarray  # (n_validation,) int64, empty where none is asked for
     test: np.ndarray  # (n_test,) int64
     given: np.ndarray  # (n_given,) int64, empty but for a split by whole users
+    unrated: np.ndarray  # those of `train` whose rating is withheld
 
 
 def split_interactions(
-    interactions: pl.DataFrame, *, kind: str, test: float, validation: float, seed: int
+    interactions: pl.DataFrame,
+    *,
+    kind: str,
+    test: float,
+    validation: float,
+    seed: int,
+    rated: float = 1.0,
 ) -> Split:
     """Cut an interactions table by one of `SPLITS`.
 
     `test` is a share of all rows, `validation` a share of what is then left for
     training; for `cold_user`, shares of the users. For `leave_last_out` each user gives one
     row to either side, so a share only says whether there is such a side at all (0 or above 0).
+    `rated` is the share of the training rows that keep their rating.
     """
     if kind not in SPLITS:
         raise ConfigError(unknown_name("split", kind, SPLITS))
@@ -63,7 +71,9 @@ def split_interactions(
             f"{len(validation_rows)} for validation, {len(test_rows)} for test. "
             "Lower split.test or split.validation."
         )
-    return Split(train_rows, validation_rows, test_rows, given)
+    n_unrated = len(train_rows) - round(rated * len(train_rows))
+    unrated = numpy_generator(seed, "unrated").permutation(train_rows)[:n_unrated]
+    return Split(train_rows, validation_rows, test_rows, given, np.sort(unrated))
 
 
 def _no_rows(interactions: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -25,10 +25,11 @@ def intervals(
     drawn = np.concatenate(
         [weights @ by_user for weights in _weights(len(by_user), resamples, rng)]
     )  # (resamples, 2 · metrics)
-    values = drawn[:, : len(metrics)] / drawn[:, len(metrics) :]
+    with np.errstate(invalid="ignore"):  # a resample may hold no one who counts for a metric
+        values = drawn[:, : len(metrics)] / drawn[:, len(metrics) :]
     roots = [m.is_root for m in metrics]
     values[:, roots] = np.sqrt(values[:, roots])
-    bounds = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    bounds = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return {name: bounds[:, j].tolist() for j, name in enumerate(sums)}
 
 

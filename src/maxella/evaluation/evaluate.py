@@ -149,8 +149,9 @@ def _perfect_ranks(pairs: Pairs) -> UserRanks:
 
 
 def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]:
-    """Rating metrics as sums."""
-    if test.ratings is None:
+    """Rating metrics as sums, over the interactions that have a rating."""
+    test = test.rated
+    if test.ratings is None or not len(test):
         raise DataError(
             "Rating metrics want a rating for each held-out interaction; the data have none. "
             "Name the rating column of the data, or evaluate the ranking alone."
@@ -169,7 +170,8 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]
             f"{test.ratings[row]}). Look for NaN in the model's weights and in the ratings."
         )
     positions = pairs.positions_of(test.users)
-    return {name: metric(positions, errors) for name, metric in RATING_METRICS.items()}
+    found = {name: metric(positions, errors) for name, metric in RATING_METRICS.items()}
+    return {name: sums.padded(len(pairs.users)) for name, sums in found.items()}
 
 
 def _counts(test: Interactions, pairs: Pairs) -> dict[str, int]:

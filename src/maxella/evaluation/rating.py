@@ -27,14 +27,20 @@ def mae(users: np.ndarray, errors: np.ndarray) -> UserSums:
 
 def rmse_macro(users: np.ndarray, errors: np.ndarray) -> UserSums:
     """Each user's √(mean of error²); mean over users."""
-    squares = np.bincount(users, weights=errors**2)
-    return UserSums.mean_over_users(np.sqrt(squares / np.bincount(users)))
+    means, has_ratings = _user_means(users, errors**2)
+    return UserSums(np.sqrt(means), has_ratings)
 
 
 def mae_macro(users: np.ndarray, errors: np.ndarray) -> UserSums:
     """Each user's mean of |error|; mean over users."""
-    absolute = np.bincount(users, weights=np.abs(errors))
-    return UserSums.mean_over_users(absolute / np.bincount(users))
+    return UserSums(*_user_means(users, np.abs(errors)))
+
+
+def _user_means(users: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) user positions and values → (users,) means, and 1 for who has any, else 0."""
+    numbers = np.bincount(users)
+    means = np.bincount(users, weights=values) / np.maximum(numbers, 1)
+    return means, np.minimum(numbers, 1).astype(np.float64)
 
 
 RATING_METRICS: dict[str, RatingMetric] = {

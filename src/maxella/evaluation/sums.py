@@ -22,6 +22,12 @@ class UserSums:
         """(users,) values, each user counting the same."""
         return cls(values, np.ones(len(values)))
 
+    def padded(self, n_users: int) -> "UserSums":
+        """The same value, with users who count for nothing behind the others up to `n_users`."""
+        more = (0, n_users - len(self.numerators))
+        numerators, denominators = np.pad(self.numerators, more), np.pad(self.denominators, more)
+        return UserSums(numerators, denominators, self.is_root)
+
     def value(self) -> float:
         """The metric over all users."""
         ratio = self.numerators.sum() / self.denominators.sum()

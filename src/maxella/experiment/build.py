@@ -61,12 +61,13 @@ def split_table(interactions: pl.DataFrame, options: SplitOptions) -> Split:
         test=options.test,
         validation=options.validation,
         seed=options.seed,
+        rated=options.rated,
     )
 
 
 def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
     """The facts of a model for this data set."""
-    ratings = dataset.train.ratings
+    ratings = dataset.train.rated.ratings
     return ModelSpec(
         n_user_rows=dataset.users.n_rows,
         n_item_rows=dataset.items.n_rows,
@@ -78,7 +79,7 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
         rating_members=options.rating_members,
         item_biases=options.item_biases,
         embedding_scale=options.embedding_scale,
-        mean_rating=0.0 if ratings is None else float(ratings.mean()),
+        mean_rating=0.0 if ratings is None or not len(ratings) else float(ratings.mean()),
         rating_range=dataset.rating_range if options.clip_ratings else None,
     )
 

@@ -99,6 +99,9 @@ class SplitOptions(Section):
     """Share of all rows that is held out for the test; for cold_user, of the users."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the remaining rows that is held out for validation."""
+    rated: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the training rows that keep their rating; all stay as interactions. Below 1 it
+    measures what interactions alone teach about ratings."""
 
 
 class ModelOptions(Section):

@@ -19,7 +19,7 @@ def judge(
     part = dataset.validation if on_validation else dataset.test
     return evaluate(
         ranker,
-        rater if part.ratings is not None else None,
+        rater if len(part.rated) else None,
         part,
         seen=dataset.known_in_validation if on_validation else dataset.known,
         n_item_rows=dataset.items.n_rows,
@@ -36,7 +36,7 @@ def judge_baselines(dataset: Dataset, config: Config) -> tuple[list[Outcome], li
     outcomes: list[Outcome] = []
     notes: list[str] = []
     for name in config.compare.baselines if len(dataset.test) else []:
-        if name in RATERS and dataset.train.ratings is None:
+        if name in RATERS and not len(dataset.train.rated):
             notes.append(f"No baseline {name}: it wants ratings, and the log has none.")
             continue
         try:

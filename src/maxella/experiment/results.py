@@ -89,8 +89,8 @@ def _histogram(dataset: Dataset) -> dict[str, int]:
         return {}
     ratings = np.concatenate(
         [
-            part.ratings
-            for part in (dataset.train, dataset.validation, dataset.test)
+            part.rated.ratings
+            for part in (dataset.train, dataset.validation, dataset.test, dataset.given)
             if part.ratings is not None
         ]
     )

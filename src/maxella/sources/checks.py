@@ -23,14 +23,13 @@ def build_tables(
     """Checked tables, columns in a fixed order, users and items completed.
 
     Of interactions that repeat a (user, item) pair the last in file order is kept;
-    the count goes into the notes. Raises DataError for a missing id, rating or
-    timestamp and for a rating outside the range.
+    the count goes into the notes, and so does that of interactions without a rating.
+    Raises DataError for a missing id or timestamp and for a rating outside the range.
     """
     for column in PAIR:
         _refuse_missing(interactions, column)
     present = interactions.frame.columns
     if "rating" in present:
-        _refuse_missing(interactions, "rating")
         _check_ratings(interactions, rating_range)
     if "timestamp" in present:
         _refuse_missing(interactions, "timestamp")
@@ -42,6 +41,11 @@ def build_tables(
         all_notes.append(
             f"{repeats:,} of {interactions.frame.height:,} interactions repeat a (user, item) "
             "pair; the last of each pair in the file is kept."
+        )
+    unrated = log["rating"].null_count() if "rating" in present else 0
+    if unrated:
+        all_notes.append(
+            f"{unrated:,} of {log.height:,} interactions have no rating; they count as picks alone."
         )
     return Tables(
         name=name,

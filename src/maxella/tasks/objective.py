@@ -56,10 +56,11 @@ class Objective:
             parts["retrieval_loss"] = mean.item()
         if self.rating_weight:
             read = (users, items) if self.rating_shapes_towers else (users.detach(), items.detach())
+            rated = batch.rated
             pairs = RatedPairs(
-                *read, batch.users, batch.items, batch.user_positions, batch.item_positions
+                *read, rated.users, rated.items, rated.user_positions, rated.item_positions
             )
-            rating = self.rating_task(model.rating_head, pairs, batch, step / steps)
+            rating = self.rating_task(model.rating_head, pairs, rated, step / steps)
             loss = loss + self.rating_weight * rating
             parts["rating_loss"] = rating.item()
         if self.l2:

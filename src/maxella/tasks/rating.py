@@ -22,7 +22,7 @@ def mean_squared_error(
 ) -> torch.Tensor:
     """Mean over the interactions of (prediction − rating)²."""
     del done
-    return squared_error(head(pairs), batch.known_ratings) / len(batch)
+    return squared_error(head(pairs), batch.known_ratings) / max(1, len(batch))
 
 
 def variational_bound(
@@ -64,7 +64,7 @@ def variational_bound(
         of_items = of_items + link.weight.square().sum()
     weight = 0.3 + 0.7 * min(1.0, done / _RAMP)
     bound = fit + weight * (of_users + batch.share * of_items)
-    return bound / (2 * head.members * len(batch))  # type: ignore[no-any-return]
+    return bound / (2 * head.members * max(1, len(batch)))  # type: ignore[no-any-return]
 
 
 def _divergence(
