@@ -73,7 +73,8 @@ class VariationalHead(nn.Module):
     ) -> torch.Tensor:
         """The factors of users and items → (n, members) what each member predicts."""
         products = pairs.of_users(user_means) * pairs.of_items(item_means)
-        match = products.unflatten(1, (self.members, -1)).sum(dim=2)
+        width = products.shape[1] // self.members  # said, as −1 is nothing of no pairs
+        match = products.view(len(products), self.members, width).sum(dim=2)
         biases = pairs.of_users(self.user_biases(pairs.users))
         return self.mean + biases + pairs.of_items(self.item_biases(pairs.items)) + match
 
