@@ -45,7 +45,7 @@ def read_dataset(path: Path) -> Dataset:
         for name in ("n_user_rows", "n_item_rows")
     )
     nothing = parts["train"].take(np.empty(0, dtype=np.int64))
-    return Dataset(users, items, parts["train"], nothing, parts["test"])
+    return Dataset(users, items, parts["train"], nothing, parts["test"], nothing)
 
 
 def main() -> None:
