@@ -6,13 +6,16 @@ import torch
 from maxella.data.batches import Batch
 from maxella.errors import DataError
 from maxella.model.build import build_model
-from maxella.tasks.losses import RETRIEVAL_LOSSES, full_softmax, leave_one_out_softmax
+from maxella.tasks.losses import RETRIEVAL_LOSSES, full_softmax
 from maxella.tasks.objective import Objective
 from maxella.tasks.rating import RATING_TASKS
 
 
 def batch_of(pairs, *, times=1):
-    """A batch over the catalogue of items 1 to 3; `times` repeats each pair."""
+    """A batch over the catalogue of items 1 to 3; `times` repeats each pair.
+
+    The negative of a pair is the item after its own, whether its user has it or not.
+    """
     pairs = sorted(pairs * times)
     users = sorted({user for user, *_ in pairs})
     return Batch(
@@ -22,6 +25,7 @@ def batch_of(pairs, *, times=1):
         torch.tensor([item - 1 for _, item, _ in pairs]),
         torch.tensor([rating for *_, rating in pairs]),
         share=1.0,
+        negatives=torch.tensor([item % 3 for _, item, _ in pairs]),
     )
 
 
@@ -117,11 +121,15 @@ def two_threads():
 
 
 @pytest.mark.usefixtures("two_threads")
-@pytest.mark.parametrize("head", RATING_TASKS)
-def test_gradients_are_the_same_bytes_each_time(head, make_spec):
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [("leave_one_out_softmax", head) for head in RATING_TASKS]
+    + [(name, "dot") for name in ("gramian", "bpr")],
+)
+def test_gradients_are_the_same_bytes_each_time(name, head, make_spec):
     # Few rows named by many pairs: the gradients of each row are long sums.
     spec = make_spec(n_item_rows=4, rating_head=head, dim=32, history_dim=8)
-    options = {"retrieval_loss": leave_one_out_softmax, "rating_task": RATING_TASKS[head]}
+    options = {"retrieval_loss": RETRIEVAL_LOSSES[name], "rating_task": RATING_TASKS[head]}
     rng = torch.Generator().manual_seed(0)
     n = 40_000
     positions = torch.randint(3, (n,), generator=rng).sort().values
@@ -132,6 +140,7 @@ def test_gradients_are_the_same_bytes_each_time(head, make_spec):
         torch.randint(3, (n,), generator=rng),
         torch.rand(n, generator=rng) * 4 + 1,
         share=1.0,
+        negatives=torch.randint(3, (n,), generator=rng),
     )
     found = []
     for _ in range(5):
