@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ import torch
 from maxella.data.batches import Batch
 from maxella.errors import DataError
 from maxella.model.build import build_model
-from maxella.tasks.losses import RETRIEVAL_LOSSES, full_softmax
+from maxella.tasks.losses import RETRIEVAL_LOSSES, full_softmax, leave_one_out_softmax
 from maxella.tasks.objective import Objective
 from maxella.tasks.rating import RATING_TASKS
 
@@ -102,6 +103,21 @@ def test_a_batch_of_one_has_a_gradient(name, model):
     )
     loss.backward()
     assert torch.isfinite(model.user_tower.ids.table.weight.grad).all()
+
+
+def test_columns_that_stand_for_more_items_cost_more(loss_of):
+    # User 2 lacks items 1 and 2: each competes as often as it stands for items.
+    batch = batch_of([(2, 3, 4.0)])
+    options = {"retrieval_loss": leave_one_out_softmax, "rating_weight": 0.0}
+    gaps = [
+        math.expm1(
+            loss_of(dataclasses.replace(batch, item_weights=torch.tensor(weights)), **options)
+        )
+        for weights in ([1.0, 1.0, 1.0], [4.0, 1.0, 1.0], [1.0, 4.0, 1.0], [4.0, 4.0, 9.0])
+    ]
+    assert gaps[3] == pytest.approx(4 * gaps[0], rel=1e-5)
+    assert gaps[1] + gaps[2] == pytest.approx(5 * gaps[0], rel=1e-5)
+    assert gaps[0] == pytest.approx(math.expm1(loss_of(batch, **options)), rel=1e-5)
 
 
 def test_ratings_are_wanted_where_the_rating_task_has_a_weight(model):
