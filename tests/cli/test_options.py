@@ -58,6 +58,8 @@ def test_the_option_of_baselines_takes_all_that_their_table_holds():
         ("model.dim=-1", ["model.dim:", "greater than or equal to 0", "got -1"]),
         ("model.dim=0", ["wanted model.dim or model.history_dim above 0"]),
         ("model.history_dim=8", ["wanted tasks.retrieval_loss = 'leave_one_out_softmax'"]),
+        ("tasks.uniform_negatives=9", ["wanted tasks.retrieval_loss = 'leave_one_out_softmax' or"]),
+        ("tasks.uniform_negatives=-1", ["tasks.uniform_negatives:", "got -1"]),
         ("tasks.distillation=0.5", ["model.start = 'closed_form' with tasks.distillation"]),
         ("model.rating_members=2", ["wanted model.rating_head = 'variational'"]),
         ("training.seed=-1", ["training.seed:", "got -1"]),

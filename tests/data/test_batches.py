@@ -4,14 +4,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxella.data.batches import RowBatches, UserBatches
+from maxella.data.columns import OwnAndUniform, OwnAndUnseen, WholeCatalogue
 from maxella.data.interactions import Interactions
 
 N_ITEM_ROWS = 8
 
 KINDS = {
     "rows": RowBatches,
-    "users": lambda log, size: UserBatches(log, size, N_ITEM_ROWS),
+    "users": lambda log, size: UserBatches(log, size, WholeCatalogue(N_ITEM_ROWS)),
+    "users, own items": lambda log, size: UserBatches(log, size, OwnAndUniform(counts(log), 0)),
+    "users, uniform": lambda log, size: UserBatches(log, size, OwnAndUniform(counts(log), 3)),
+    "users, unseen": lambda log, size: UserBatches(log, size, OwnAndUnseen(counts(log))),
 }
+
+
+def counts(log):
+    return np.bincount(log.items, minlength=N_ITEM_ROWS)
 
 
 def triples(batches):
@@ -47,7 +55,7 @@ def test_an_epoch_holds_every_interaction_once(kind, pairs, size, seed):
 def test_user_batches_keep_users_whole_and_span_the_catalogue():
     users = np.array([3, 1, 3, 2, 1, 3])
     log = Interactions(users, np.array([1, 2, 3, 4, 5, 6]))
-    batches = list(UserBatches(log, 2, N_ITEM_ROWS).epoch(np.random.default_rng(0)))
+    batches = list(UserBatches(log, 2, WholeCatalogue(N_ITEM_ROWS)).epoch(np.random.default_rng(0)))
     assert [len(batch.users) for batch in batches] == [2, 1]
     for batch in batches:
         assert batch.items.tolist() == [1, 2, 3, 4, 5, 6, 7]
@@ -72,3 +80,17 @@ def test_the_order_comes_from_the_generator(kind):
     one, same, other = (triples(batches.epoch(np.random.default_rng(seed))) for seed in (1, 1, 2))
     assert one == same
     assert one != other
+
+
+@pytest.mark.parametrize("kind", ["users, uniform", "users, unseen"])
+def test_draws_come_from_the_generator_too(kind):
+    rng = np.random.default_rng(3)
+    log = Interactions(rng.integers(1, 50, 100), rng.integers(1, 8, 100))
+
+    def drawn(seed):
+        (batch,) = KINDS[kind](log, 50).epoch(np.random.default_rng(seed))
+        draws = batch.item_weights if batch.negatives is None else batch.negatives
+        return draws.tolist()
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)

@@ -23,6 +23,21 @@ def test_unknown_keys_are_refused_with_the_nearest_name():
         parse_config(options, where="here")
 
 
+@pytest.mark.parametrize(
+    ("model", "tasks", "wanted"),
+    [
+        ({"history_dim": 8}, {"retrieval_loss": "full_softmax"}, "'gramian' or 'bpr' with"),
+        ({"history_dim": 8}, {"retrieval_loss": "in_batch_softmax"}, "'gramian' or 'bpr' with"),
+        ({}, {"retrieval_loss": "bpr", "uniform_negatives": 5}, "with tasks.uniform_negatives"),
+        ({"start": "closed_form"}, {"retrieval_loss": "gramian"}, "model.start = 'random'"),
+    ],
+)
+def test_choices_that_do_not_go_together(model, tasks, wanted):
+    options = {"data": {"name": "ml-100k"}, "model": model, "tasks": tasks}
+    with pytest.raises(ConfigError, match=wanted):
+        parse_config(options, where="here")
+
+
 def test_changes_on_the_command_line_are_typed(tmp_path):
     path = tmp_path / "c.toml"
     path.write_text('[data]\nname = "ml-100k"\n')

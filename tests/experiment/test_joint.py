@@ -96,3 +96,24 @@ def test_equal_ratings_and_one_item_and_users_with_one_row(log, tmp_path):
     assert np.isfinite(run(lonely, tmp_path)["joint"]["rmse"])
     one = log.with_columns(item_id=pl.lit("only")).unique("user_id", keep="first")
     assert np.isfinite(run(one, tmp_path)["joint"]["rmse"])
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        {"retrieval_loss": "leave_one_out_softmax", "uniform_negatives": 0},
+        {"retrieval_loss": "leave_one_out_softmax", "uniform_negatives": 10},
+        {"retrieval_loss": "gramian"},
+        {"retrieval_loss": "gramian", "uniform_negatives": 10},
+        {"retrieval_loss": "bpr"},
+    ],
+    ids=lambda tasks: "-".join(map(str, tasks.values())),
+)
+def test_every_loss_with_a_history_learns_both_tasks_from_scratch(log, tmp_path, tasks):
+    model = JOINT["model"] | {"start": "random"}
+    tasks = {"rating_weight": 1.0, "rating_shapes_towers": False, "l2": 0.01} | tasks
+    training = {"learning_rate": 0.02, "batch_size": 16, "epochs": 10}
+    found = run(log, tmp_path, model=model, tasks=tasks, training=training)
+    gain = found["joint"]["filtered"]["ndcg@10"] - found["popularity"]["filtered"]["ndcg@10"]
+    assert gain > 0.05
+    assert found["joint"]["rmse"] < 0.9 < found["bias"]["rmse"]

@@ -1,45 +1,87 @@
-"""The collapsed softmax against the plain one of the notebook, in value and gradients."""
+"""Every loss against a plain form of it, in value and gradients."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maxella.closed_form.ials import ials
+from maxella.data.history import Bags, History
+from maxella.data.interactions import Interactions
+from maxella.model.build import build_model
+from maxella.seeds import torch_generator
 from maxella.tasks import blocks
 from maxella.tasks.choices import Choices
 from maxella.tasks.losses import (
     RETRIEVAL_LOSSES,
+    bpr,
     full_softmax,
+    gramian,
     in_batch_softmax,
     leave_one_out_softmax,
     squared_error,
 )
 
 
-def plain_in_batch(users, items, biases, user_positions, item_positions):
+def pair_scores(choices):
+    scores = choices.users @ choices.items.T + choices.item_biases
+    return scores, scores[choices.user_positions, choices.item_positions]
+
+
+def pairs_of(choices):
+    return list(zip(choices.user_positions.tolist(), choices.item_positions.tolist(), strict=True))
+
+
+def plain_in_batch(choices):
     """TensorFlow Recommenders' loss: a (rows × rows) matrix, the diagonal is the positive."""
-    scores = users[user_positions] @ items[item_positions].T + biases[item_positions]
-    return torch.nn.functional.cross_entropy(
-        scores, torch.arange(len(user_positions)), reduction="sum"
-    )
+    rows = choices.users[choices.user_positions] @ choices.items[choices.item_positions].T
+    scores = rows + choices.item_biases[choices.item_positions]
+    return torch.nn.functional.cross_entropy(scores, torch.arange(len(scores)), reduction="sum")
 
 
-def plain_full(users, items, biases, user_positions, item_positions):
-    scores = users[user_positions] @ items.T + biases
-    return torch.nn.functional.cross_entropy(scores, item_positions, reduction="sum")
+def plain_full(choices):
+    scores, _ = pair_scores(choices)
+    rows = scores[choices.user_positions]
+    return torch.nn.functional.cross_entropy(rows, choices.item_positions, reduction="sum")
 
 
-def plain_leave_one_out(users, items, biases, user_positions, item_positions):
-    """A softmax for each pair, over its item and those that its user has no pair with."""
-    scores = users @ items.T + biases
-    total = scores.new_zeros(())
-    for user, item in zip(user_positions.tolist(), item_positions.tolist(), strict=True):
-        taken = item_positions[user_positions == user]
-        others = [j for j in range(len(items)) if j not in taken]
-        candidates = scores[user, [item, *others]]
-        total = total - candidates.log_softmax(dim=0)[0]
+def plain_leave_one_out(choices):
+    """A sum of exponentials for each pair, over its item and the columns its user has not."""
+    scores, positives = pair_scores(choices)
+    pairs, total = pairs_of(choices), scores.new_zeros(())
+    for pair, (user, _) in enumerate(pairs):
+        others = [j for j in range(len(choices.items)) if (user, j) not in pairs]
+        positive = positives[pair] - choices.own_scores[pair]
+        weighted = scores[user, others] + choices.item_weights[others].log()
+        candidates = torch.cat([positive.unsqueeze(0), weighted])
+        total = total + candidates.logsumexp(dim=0) - positive
+    return total
+
+
+def plain_gramian(choices):
+    """Cell by cell; a cell that has pairs counts for these in place of its column."""
+    scores, positives = pair_scores(choices)
+    positives = positives - choices.own_scores
+    pairs, total = pairs_of(choices), (1 - positives).square().sum()
+    for user in range(len(choices.users)):
+        for item in range(len(choices.items)):
+            if (user, item) not in pairs:
+                total = total + 0.1 * choices.item_weights[item] * scores[user, item] ** 2
+    return total + 0.1 * positives.square().sum()
+
+
+def plain_bpr(choices):
+    scores, positives = pair_scores(choices)
+    total = 0 * positives.sum()
+    for pair, ((user, _), j) in enumerate(
+        zip(pairs_of(choices), choices.negatives.tolist(), strict=True)
+    ):
+        if j >= 0:
+            gap = positives[pair] - choices.own_scores[pair] - scores[user, j]
+            total = total - torch.nn.functional.logsigmoid(gap)
     return total
 
 
@@ -47,6 +89,8 @@ PLAIN = {
     "in_batch_softmax": plain_in_batch,
     "full_softmax": plain_full,
     "leave_one_out_softmax": plain_leave_one_out,
+    "gramian": plain_gramian,
+    "bpr": plain_bpr,
 }
 
 
@@ -62,28 +106,67 @@ def worlds(draw):
         values = torch.randn(*shape, generator=generator, dtype=torch.float64) * scale
         return values.requires_grad_()
 
-    users, items, biases = normal(n_users, dim), normal(n_items, dim), normal(n_items)
-    user_positions = torch.randint(n_users, (n,), generator=generator).sort().values
-    item_positions = torch.randint(n_items, (n,), generator=generator)
-    return users, items, biases, user_positions, item_positions
+    return Choices(
+        normal(n_users, dim),
+        normal(n_items, dim),
+        normal(n_items),
+        torch.randint(n_users, (n,), generator=generator).sort().values,
+        torch.randint(n_items, (n,), generator=generator),
+        own_scores=normal(n),
+        item_weights=torch.rand(n_items, generator=generator, dtype=torch.float64) * 9 + 0.1,
+        negatives=torch.randint(-1, n_items, (n,), generator=generator),
+    )
+
+
+def each_pair_once(choices):
+    pairs = torch.stack([choices.user_positions, choices.item_positions], dim=1).unique(dim=0)
+    n = len(pairs)  # sorted by user
+    own = choices.own_scores.detach()[:n].requires_grad_()
+    return replace(
+        choices,
+        user_positions=pairs[:, 0],
+        item_positions=pairs[:, 1],
+        own_scores=own,
+        negatives=choices.negatives[:n],
+    )
+
+
+def assert_same(loss, plain, parameters):
+    """Value and gradients agree, of losses that are scaled so that the factor must be carried."""
+    found = torch.autograd.grad(3 * loss, parameters, materialize_grads=True)
+    wanted = torch.autograd.grad(3 * plain, parameters, materialize_grads=True)
+    torch.testing.assert_close(loss, plain, rtol=1e-6, atol=1e-9)
+    for ours, theirs in zip(found, wanted, strict=True):
+        # Relative to the gradient's own size: single entries may cancel to nothing.
+        assert (ours - theirs).norm() <= 1e-6 * theirs.norm() + 1e-9
 
 
 @pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
 @settings(deadline=None, max_examples=60)
-@given(world=worlds(), block=st.sampled_from([1, 7, 1 << 20]))
-def test_equals_the_plain_loss_in_value_and_gradients(name, world, block):
-    parameters = world[:3]
+@given(choices=worlds(), block=st.sampled_from([1, 7, 1 << 20]))
+def test_equals_the_plain_loss_in_value_and_gradients(name, choices, block):
+    if name == "gramian":  # counts cells
+        choices = each_pair_once(choices)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_SCORES", block)
-        # Scaled, so that the backward pass must carry the factor on.
-        collapsed = 3 * RETRIEVAL_LOSSES[name](Choices(*world))
-        found = torch.autograd.grad(collapsed, parameters)
-    plain = 3 * PLAIN[name](*world)
-    wanted = torch.autograd.grad(plain, parameters)
-    torch.testing.assert_close(collapsed, plain, rtol=1e-6, atol=1e-9)
-    for ours, theirs in zip(found, wanted, strict=True):
-        # Relative to the gradient's own size: single entries may cancel to nothing.
-        assert (ours - theirs).norm() <= 1e-6 * theirs.norm() + 1e-9
+        loss = RETRIEVAL_LOSSES[name](choices)
+    parameters = choices.users, choices.items, choices.item_biases, choices.own_scores
+    assert_same(loss, PLAIN[name](choices), parameters)
+
+
+OWN_SCORES = RETRIEVAL_LOSSES.keys() - {"full_softmax", "in_batch_softmax"}
+
+
+@pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
+@settings(deadline=None, max_examples=20)
+@given(choices=worlds())
+def test_what_is_left_out_is_nothing(name, choices):
+    bare = replace(choices, item_biases=None, own_scores=None, item_weights=None)
+    zeros = torch.zeros_like(choices.own_scores)
+    ones = torch.ones_like(choices.item_weights)
+    biases = torch.zeros_like(choices.item_biases)
+    full = replace(choices, item_biases=biases, own_scores=zeros, item_weights=ones)
+    torch.testing.assert_close(RETRIEVAL_LOSSES[name](bare), RETRIEVAL_LOSSES[name](full))
 
 
 @pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
@@ -91,21 +174,28 @@ def test_every_loss_is_finite_and_falls_as_the_positive_rises(name):
     loss = RETRIEVAL_LOSSES[name]
     users, positions = torch.eye(2), torch.tensor([0, 1])
     values = [
-        loss(Choices(users * scale, torch.eye(2), None, positions, positions))
-        for scale in (0, 1, 90)
+        loss(Choices(users * scale, users, None, positions, positions, negatives=1 - positions))
+        for scale in (0, 0.5, 0.9)
     ]
     assert all(torch.isfinite(value) for value in values)
     assert values[0] > values[1] > values[2] >= 0
 
 
-@pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
+@pytest.mark.parametrize("name", RETRIEVAL_LOSSES.keys() - {"gramian"})
 def test_large_scores_neither_overflow_nor_lose_the_gradient(name):
     # exp(2000) overflows a float; the loss of the wrong item is the gap of the scores, 2000.
     # The second user puts both items into a batch, and scores them alike.
     users = torch.tensor([[1.0], [0.0]], requires_grad=True)
     items = torch.tensor([[2000.0], [0.0]])
     loss = RETRIEVAL_LOSSES[name](
-        Choices(users, items, None, torch.tensor([0, 1]), torch.tensor([1, 0]))
+        Choices(
+            users,
+            items,
+            None,
+            torch.tensor([0, 1]),
+            torch.tensor([1, 0]),
+            negatives=torch.tensor([0, 1]),
+        )
     )
     loss.backward()
     torch.testing.assert_close(loss, torch.tensor(2000.0 + math.log(2)))
@@ -124,43 +214,83 @@ def test_squared_error_is_a_sum():
     assert squared_error(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0])).item() == 5
 
 
+@pytest.mark.parametrize("name", OWN_SCORES)
+def test_a_pair_does_not_see_itself_in_the_history(name, make_spec):
+    """What its item says in the history changes the user's other scores, not the pair's own."""
+    model = build_model(make_spec(dim=0, history_dim=2), seed=1)
+    rows, pairs = torch.tensor([1, 2, 3, 4]), (torch.tensor([0, 0]), torch.tensor([0, 1]))
+    bags = Bags(torch.tensor([1, 2]), torch.tensor([2]))
+    with torch.no_grad():  # only items 1 and 2 read what item 1 says, each in its own dimension
+        model.item_tower.table.weight.zero_()
+        model.item_tower.table.weight[1, 0] = model.item_tower.table.weight[2, 1] = 1.0
+
+    def loss():
+        items = model.item_tower(rows)
+        own = model.own_scores(bags, rows, items, pairs[1])
+        users = model.user_tower(torch.tensor([1]), bags)
+        choices = Choices(users, items, None, *pairs, own, negatives=torch.tensor([2, 3]))
+        return RETRIEVAL_LOSSES[name](choices)
+
+    (gradient,) = torch.autograd.grad(loss(), model.user_tower.history.readings.weight)
+    assert gradient[1, 0].abs() < 1e-6  # of item 1 on its own pair
+    assert gradient[1, 1].abs() > 1e-3  # on the pair of item 2
+    assert gradient[2, 1].abs() < 1e-6
+    assert gradient[2, 0].abs() > 1e-3
+
+
+def test_bpr_says_what_it_wants():
+    positions = torch.tensor([0])
+    with pytest.raises(ValueError, match="wants a negative for each pair"):
+        bpr(Choices(torch.ones(1, 1), torch.ones(1, 1), None, positions, positions))
+
+
+def test_the_squared_loss_is_that_of_ials():
+    """Its gradient vanishes, with the penalty of iALS, where iALS has converged."""
+    pairs = torch.tensor([[1, 1], [1, 2], [2, 2], [3, 1], [3, 3], [3, 4], [4, 2], [4, 4]])
+    log = Interactions(*pairs.T.numpy())
+    history = History.of(log, 5, 5)
+    users, items = ials(history, 2, torch_generator(1, "test"), sweeps=300, exponent=1.0)
+    users, items = (side.double()[1:].requires_grad_() for side in (users, items))
+    loss = gramian(Choices(users, items, None, *(pairs.T - 1)))
+    reach = torch.bincount(pairs[:, 0])[1:] + 0.1 * 4, torch.bincount(pairs[:, 1])[1:] + 0.1 * 4
+    for side, counts in zip((users, items), reach, strict=True):
+        loss = loss + 0.014 * (counts * side.square().sum(dim=1)).sum()
+    for gradient in torch.autograd.grad(loss, (users, items)):
+        assert gradient.abs().max() < 1e-3
+    assert loss < 4  # of 8 at zero: it has learnt
+
+
 def distilled_by_loop(choices):
     """(1 − share) · leave-one-out loss + share · n_u · cross-entropy to the teacher."""
-    share, total = choices.distillation, choices.users.new_zeros(())
-    scores = choices.users @ choices.items.T + choices.item_biases
+    share, total = choices.distillation, (1 - choices.distillation) * plain_leave_one_out(choices)
+    scores, _ = pair_scores(choices)
+    log_weights = choices.item_weights.log()
     teacher_users, teacher_items = choices.teacher
-    wanted = teacher_users @ teacher_items.T
-    pairs = list(zip(choices.user_positions.tolist(), choices.item_positions.tolist(), strict=True))
-    for (user, item), own in zip(pairs, choices.own_scores, strict=True):
+    wanted = teacher_users @ teacher_items.T + log_weights
+    pairs = pairs_of(choices)
+    for user, _ in pairs:  # once a pair: n_u times in all
         others = [j for j in range(len(choices.items)) if (user, j) not in pairs]
-        candidates = torch.cat([(scores[user, item] - own).unsqueeze(0), scores[user, others]])
-        total = total - (1 - share) * candidates.log_softmax(dim=0)[0]
-        if others:  # once a pair: n_u times in all
+        if others:
             target = wanted[user, others].softmax(dim=0)
-            total = total - share * (target * scores[user, others].log_softmax(dim=0)).sum()
+            log_total = (scores[user, others] + log_weights[others]).logsumexp(dim=0)
+            total = total + share * (target * (log_total - scores[user, others])).sum()
     return total
 
 
 @settings(deadline=None, max_examples=60)
 @given(
-    world=worlds(), block=st.sampled_from([1, 7, 1 << 20]), share=st.sampled_from([0.0, 0.3, 1.0])
+    choices=worlds(), block=st.sampled_from([1, 7, 1 << 20]), share=st.sampled_from([0.0, 0.3, 1.0])
 )
-def test_distillation_and_own_scores_against_loops(world, block, share):
-    users, items, biases, *pairs = world
-    pairs = torch.stack(pairs, dim=1).unique(dim=0).T  # sorted by user; each pair once
-    generator = torch.Generator().manual_seed(len(users))
-    own = torch.randn(pairs.shape[1], generator=generator, dtype=torch.float64).requires_grad_()
+def test_distillation_against_loops(choices, block, share):
+    choices = each_pair_once(choices)
+    generator = torch.Generator().manual_seed(len(choices.users))
     teacher = tuple(
         torch.randn(len(side), 2, generator=generator, dtype=torch.float64)
-        for side in (users, items)
+        for side in (choices.users, choices.items)
     )
-    choices = Choices(users, items, biases, *pairs, own, teacher, share)
-    parameters = users, items, biases, own
+    choices = replace(choices, teacher=teacher, distillation=share)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_SCORES", block)
-        loss = 3 * leave_one_out_softmax(choices)
-        found = torch.autograd.grad(loss, parameters)
-    plain = 3 * distilled_by_loop(choices)
-    torch.testing.assert_close(loss, plain, rtol=1e-6, atol=1e-9)
-    for ours, theirs in zip(found, torch.autograd.grad(plain, parameters), strict=True):
-        assert (ours - theirs).norm() <= 1e-6 * theirs.norm() + 1e-9
+        loss = leave_one_out_softmax(choices)
+    parameters = choices.users, choices.items, choices.item_biases, choices.own_scores
+    assert_same(loss, distilled_by_loop(choices), parameters)

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -12,7 +13,10 @@ from maxella.tasks.rating import RATING_TASKS
 
 
 def batch_of(pairs, *, times=1):
-    """A batch over the catalogue of items 1 to 3; `times` repeats each pair."""
+    """A batch over the catalogue of items 1 to 3; `times` repeats each pair.
+
+    The negative of a pair is the item after its own, whether its user has it or not.
+    """
     pairs = sorted(pairs * times)
     users = sorted({user for user, *_ in pairs})
     return Batch(
@@ -22,6 +26,7 @@ def batch_of(pairs, *, times=1):
         torch.tensor([item - 1 for _, item, _ in pairs]),
         torch.tensor([rating for *_, rating in pairs]),
         share=1.0,
+        negatives=torch.tensor([item % 3 for _, item, _ in pairs]),
     )
 
 
@@ -126,6 +131,21 @@ def test_a_batch_of_one_has_a_gradient(name, model):
     assert torch.isfinite(model.user_tower.ids.table.weight.grad).all()
 
 
+def test_columns_that_stand_for_more_items_cost_more(loss_of):
+    # User 2 lacks items 1 and 2: each competes as often as it stands for items.
+    batch = batch_of([(2, 3, 4.0)])
+    options = {"retrieval_loss": leave_one_out_softmax, "rating_weight": 0.0}
+    gaps = [
+        math.expm1(
+            loss_of(dataclasses.replace(batch, item_weights=torch.tensor(weights)), **options)
+        )
+        for weights in ([1.0, 1.0, 1.0], [4.0, 1.0, 1.0], [1.0, 4.0, 1.0], [4.0, 4.0, 9.0])
+    ]
+    assert gaps[3] == pytest.approx(4 * gaps[0], rel=1e-5)
+    assert gaps[1] + gaps[2] == pytest.approx(5 * gaps[0], rel=1e-5)
+    assert gaps[0] == pytest.approx(math.expm1(loss_of(batch, **options)), rel=1e-5)
+
+
 def test_ratings_are_wanted_where_the_rating_task_has_a_weight(model):
     batch = batch_of(PAIRS)
     bare = dataclasses.replace(batch, ratings=None)
@@ -143,11 +163,15 @@ def two_threads():
 
 
 @pytest.mark.usefixtures("two_threads")
-@pytest.mark.parametrize("head", RATING_TASKS)
-def test_gradients_are_the_same_bytes_each_time(head, make_spec):
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [("leave_one_out_softmax", head) for head in RATING_TASKS]
+    + [(name, "dot") for name in ("gramian", "bpr")],
+)
+def test_gradients_are_the_same_bytes_each_time(name, head, make_spec):
     # Few rows named by many pairs: the gradients of each row are long sums.
     spec = make_spec(n_item_rows=4, rating_head=head, dim=32, history_dim=8)
-    options = {"retrieval_loss": leave_one_out_softmax, "rating_task": RATING_TASKS[head]}
+    options = {"retrieval_loss": RETRIEVAL_LOSSES[name], "rating_task": RATING_TASKS[head]}
     rng = torch.Generator().manual_seed(0)
     n = 40_000
     positions = torch.randint(3, (n,), generator=rng).sort().values
@@ -158,6 +182,7 @@ def test_gradients_are_the_same_bytes_each_time(head, make_spec):
         torch.randint(3, (n,), generator=rng),
         torch.rand(n, generator=rng) * 4 + 1,
         share=1.0,
+        negatives=torch.randint(3, (n,), generator=rng),
     )
     found = []
     for _ in range(5):

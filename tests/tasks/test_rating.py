@@ -2,10 +2,13 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
-from maxella.data.batches import Batch
+from maxella.data.batches import Batch, UserBatches
+from maxella.data.columns import OwnAndUniform, OwnAndUnseen, WholeCatalogue
+from maxella.data.interactions import Interactions
 from maxella.model.build import build_model
 from maxella.model.rating_head import RatedPairs
 from maxella.seeds import torch_generator
@@ -91,6 +94,28 @@ def test_the_bound_is_what_drawing_the_factors_finds(head, pairs):
         found = variational_bound(head, pairs, BATCH, 1.0)
         drawn = bound_by_draws(head, pairs, 200_000)
     torch.testing.assert_close(found, drawn, rtol=5e-3, atol=0)
+
+
+@pytest.mark.parametrize("columns", [OwnAndUniform, OwnAndUnseen])
+def test_the_bounds_of_an_epoch_add_up_to_that_of_all(head, columns):
+    """Batches that name their own items only, and each by weight, lose nothing of the priors."""
+    users, items = BATCH.users[BATCH.user_positions], BATCH.items[BATCH.item_positions]
+    log = Interactions(users.numpy(), items.numpy(), BATCH.ratings.numpy())
+    counts = np.bincount(log.items)
+    columns = columns(counts, 0) if columns is OwnAndUniform else columns(counts)
+
+    def bound(batches):
+        total = 0.0
+        for batch in batches.epoch(np.random.default_rng(0)):
+            u, v = (torch.full((len(rows), 3), 0.5).double() for rows in (batch.users, batch.items))
+            pairs = RatedPairs(
+                u, v, batch.users, batch.items, batch.user_positions, batch.item_positions
+            )
+            total = total + len(batch) * variational_bound(head, pairs, batch, 1.0).detach()
+        return total
+
+    whole = bound(UserBatches(log, 3, WholeCatalogue(len(counts))))
+    torch.testing.assert_close(bound(UserBatches(log, 1, columns)), whole, rtol=1e-6, atol=0)
 
 
 def test_the_priors_count_less_at_first(head, pairs):

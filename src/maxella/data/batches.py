@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from maxella.data.columns import Columns, MakeColumns
 from maxella.data.history import Bags
 from maxella.data.interactions import Interactions
 from maxella.data.ranges import ranges
@@ -25,11 +26,14 @@ class Batch:
     """n interactions, sorted by user."""
 
     users: torch.Tensor  # (U,) int64 distinct user rows
-    items: torch.Tensor  # (I,) int64 distinct item rows: the batch's own, or the catalogue
+    items: torch.Tensor  # (I,) int64 distinct item rows: the columns of the scores
     user_positions: torch.Tensor  # (n,) int64 into users, not decreasing
     item_positions: torch.Tensor  # (n,) int64 into items
     ratings: torch.Tensor | None  # (n,) float32, NaN where none was given
     share: float  # of the training interactions' users that it holds; rows: of the interactions
+    # (I,) float32 items of the catalogue that each column stands for; None: itself alone
+    item_weights: torch.Tensor | None = None
+    negatives: torch.Tensor | None = None  # (n,) int64 into items; −1 where there is none
 
     def __len__(self) -> int:
         return len(self.user_positions)
@@ -95,17 +99,17 @@ class RowBatches:
             items, item_positions = np.unique(self.log.items[rows], return_inverse=True)
             ratings = None if self.log.ratings is None else self.log.ratings[rows]
             share = len(rows) / len(self.log)
-            yield _batch(users, items, user_positions, item_positions, ratings, share)
+            yield _batch(users, Columns(items, item_positions), user_positions, ratings, share)
 
 
 class UserBatches:
-    """Batches of `size` whole users with all their interactions, over the whole catalogue."""
+    """Batches of `size` whole users with all their interactions, over the columns given."""
 
-    def __init__(self, log: Interactions, size: int, n_item_rows: int) -> None:
+    def __init__(self, log: Interactions, size: int, columns: MakeColumns) -> None:
         order = np.argsort(log.users, kind="stable")
         self.size = size
         self._log = log.take(order)
-        self._catalogue = np.arange(1, n_item_rows)  # row 0, the unknown item, is no candidate
+        self._columns = columns
         self._users, self._counts = np.unique(self._log.users, return_counts=True)
         self._starts = np.cumsum(self._counts) - self._counts
 
@@ -117,26 +121,26 @@ class UserBatches:
         for start in range(0, len(order), self.size):
             chosen = np.sort(order[start : start + self.size])
             user_positions, rows = ranges(self._starts[chosen], self._counts[chosen])
-            items = self._log.items[rows] - 1  # position j of the catalogue is item row j + 1
-            ratings = None if self._log.ratings is None else self._log.ratings[rows]
             share = len(chosen) / len(self._users)
-            users = self._users[chosen]
-            yield _batch(users, self._catalogue, user_positions, items, ratings, share)
+            columns = self._columns(user_positions, self._log.items[rows], share, rng)
+            ratings = None if self._log.ratings is None else self._log.ratings[rows]
+            yield _batch(self._users[chosen], columns, user_positions, ratings, share)
 
 
 def _batch(
     users: np.ndarray,
-    items: np.ndarray,
+    columns: Columns,
     user_positions: np.ndarray,
-    item_positions: np.ndarray,
     ratings: np.ndarray | None,
     share: float,
 ) -> Batch:
     return Batch(
         torch.from_numpy(users),
-        torch.from_numpy(items),
+        torch.from_numpy(columns.items),
         torch.from_numpy(user_positions),
-        torch.from_numpy(item_positions),
+        torch.from_numpy(columns.item_positions),
         None if ratings is None else torch.from_numpy(ratings),
         share,
+        None if columns.weights is None else torch.from_numpy(columns.weights),
+        None if columns.negatives is None else torch.from_numpy(columns.negatives),
     )

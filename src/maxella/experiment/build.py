@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from maxella.data.batches import Batches, RowBatches, UserBatches
+from maxella.data.columns import MakeColumns, OwnAndUniform, OwnAndUnseen, WholeCatalogue
 from maxella.data.dataset import Dataset
 from maxella.data.history import History
 from maxella.data.split import Split, split_interactions
@@ -16,6 +17,7 @@ from maxella.experiment.config import (
     DataOptions,
     ModelOptions,
     SplitOptions,
+    TaskOptions,
     TrainingOptions,
 )
 from maxella.model.build import ModelSpec
@@ -111,11 +113,20 @@ def build_objective(config: Config, teacher: Teacher | None = None) -> Objective
 
 
 def build_batches(config: Config, dataset: Dataset) -> Batches:
-    """Whole users for the full softmax, rows for the softmax within a batch."""
+    """Whole users, or rows for the softmax within a batch of rows."""
     size = config.training.batch_size
     if config.tasks.retrieval_loss == "in_batch_softmax":
         return RowBatches(dataset.train, size)
-    return UserBatches(dataset.train, size, dataset.items.n_rows)
+    return UserBatches(dataset.train, size, _columns(config.tasks, dataset))
+
+
+def _columns(options: TaskOptions, dataset: Dataset) -> MakeColumns:
+    item_counts = np.bincount(dataset.train.items, minlength=dataset.items.n_rows)
+    if options.retrieval_loss == "bpr":
+        return OwnAndUnseen(item_counts)
+    if options.uniform_negatives is not None:
+        return OwnAndUniform(item_counts, options.uniform_negatives)
+    return WholeCatalogue(dataset.items.n_rows)
 
 
 def build_plan(options: TrainingOptions) -> Plan:

@@ -136,12 +136,17 @@ class TaskOptions(Section):
     rating_weight: Annotated[float, Field(ge=0)] = 0.3
     """Weight of the rating loss (squared error, or the bound of a variational head); 0 leaves the
     task out."""
-    retrieval_loss: Literal["full_softmax", "in_batch_softmax", "leave_one_out_softmax"] = (
-        "full_softmax"
-    )
+    retrieval_loss: Literal[
+        "full_softmax", "in_batch_softmax", "leave_one_out_softmax", "gramian", "bpr"
+    ] = "full_softmax"
     """full_softmax over the catalogue in batches of users; leave_one_out_softmax: the same
-    without a user's other items, and no item in its own history; in_batch_softmax in batches of
-    rows, as the notebook has it."""
+    without a user's other items, and no item in its own history; gramian: squared errors over
+    all users and items; bpr: each interaction against one item that the user lacks;
+    in_batch_softmax in batches of rows, as the notebook has it."""
+    uniform_negatives: Annotated[int, Field(ge=0)] | None = None
+    """Makes leave_one_out_softmax and gramian work on the batch's own items and this many drawn
+    from all, weighted so as to stand for the catalogue (logQ correction); 0: its own alone.
+    Absent: on the whole catalogue, up to about 100,000 items."""
     retrieval_reduction: Literal["mean", "sum"] = "mean"
     """mean over interactions, so weights mean the same at any batch size; sum: the notebook."""
     retrieval_every: Annotated[int, Field(ge=1)] = 1
@@ -172,7 +177,7 @@ class TrainingOptions(Section):
     schedule: Literal["constant", "one_cycle"] = "one_cycle"
     """The learning rate over the run."""
     batch_size: Annotated[int, Field(ge=1)] = 256
-    """Whole users in a batch for full_softmax, interactions for in_batch_softmax."""
+    """Interactions in a batch for in_batch_softmax, whole users for the other losses."""
     epochs: Annotated[int, Field(ge=1)] = 8
     """Passes over the training interactions."""
     seed: Annotated[int, Field(ge=0)] = 42
@@ -257,15 +262,31 @@ def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
     """Choices that do not go together: whether they are made, and what is wanted instead."""
     leaves_one_out = tasks.retrieval_loss == "leave_one_out_softmax"
     by_rows = tasks.retrieval_loss == "in_batch_softmax"
+    is_squared = tasks.retrieval_loss == "gramian"
+    sees_itself = tasks.retrieval_loss in {"full_softmax", "in_batch_softmax"}
     is_variational = model.rating_head == "variational"
     trains_towers = tasks.rating_shapes_towers or tasks.retrieval_weight > 0
     return [
         (not model.dim and not model.history_dim, "model.dim or model.history_dim above 0"),
         (
-            model.history_dim > 0 and tasks.retrieval_weight > 0 and not leaves_one_out,
+            model.history_dim > 0 and tasks.retrieval_weight > 0 and sees_itself,
             (
-                "tasks.retrieval_loss = 'leave_one_out_softmax' with model.history_dim above 0 "
-                "(else an interaction sees itself)"
+                "tasks.retrieval_loss = 'leave_one_out_softmax', 'gramian' or 'bpr' with "
+                "model.history_dim above 0 (else an interaction sees itself)"
+            ),
+        ),
+        (
+            tasks.uniform_negatives is not None and not (leaves_one_out or is_squared),
+            (
+                "tasks.retrieval_loss = 'leave_one_out_softmax' or 'gramian' with "
+                "tasks.uniform_negatives"
+            ),
+        ),
+        (
+            is_squared and tasks.retrieval_weight > 0 and model.start == "closed_form",
+            (
+                "model.start = 'random' with tasks.retrieval_loss = 'gramian' (its scores are "
+                "near 0 and 1, those of the closed forms ten times that)"
             ),
         ),
         (

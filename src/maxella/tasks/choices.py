@@ -21,6 +21,8 @@ class Choices:
     own_scores: torch.Tensor | None = None
     teacher: tuple[torch.Tensor, torch.Tensor] | None = None  # (U, t), (I, t)
     distillation: float = 0.0  # the teacher's share of the loss
+    item_weights: torch.Tensor | None = None  # (I,) items that each column stands for; None: ones
+    negatives: torch.Tensor | None = None  # (n,) int64 into items; −1 where there is none
 
     @property
     def known_biases(self) -> torch.Tensor:
@@ -29,4 +31,20 @@ class Choices:
             self.items.new_zeros(len(self.items))
             if self.item_biases is None
             else (self.item_biases)
+        )
+
+    @property
+    def known_own_scores(self) -> torch.Tensor:
+        """(n,) own scores, zeros where there are none."""
+        return (
+            self.users.new_zeros(len(self.user_positions))
+            if self.own_scores is None
+            else self.own_scores
+        )
+
+    @property
+    def known_weights(self) -> torch.Tensor:
+        """(I,) item weights, ones where there are none."""
+        return (
+            self.items.new_ones(len(self.items)) if self.item_weights is None else self.item_weights
         )

@@ -9,16 +9,23 @@ distinct user, one column for each distinct item, whatever the number of pairs:
 * `in_batch_softmax`: a row of the batch is scored against the items of all rows. An item that
   occurs c times there contributes c equal terms, one term with w = log c. Value and gradients
   are those of the (rows × rows) matrix that TensorFlow Recommenders builds.
+
+The other losses take a pair's own part in the history off its score, and so go with a history
+part. `leave_one_out_softmax` and `gramian` are defined over the whole catalogue; where the
+columns are a sample, item weights make of their sums estimates of those over the catalogue.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from maxella.tasks.blocks import blocks
 from maxella.tasks.choices import Choices
 from maxella.tasks.masked_softmax import MaskedSoftmax
+
+_UNOBSERVED = 0.1  # weight of a cell in the squared loss beside that of a pair, as in iALS
 
 
 def full_softmax(choices: Choices) -> torch.Tensor:
@@ -64,21 +71,76 @@ def leave_one_out_softmax(choices: Choices) -> torch.Tensor:
     >>> pairs = torch.tensor([0, 0]), torch.tensor([0, 2])
     >>> round(leave_one_out_softmax(Choices(u, v, None, *pairs)).item(), 4)
     0.4402
+
+    Where item 1 stands for three items: log(1 + 3e⁻¹) + log(1 + 3e⁻²) = 1.0844. What the user's
+    own items stand for does not matter.
+
+    >>> weights = torch.tensor([7.0, 3.0, 7.0])
+    >>> round(leave_one_out_softmax(Choices(u, v, None, *pairs, item_weights=weights)).item(), 4)
+    1.0844
     """
-    own_scores = choices.own_scores
-    if own_scores is None:
-        own_scores = choices.users.new_zeros(len(choices.user_positions))
     loss: torch.Tensor = MaskedSoftmax.apply(  # type: ignore[no-untyped-call]
         choices.users,
         choices.items,
         choices.known_biases,
+        choices.known_weights.log(),
         choices.user_positions,
         choices.item_positions,
-        own_scores,
+        choices.known_own_scores,
         choices.teacher,
         0.0 if choices.teacher is None else choices.distillation,
     )
     return loss
+
+
+def gramian(choices: Choices) -> torch.Tensor:
+    """Σ over pairs of (1 − s)² + .1 · Σ over all cells (user, item) of s².
+
+    The objective of iALS, by gradient steps. Σ_j s_uj² = uᵀ (Σ_j v_j v_jᵀ) u, so the cells
+    cost d² a user, whatever the catalogue (Krichene et al. 2018, "Efficient training on very
+    large corpora via Gramian estimation"). The cell of a pair is there for certain: it counts
+    once, without its own score, whatever its item's weight.
+
+    One user, scores [1, 0, 2], who took items 0 and 2: 0 + 1 + .1 · (1 + 0 + 4) = 1.5.
+
+    >>> u, v = torch.ones(1, 1), torch.tensor([[1.0], [0.0], [2.0]])
+    >>> pairs = torch.tensor([0, 0]), torch.tensor([0, 2])
+    >>> gramian(Choices(u, v, None, *pairs)).item()
+    1.5
+    """
+    # The bias is one more dimension, of which every user has 1.
+    users = torch.cat([choices.users, choices.users.new_ones(len(choices.users), 1)], dim=1)
+    items = torch.cat([choices.items, choices.known_biases.unsqueeze(1)], dim=1)
+    weights = choices.known_weights
+    gram = items.T @ (weights.unsqueeze(1) * items)
+    cells = ((users @ gram) * users).sum()
+    scores = _pair_scores(choices, choices.user_positions, choices.item_positions)
+    of_pairs = scores - choices.known_own_scores
+    cells = cells - (weights[choices.item_positions] * scores.square()).sum()
+    cells = cells + of_pairs.square().sum()
+    return (1 - of_pairs).square().sum() + _UNOBSERVED * cells
+
+
+def bpr(choices: Choices) -> torch.Tensor:
+    """Σ over pairs of softplus(s_uj − s_ui), with the pair's negative j that the user lacks.
+
+    Bayesian personalised ranking (Rendle et al. 2009). A pair without a negative counts nothing.
+
+    One user, scores [1, 0, 2], who took items 0 and 2; item 1 is the negative of both:
+    log(1 + e⁻¹) + log(1 + e⁻²) = 0.4402.
+
+    >>> u, v = torch.ones(1, 1), torch.tensor([[1.0], [0.0], [2.0]])
+    >>> pairs = torch.tensor([0, 0]), torch.tensor([0, 2])
+    >>> choices = Choices(u, v, None, *pairs, negatives=torch.tensor([1, 1]))
+    >>> round(bpr(choices).item(), 4)
+    0.4402
+    """
+    if choices.negatives is None:
+        raise ValueError("bpr wants a negative for each pair; this batch has none drawn.")
+    positives = _pair_scores(choices, choices.user_positions, choices.item_positions)
+    negatives = _pair_scores(choices, choices.user_positions, choices.negatives.clamp(min=0))
+    losses = functional.softplus(negatives - positives + choices.known_own_scores)
+    return losses.masked_fill(choices.negatives < 0, 0.0).sum()
 
 
 def squared_error(predictions: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
@@ -96,7 +158,20 @@ RETRIEVAL_LOSSES: dict[str, RetrievalLoss] = {
     "full_softmax": full_softmax,
     "in_batch_softmax": in_batch_softmax,
     "leave_one_out_softmax": leave_one_out_softmax,
+    "gramian": gramian,
+    "bpr": bpr,
 }
+
+
+def _pair_scores(
+    choices: Choices, user_positions: torch.Tensor, item_positions: torch.Tensor
+) -> torch.Tensor:
+    """(n,) scores of pairs, without a matrix of all scores."""
+    # index_select: the gradient of values[...] adds up in an order that threads race for.
+    users = choices.users.index_select(0, user_positions)
+    items = choices.items.index_select(0, item_positions)
+    biases = choices.known_biases.index_select(0, item_positions)
+    return (users * items).sum(dim=1) + biases
 
 
 def _softmax_loss(choices: Choices, log_counts: torch.Tensor | None) -> torch.Tensor:

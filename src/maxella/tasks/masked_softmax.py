@@ -9,6 +9,10 @@ L_u is the same for all pairs of a user, so a batch needs one row of scores
 for each user, whatever the number of pairs. A pair's own share of its score, through the
 history that it is part of, is taken off: s_ui stands for s_ui − own_ui.
 
+Where columns j stand for w_j items each, s_uj + log w_j takes the place of s_uj in L_u, and
+t_uj + log w_j that of t_uj below. The pair's own item is there for certain, whatever the
+columns: its s_ui has no weight (Khrylchenko et al. 2025, arXiv:2507.09331).
+
 With a teacher t_uj, the distillation loss of a user with n_u pairs is n_u times the
 cross-entropy of softmax(s_u) to softmax(t_u), both over what u does not have.
 """
@@ -35,12 +39,15 @@ class MaskedSoftmax(torch.autograd.Function):
         users: torch.Tensor,
         items: torch.Tensor,
         item_biases: torch.Tensor,
+        log_weights: torch.Tensor,
         user_positions: torch.Tensor,
         item_positions: torch.Tensor,
         own_scores: torch.Tensor,
         teacher: Teacher | None,
         share: float,
     ) -> torch.Tensor:
+        offsets = item_biases + log_weights
+        own_offsets = own_scores + log_weights[item_positions]
         weights = torch.bincount(user_positions, minlength=len(users)).to(users.dtype)  # n_u
         loss = users.new_zeros(())
         user_gradients = torch.empty_like(users)
@@ -50,8 +57,8 @@ class MaskedSoftmax(torch.autograd.Function):
         for block in blocks(len(users), len(items), user_positions, item_positions):
             of_users, n = users[block.users], weights[block.users]
             owners = user_positions[block.pairs] - block.users.start
-            scores = torch.addmm(item_biases, of_users, items.T)  # (block, I)
-            positives = scores.view(-1)[block.cells] - own_scores[block.pairs]
+            scores = torch.addmm(offsets, of_users, items.T)  # (block, I)
+            positives = scores.view(-1)[block.cells] - own_offsets[block.pairs]
             scores.view(-1)[block.cells] = -torch.inf
             negatives = scores.logsumexp(dim=1)  # (block,); −inf where a user has everything
             margins = negatives[owners] - positives
@@ -59,8 +66,9 @@ class MaskedSoftmax(torch.autograd.Function):
             loss = loss + (1 - share) * functional.softplus(margins).sum()
             pushes = torch.zeros_like(negatives).index_add_(0, owners, pulls)
             if teacher is not None:
-                wanted = _teacher_softmax(teacher, block)
+                wanted = _teacher_softmax(teacher, log_weights, block)
                 loss = loss + share * _cross_entropy(wanted, scores, negatives, n)
+                loss = loss + share * (n * (wanted @ log_weights)).sum()  # not s_uj's own
                 pushes += share * n
             gradients = scores.sub_(negatives.nan_to_num(neginf=0.0).unsqueeze(1)).exp_()
             gradients.mul_(pushes.unsqueeze(1))
@@ -78,13 +86,13 @@ class MaskedSoftmax(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (of_loss,) = gradients
         users, items, biases, own = (tensor * of_loss for tensor in ctx.saved_tensors)
-        return users, items, biases, None, None, own, None, None
+        return users, items, biases, None, None, None, own, None, None
 
 
-def _teacher_softmax(teacher: Teacher, block: Block) -> torch.Tensor:
+def _teacher_softmax(teacher: Teacher, log_weights: torch.Tensor, block: Block) -> torch.Tensor:
     """(block, I) the teacher's softmax over what each user does not have; 0 at the rest."""
     users, items = teacher
-    scores = users[block.users] @ items.T
+    scores = torch.addmm(log_weights, users[block.users], items.T)
     scores.view(-1)[block.cells] = -torch.inf
     return scores.softmax(dim=1).nan_to_num(nan=0.0)  # NaN: a user who has everything
 

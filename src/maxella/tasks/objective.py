@@ -80,6 +80,8 @@ class Objective:
             model.own_scores(batch.bags, batch.items, items, batch.item_positions),
             None if self.teacher is None else self.teacher.of(batch.users, batch.items),
             self.distillation,
+            batch.item_weights,
+            batch.negatives,
         )
         return self.retrieval_loss(choices)
 
