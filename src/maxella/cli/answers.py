@@ -54,6 +54,10 @@ def predict(
         typer.Argument(help="A CSV, TSV or Parquet with user_id and item_id.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="A Parquet or CSV file.", show_default=False)],
+    interval: Annotated[
+        float | None,
+        typer.Option(help="Add rating_low and rating_high, which hold the rating so often: 0.8."),
+    ] = None,
 ) -> None:
     """Predicted rating and retrieval score of given pairs, in the same order."""
     from maxella.recommend.bundle import load_bundle
@@ -61,7 +65,7 @@ def predict(
 
     _check_out(out)
     bundle = load_bundle(run)
-    predicted = bundle.recommender().predict(read_pairs(pairs))
+    predicted = bundle.recommender().predict(read_pairs(pairs), intervals=interval)
     unknown = predicted["score"].null_count()
     if unknown:
         _say(

@@ -11,10 +11,11 @@ import torch
 from maxella.data.interactions import Interactions
 from maxella.errors import ConfigError, DataError, TrainingError, unknown_name
 from maxella.evaluation.bootstrap import RESAMPLES, intervals
+from maxella.evaluation.distribution import DISTRIBUTION_METRICS, Forecasts
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, parse_metric
 from maxella.evaluation.pairs import Pairs
-from maxella.evaluation.protocols import Ranker, Rater
+from maxella.evaluation.protocols import Forecaster, Ranker, Rater
 from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
 from maxella.evaluation.ranks import catalogue_ranks
 from maxella.evaluation.rating import RATING_METRICS
@@ -149,7 +150,7 @@ def _perfect_ranks(pairs: Pairs) -> UserRanks:
 
 
 def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]:
-    """Rating metrics as sums."""
+    """Rating metrics as sums, and those of the distributions where the rater gives any."""
     if test.ratings is None:
         raise DataError(
             "Rating metrics want a rating for each held-out interaction; the data have none. "
@@ -169,7 +170,17 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]
             f"{test.ratings[row]}). Look for NaN in the model's weights and in the ratings."
         )
     positions = pairs.positions_of(test.users)
-    return {name: metric(positions, errors) for name, metric in RATING_METRICS.items()}
+    sums = {name: metric(positions, errors) for name, metric in RATING_METRICS.items()}
+    if isinstance(rater, Forecaster) and len(rater.rating_levels):
+        shares = torch.cat([rater.distribution(users[part], items[part]) for part in parts])
+        forecasts = Forecasts(
+            positions,
+            shares.detach().cpu().double().numpy(),
+            rater.rating_levels.cpu().numpy(),
+            test.ratings,
+        )
+        sums |= {name: metric(forecasts) for name, metric in DISTRIBUTION_METRICS.items()}
+    return sums
 
 
 def _counts(test: Interactions, pairs: Pairs) -> dict[str, int]:
