@@ -136,10 +136,10 @@ def test_the_priors_count_less_at_first(head, pairs):
 
 
 @pytest.mark.parametrize(
-    ("name", "bound"), [("variational", variational_bound), ("ordinal", ordinal_bound)]
+    ("kind", "bound"), [("variational", variational_bound), ("ordinal", ordinal_bound)]
 )
-def test_every_weight_of_the_head_gets_a_gradient(make_head, pairs, name, bound):
-    head = make_head(name)
+def test_every_weight_of_the_head_gets_a_gradient(make_head, pairs, kind, bound):
+    head = make_head(kind)
     bound(head, pairs, BATCH, 1.0).backward()
     for name, weight in head.named_parameters():
         assert weight.grad is not None, name
