@@ -141,6 +141,17 @@ def test_far_out_the_log_likelihood_and_its_gradient_stay_numbers(make_head, far
     assert found.min() < -100
 
 
+def test_a_level_that_is_hardly_ever_given_keeps_its_digits(make_head):
+    head = make_head().float()
+    head.log_gaps.fill_(math.log(1e-9))
+    head.user_gaps.weight.zero_()
+    head.centre.zero_()
+    pairs = pairs_of([1], [1])
+    found, _ = head.log_likelihood(pairs, torch.zeros(1, 1), torch.tensor([3.0]))
+    # A gap of 10⁻⁹ at the steepest place of the logistic function.
+    assert found.item() == pytest.approx(math.log(1e-9 / SCALE / 4), rel=1e-5)
+
+
 @pytest.mark.parametrize("levels", [(3.0,), (1.0, 5.0), (0.5, 1.0, 4.0), tuple(range(101))])
 def test_any_number_of_levels(make_spec, levels):
     levels = tuple(map(float, levels))

@@ -108,8 +108,8 @@ def test_the_bound_is_what_drawing_the_factors_finds(head, pairs):
     torch.testing.assert_close(found, drawn, rtol=5e-3, atol=0)
 
 
-@pytest.mark.parametrize("variance", [0.01, 0.2])
-def test_the_ordinal_bound_is_what_drawing_the_factors_finds(make_head, pairs, variance):
+@pytest.mark.parametrize(("variance", "within"), [(0.02, 3e-5), (0.2, 2e-3)])
+def test_the_ordinal_bound_is_what_drawing_the_factors_finds(make_head, pairs, variance, within):
     # To the second order, so for variances that are not large; those learnt are about .02.
     head = make_head("ordinal")
 
@@ -124,7 +124,7 @@ def test_the_ordinal_bound_is_what_drawing_the_factors_finds(make_head, pairs, v
         gaps = head.user_gaps(BATCH.users).square().sum() / (2 * 0.1)
         found = ordinal_bound(head, pairs, BATCH, 1.0)
         drawn = bound_by_draws(head, pairs, 200_000, loss_of) + gaps / len(BATCH)
-    torch.testing.assert_close(found, drawn, rtol=5e-3, atol=0)
+    torch.testing.assert_close(found, drawn, rtol=within, atol=0)
 
 
 def test_the_priors_count_less_at_first(head, pairs):
