@@ -66,6 +66,7 @@ def make_spec():
             "embedding_scale": 0.5,
             "mean_rating": 3.0,
             "rating_range": (1.0, 5.0),
+            "rating_levels": (1.0, 2.0, 3.0, 4.0, 5.0),
         }
         return ModelSpec(**facts | changes)
 

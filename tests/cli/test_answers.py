@@ -110,6 +110,30 @@ def test_predict_reads_parquet_and_writes_csv(cli, trained, tmp_path):
     assert found.columns == ["user_id", "item_id", "day", "predicted_rating", "score"]
 
 
+def test_predict_with_intervals(cli, tmp_path, config, write_log):
+    write_log()
+    ordinal = ["--set", "model.rating_head=ordinal", "--set", "split.kind=none"]
+    cli("train", config, *ordinal, "--out", tmp_path / "run")
+    (tmp_path / "pairs.csv").write_text("user_id,item_id\nu1,i1\nu2,stranger\n")
+    out = tmp_path / "out.csv"
+    done = cli("predict", tmp_path / "run", tmp_path / "pairs.csv", "--interval", 0.8, "--out", out)
+    assert done.code == 0
+    found = pl.read_csv(out)
+    assert (found["rating_low"] < found["rating_high"]).all()
+    assert found["predicted_rating"].is_between(1, 5).all()
+
+
+@pytest.mark.parametrize(
+    ("interval", "message"), [(0.8, "rating_head = 'ordinal'"), (80, "between 0 and 1; got 80")]
+)
+def test_intervals_that_cannot_be_had(cli, trained, tmp_path, interval, message):
+    (tmp_path / "pairs.csv").write_text("user_id,item_id\nu1,i1\n")
+    arguments = [tmp_path / "pairs.csv", "--interval", interval, "--out", tmp_path / "out.csv"]
+    done = cli("predict", trained, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
 @pytest.mark.parametrize(
     ("data", "parts"),
     [

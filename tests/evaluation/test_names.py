@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from maxella.errors import ConfigError
+from maxella.evaluation.distribution import DISTRIBUTION_METRICS
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.names import DEFAULT_METRICS, parse_metric
 from maxella.evaluation.ranking import RANKING_METRICS
@@ -44,5 +45,5 @@ def test_the_default_metrics_are_distinct_and_use_every_metric():
 def test_the_page_of_metrics_has_a_row_for_each():
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(\w+)(?:@k)?` \|", page, flags=re.MULTILINE))
-    metrics = {*RANKING_METRICS, *LIST_METRICS, *RATING_METRICS}
+    metrics = {*RANKING_METRICS, *LIST_METRICS, *RATING_METRICS, *DISTRIBUTION_METRICS}
     assert documented == metrics | {"raw", "filtered"}

@@ -1,10 +1,17 @@
 """The whole joint model: history, closed-form start, distillation, variational ratings."""
 
+import math
+
 import numpy as np
 import polars as pl
 import pytest
 
 import maxella
+from maxella.data.dataset import build_dataset
+from maxella.data.split import split_interactions
+from maxella.errors import ConfigError
+from maxella.experiment.build import model_spec
+from maxella.experiment.config import ModelOptions
 
 JOINT = {
     "split": {"kind": "random", "test": 0.25},
@@ -33,6 +40,7 @@ JOINT = {
     "evaluation": {"resamples": 0},
     "compare": {"baselines": ["popularity", "bias"]},
 }
+ORDINAL = JOINT["model"] | {"rating_head": "ordinal"}
 
 
 @pytest.fixture
@@ -65,6 +73,29 @@ def test_both_tasks_learn_the_camps(log, tmp_path):
     assert gain > 0.05
 
 
+def test_ratings_as_levels_learn_the_camps_and_come_back_with_intervals(log, tmp_path):
+    found = run(log, tmp_path, model=ORDINAL)
+    assert found["joint"]["rmse"] < 0.8 < found["bias"]["rmse"]
+    # Between 4 and 5, or 1 and 2, nothing can be told: one bit, or .69 nats.
+    assert math.log(2) - 0.1 < found["joint"]["log_loss"] < 1.1
+    assert found["joint"]["pit_coverage_80"] == pytest.approx(0.8, abs=0.06)
+    assert "log_loss" not in found["bias"]
+    pairs = pl.DataFrame({"user_id": ["u0", "u0"], "item_id": ["i0", "i39"]})
+    own, other = maxella.load(tmp_path / "run").predict(pairs, intervals=0.5).to_dicts()
+    assert own["rating_low"] >= 4
+    assert other["rating_high"] <= 2
+
+
+def test_a_level_that_training_lacks(log, tmp_path):
+    # The last rows alone rate 3, which is no level then: it is judged, and no figure breaks.
+    is_last = pl.int_range(pl.len()) % 50 == 0
+    rating = pl.when(is_last).then(3.0).otherwise(pl.col("rating"))
+    timed = log.with_columns(rating=rating, timestamp=is_last.cast(pl.Int64))
+    found = run(timed, tmp_path, model=ORDINAL, split={"kind": "temporal", "test": 0.02})
+    assert found["joint"]["log_loss"] == pytest.approx(math.log(1e6))
+    assert found["joint"]["rmse"] < 2
+
+
 def test_shuffled_ratings_teach_nothing(log, tmp_path):
     # A model that saw the rating it predicts would beat the biases here.
     shuffled = log.with_columns(pl.col("rating").shuffle(seed=1))
@@ -82,20 +113,28 @@ def test_a_saved_model_answers_as_the_trained_one(log, tmp_path):
     assert found["joint"]["rmse"] > 0
 
 
-def test_without_ratings_there_is_retrieval_alone(log, tmp_path):
+@pytest.mark.parametrize("head", ["variational", "ordinal"])
+def test_without_ratings_there_is_retrieval_alone(log, tmp_path, head):
     tasks = JOINT["tasks"] | {"rating_weight": 0.0, "retrieval_every": 1}
-    found = run(log.drop("rating"), tmp_path, tasks=tasks)
+    model = JOINT["model"] | {"rating_head": head}
+    found = run(log.drop("rating"), tmp_path, tasks=tasks, model=model)
+    lists = maxella.load(tmp_path / "run").recommend(["u0"], k=2)
+    assert lists["predicted_rating"].is_null().all()
     assert "rmse" not in found["retrieval"]
     assert found["retrieval"]["filtered"]["ndcg@10"] > found["popularity"]["filtered"]["ndcg@10"]
 
 
-def test_equal_ratings_and_one_item_and_users_with_one_row(log, tmp_path):
-    equal = run(log.with_columns(rating=pl.lit(3.0)), tmp_path)
+@pytest.mark.parametrize("head", ["variational", "ordinal"])
+def test_equal_ratings_and_one_item_and_users_with_one_row(log, tmp_path, head):
+    model = JOINT["model"] | {"rating_head": head}
+    equal = run(log.with_columns(rating=pl.lit(3.0)), tmp_path, model=model)
     assert equal["joint"]["rmse"] < 0.01
+    assert equal["joint"]["log_loss"] == 0  # one level, which is certain
+    assert equal["joint"]["width_80"] == 0
     lonely = pl.concat([log.head(200), log.tail(50).unique("user_id", keep="first")])
-    assert np.isfinite(run(lonely, tmp_path)["joint"]["rmse"])
+    assert np.isfinite(run(lonely, tmp_path, model=model)["joint"]["rmse"])
     one = log.with_columns(item_id=pl.lit("only")).unique("user_id", keep="first")
-    assert np.isfinite(run(one, tmp_path)["joint"]["rmse"])
+    assert np.isfinite(run(one, tmp_path, model=model)["joint"]["rmse"])
 
 
 @pytest.mark.parametrize(
@@ -117,3 +156,12 @@ def test_every_loss_with_a_history_learns_both_tasks_from_scratch(log, tmp_path,
     gain = found["joint"]["filtered"]["ndcg@10"] - found["popularity"]["filtered"]["ndcg@10"]
     assert gain > 0.05
     assert found["joint"]["rmse"] < 0.9 < found["bias"]["rmse"]
+
+
+def test_ratings_of_any_number_are_no_levels(log):
+    measured = log.with_columns(rating=pl.col("rating") + pl.int_range(pl.len()) / 1e4)
+    split = split_interactions(measured, kind="none", test=0.0, validation=0.0, seed=0)
+    dataset = build_dataset(measured, split)
+    assert model_spec(ModelOptions(rating_head="variational"), dataset).rating_levels == ()
+    with pytest.raises(ConfigError, match=r"at most 101 different ratings.*'variational'"):
+        model_spec(ModelOptions(rating_head="ordinal"), dataset)

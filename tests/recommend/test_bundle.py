@@ -51,6 +51,32 @@ def test_a_bundle_comes_back_bit_for_bit(trained, tmp_path):
     )
 
 
+def test_a_bundle_of_before_there_were_levels_has_no_distribution(bundle):
+    facts = json.loads((bundle / "manifest.json").read_text())["model"]
+    assert load_bundle(bundle).spec.rating_levels == (1, 2, 3, 4, 5)
+    assert facts.pop("rating_levels") == [1, 2, 3, 4, 5]
+    mend_manifest(bundle, model=facts)
+    assert load_bundle(bundle).spec.rating_levels == ()
+
+
+def test_an_ordinal_model_comes_back_with_its_intervals(tmp_path):
+    options = {
+        "data": {"kind": "synthetic"},
+        "model": {"dim": 4, "rating_head": "ordinal"},
+        "training": {"epochs": 1},
+        "evaluation": {"resamples": 0},
+    }
+    report = maxella.run(options, tmp_path / "run")
+    assert report["models"][0]["metrics"]["log_loss"] < 3
+    first = load_bundle(tmp_path / "run")
+    save_bundle(tmp_path / "again", first, card="A card.")
+    pairs = pl.DataFrame({"user_id": first.users.ids, "item_id": first.items.ids[0]})
+    one, other = (b.recommender() for b in (first, load_bundle(tmp_path / "again")))
+    found = one.predict(pairs, intervals=0.8)
+    assert found.equals(other.predict(pairs, intervals=0.8))
+    assert found["predicted_rating"].n_unique() > 100
+
+
 def test_saving_replaces_the_older_bundle_whole(trained, tmp_path):
     bundle = load_bundle(trained)
     (tmp_path / "b").mkdir()

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 import maxella
 from maxella.data.interactions import Interactions
-from maxella.errors import DataError
+from maxella.errors import ConfigError, DataError
 from maxella.features.id import Vocabulary
 from maxella.recommend import recommender as module
 from maxella.recommend.bundle import load_bundle
@@ -121,6 +123,29 @@ def test_pairs_are_predicted_alike_in_blocks(toy, monkeypatch):
     whole = toy().predict(pairs)
     monkeypatch.setattr(module, "_PAIRS_BLOCK", 3)
     assert toy().predict(pairs).equals(whole)
+
+
+def test_intervals_stand_beside_the_prediction(toy, monkeypatch):
+    monkeypatch.setattr(module, "_PAIRS_BLOCK", 2)
+    pairs = pl.DataFrame({"user_id": ["Bob", "Ann", "nobody"], "item_id": ["w", "x", "w"]})
+    found = toy().predict(pairs, intervals=0.8)
+    assert found.columns[2:] == ["predicted_rating", "rating_low", "rating_high", "score"]
+    assert found.select("rating_low", "rating_high").rows() == [(2, 4), (4, 4), (2, 4)]
+    # .05 below 2 is more than half of what .92 leaves.
+    assert toy().predict(pairs, intervals=0.92)["rating_low"].to_list() == [1, 4, 1]
+    assert found.drop("rating_low", "rating_high").equals(toy().predict(pairs))
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.8, 80, math.nan])
+def test_an_interval_has_a_probability(toy, share):
+    with pytest.raises(DataError, match=f"between 0 and 1; got {share}"):
+        toy().predict(pl.DataFrame({"user_id": ["Ann"], "item_id": ["x"]}), intervals=share)
+
+
+def test_without_ratings_there_are_no_intervals(toy):
+    pairs = pl.DataFrame({"user_id": ["Ann"], "item_id": ["x"]})
+    with pytest.raises(ConfigError, match="trained without ratings"):
+        toy(rates=False).predict(pairs, intervals=0.8)
 
 
 def test_pairs_with_an_unknown_side_have_a_rating_and_no_score(toy):

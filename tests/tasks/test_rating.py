@@ -12,7 +12,7 @@ from maxella.data.interactions import Interactions
 from maxella.model.build import build_model
 from maxella.model.rating_head import RatedPairs
 from maxella.seeds import torch_generator
-from maxella.tasks.rating import mean_squared_error, variational_bound
+from maxella.tasks.rating import mean_squared_error, ordinal_bound, variational_bound
 
 BATCH = Batch(
     torch.tensor([1, 2, 3]),
@@ -25,17 +25,26 @@ BATCH = Batch(
 
 
 @pytest.fixture
-def head(make_spec):
+def make_head(make_spec):
     """A head of two members, in double precision, with every weight drawn anew."""
-    head = build_model(make_spec(rating_head="variational", rating_members=2), 1).rating_head
-    head.double()
-    generator = torch_generator(3, "test")
-    with torch.no_grad():
-        for weight in head.parameters():
-            weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
-        head.user_norm.fill_(1.0)
-        head.item_norm.fill_(2.0)
-    return head.eval()
+
+    def make(name):
+        head = build_model(make_spec(rating_head=name, rating_members=2), 1).rating_head
+        head.double()
+        generator = torch_generator(3, "test")
+        with torch.no_grad():
+            for weight in head.parameters():
+                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
+            head.user_norm.fill_(1.0)
+            head.item_norm.fill_(2.0)
+        return head.eval()
+
+    return make
+
+
+@pytest.fixture
+def head(make_head):
+    return make_head("variational")
 
 
 @pytest.fixture
@@ -47,8 +56,11 @@ def pairs():
     return RatedPairs(u, v, batch.users, batch.items, batch.user_positions, batch.item_positions)
 
 
-def bound_by_draws(head, pairs, n_draws):
-    """The bound with its expectation over the factors taken as a mean over draws."""
+def bound_by_draws(head, pairs, n_draws, loss_of):
+    """The bound with its expectation over the factors taken as a mean over draws.
+
+    `loss_of`: (draws, interactions) sums and the member → what each of them costs, in nats.
+    """
     generator = torch_generator(5, "draws")
     s, t = (
         table(rows).exp()
@@ -70,9 +82,8 @@ def bound_by_draws(head, pairs, n_draws):
         match = (m[:, BATCH.user_positions] * n[:, BATCH.item_positions]).sum(dim=2)
         user_biases = head.user_biases(BATCH.users)[BATCH.user_positions, member]
         item_biases = head.item_biases(BATCH.items)[BATCH.item_positions, member]
-        errors = BATCH.ratings - head.mean - user_biases - item_biases - match
-        noise = head.log_noise[member]
-        total = total + (errors.square().mean(dim=0) / noise.exp() + noise).sum() / 2
+        sums = head.mean + user_biases + item_biases + match
+        total = total + loss_of(sums, member).mean(dim=0).sum()
     for table, rows, variances, log_prior, share in (
         (head.user_factors, BATCH.users, s, head.user_log_prior, 1.0),
         (head.item_factors, BATCH.items, t, head.item_log_prior, BATCH.share),
@@ -90,9 +101,13 @@ def bound_by_draws(head, pairs, n_draws):
 
 
 def test_the_bound_is_what_drawing_the_factors_finds(head, pairs):
+    def loss_of(sums, member):
+        noise = head.log_noise[member]
+        return ((BATCH.ratings - sums).square() / noise.exp() + noise) / 2
+
     with torch.no_grad():
         found = variational_bound(head, pairs, BATCH, 1.0)
-        drawn = bound_by_draws(head, pairs, 200_000)
+        drawn = bound_by_draws(head, pairs, 200_000, loss_of)
     torch.testing.assert_close(found, drawn, rtol=5e-3, atol=0)
 
 
@@ -118,6 +133,25 @@ def test_the_bounds_of_an_epoch_add_up_to_that_of_all(head, columns):
     torch.testing.assert_close(bound(UserBatches(log, 1, columns)), whole, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize(("variance", "within"), [(0.02, 3e-5), (0.2, 2e-3)])
+def test_the_ordinal_bound_is_what_drawing_the_factors_finds(make_head, pairs, variance, within):
+    # To the second order, so for variances that are not large; those learnt are about .02.
+    head = make_head("ordinal")
+
+    def loss_of(sums, member):
+        del member
+        tastes = sums.T  # (interactions, draws): as if each draw were a member
+        return -head.log_likelihood(pairs, tastes, BATCH.ratings)[0].T
+
+    with torch.no_grad():
+        for table in (head.user_log_variances, head.item_log_variances):
+            table.weight.fill_(variance).log_()
+        gaps = head.user_gaps(BATCH.users).square().sum() / (2 * 0.1)
+        found = ordinal_bound(head, pairs, BATCH, 1.0)
+        drawn = bound_by_draws(head, pairs, 200_000, loss_of) + gaps / len(BATCH)
+    torch.testing.assert_close(found, drawn, rtol=within, atol=0)
+
+
 def test_the_priors_count_less_at_first(head, pairs):
     with torch.no_grad():
         early, ramped, late = (
@@ -126,8 +160,12 @@ def test_the_priors_count_less_at_first(head, pairs):
     assert ramped == late != early
 
 
-def test_every_weight_of_the_head_gets_a_gradient(head, pairs):
-    variational_bound(head, pairs, BATCH, 1.0).backward()
+@pytest.mark.parametrize(
+    ("kind", "bound"), [("variational", variational_bound), ("ordinal", ordinal_bound)]
+)
+def test_every_weight_of_the_head_gets_a_gradient(make_head, pairs, kind, bound):
+    head = make_head(kind)
+    bound(head, pairs, BATCH, 1.0).backward()
     for name, weight in head.named_parameters():
         assert weight.grad is not None, name
         assert weight.grad.abs().sum() > 0, name

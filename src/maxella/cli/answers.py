@@ -69,6 +69,10 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="A Parquet or CSV file.", show_default=False)],
     history: History = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(help="Add rating_low and rating_high, which hold the rating so often: 0.8."),
+    ] = None,
 ) -> None:
     """Predicted rating and retrieval score of given pairs, in the same order."""
     from maxella.recommend.bundle import load_bundle
@@ -76,7 +80,7 @@ def predict(
 
     _check_out(out)
     bundle = load_bundle(run)
-    predicted = _recommender(bundle, history).predict(read_pairs(pairs))
+    predicted = _recommender(bundle, history).predict(read_pairs(pairs), intervals=interval)
     unknown = predicted["score"].null_count()
     if unknown:
         _say(

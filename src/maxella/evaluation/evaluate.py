@@ -11,10 +11,11 @@ import torch
 from maxella.data.interactions import Interactions
 from maxella.errors import ConfigError, DataError, TrainingError, unknown_name
 from maxella.evaluation.bootstrap import RESAMPLES, intervals
+from maxella.evaluation.distribution import DISTRIBUTION_METRICS, Forecasts
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, parse_metric
 from maxella.evaluation.pairs import Pairs
-from maxella.evaluation.protocols import Ranker, Rater
+from maxella.evaluation.protocols import Forecaster, Ranker, Rater
 from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
 from maxella.evaluation.ranks import catalogue_ranks
 from maxella.evaluation.rating import RATING_METRICS
@@ -149,7 +150,10 @@ def _perfect_ranks(pairs: Pairs) -> UserRanks:
 
 
 def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]:
-    """Rating metrics as sums, over the interactions that have a rating."""
+    """Rating metrics as sums, over the interactions that have a rating.
+
+    Those of the distributions are among them where the rater gives any.
+    """
     test = test.rated
     if test.ratings is None or not len(test):
         raise DataError(
@@ -170,8 +174,17 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]
             f"{test.ratings[row]}). Look for NaN in the model's weights and in the ratings."
         )
     positions = pairs.positions_of(test.users)
-    found = {name: metric(positions, errors) for name, metric in RATING_METRICS.items()}
-    return {name: sums.padded(len(pairs.users)) for name, sums in found.items()}
+    sums = {name: metric(positions, errors) for name, metric in RATING_METRICS.items()}
+    if isinstance(rater, Forecaster) and len(rater.rating_levels):
+        shares = torch.cat([rater.distribution(users[part], items[part]) for part in parts])
+        forecasts = Forecasts(
+            positions,
+            shares.detach().cpu().double().numpy(),
+            rater.rating_levels.cpu().numpy(),
+            test.ratings,
+        )
+        sums |= {name: metric(forecasts) for name, metric in DISTRIBUTION_METRICS.items()}
+    return {name: of_users.padded(len(pairs.users)) for name, of_users in sums.items()}
 
 
 def _counts(test: Interactions, pairs: Pairs) -> dict[str, int]:

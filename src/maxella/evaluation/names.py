@@ -3,6 +3,7 @@
 import math
 
 from maxella.errors import ConfigError, unknown_name
+from maxella.evaluation.distribution import DISTRIBUTION_METRICS
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.ranking import RANKING_METRICS
 from maxella.evaluation.rating import RATING_METRICS
@@ -26,9 +27,9 @@ DEFAULT_METRICS = (
 
 
 def figure_names() -> list[str]:
-    """What `Report.flat_metrics` holds by default, such as `filtered.ndcg@10` and `rmse`."""
+    """What `Report.flat_metrics` may hold by default, such as `filtered.ndcg@10` and `rmse`."""
     ranked = [f"{protocol}.{name}" for protocol in PROTOCOLS for name in DEFAULT_METRICS]
-    return [*ranked, *RATING_METRICS]
+    return [*ranked, *RATING_METRICS, *DISTRIBUTION_METRICS]
 
 
 def parse_metric(name: str) -> tuple[str, float]:

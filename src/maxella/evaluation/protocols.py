@@ -1,6 +1,6 @@
 """What evaluation asks of a model, declared by the side that asks."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -21,4 +21,18 @@ class Rater(Protocol):
 
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) float predicted ratings."""
+        ...
+
+
+@runtime_checkable
+class Forecaster(Rater, Protocol):
+    """A rater that gives a distribution too."""
+
+    @property
+    def rating_levels(self) -> torch.Tensor:
+        """(K,) ascending ratings that the distribution is over; none: it gives no distribution."""
+        ...
+
+    def distribution(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(n,) user rows, (n,) item rows → (n, K) probabilities of the levels."""
         ...

@@ -12,6 +12,7 @@ from maxella.data.columns import MakeColumns, OwnAndUniform, OwnAndUnseen, Whole
 from maxella.data.dataset import Dataset
 from maxella.data.history import History
 from maxella.data.split import Split, split_interactions
+from maxella.errors import ConfigError
 from maxella.experiment.config import (
     Config,
     DataOptions,
@@ -33,6 +34,8 @@ from maxella.tasks.teacher import Teacher
 from maxella.training.checkpoint import Checkpoint
 from maxella.training.fit import Plan
 from maxella.training.start import start_in_closed_form
+
+MOST_LEVELS = 101  # whole numbers from 0 to 100
 
 
 def load_tables(options: DataOptions) -> Tables:
@@ -83,7 +86,21 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
         embedding_scale=options.embedding_scale,
         mean_rating=0.0 if ratings is None or not len(ratings) else float(ratings.mean()),
         rating_range=dataset.rating_range if options.clip_ratings else None,
+        rating_levels=_rating_levels(options, ratings),
     )
+
+
+def _rating_levels(options: ModelOptions, ratings: np.ndarray | None) -> tuple[float, ...]:
+    """The distinct ratings, ascending; none where there are too many for a distribution."""
+    levels = np.empty(0) if ratings is None else np.unique(ratings)
+    if len(levels) <= MOST_LEVELS:
+        return tuple(levels.tolist())
+    if options.rating_head == "ordinal":
+        raise ConfigError(
+            f"model.rating_head = 'ordinal' wants at most {MOST_LEVELS} different ratings; the "
+            f"training part has {len(levels):,}. Choose model.rating_head = 'variational'."
+        )
+    return ()
 
 
 def build_start(config: Config, model: JointModel, dataset: Dataset) -> Teacher | None:

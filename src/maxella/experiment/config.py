@@ -113,13 +113,14 @@ class ModelOptions(Section):
     """Dimensions of what the history says of a user; 0 leaves the history out."""
     start: Literal["random", "closed_form"] = "random"
     """closed_form: the towers start from iALS (ids) and low-rank EDLAE (history)."""
-    rating_head: Literal["dot", "mlp", "variational"] = "dot"
+    rating_head: Literal["dot", "mlp", "variational", "ordinal"] = "dot"
     """dot: biases and a dot product in a subspace; mlp: the notebook's dense layers;
-    variational: dot with factors of its own that find their regularisation themselves."""
+    variational: dot with factors of its own that find their regularisation themselves;
+    ordinal: the same factors, and ratings as ordered levels: a distribution over them."""
     rating_dim: Annotated[int, Field(ge=1)] = 32
     """Factors of the dot product of the rating head."""
     rating_members: Annotated[int, Field(ge=1)] = 1
-    """Factorisations that the variational head averages."""
+    """Factorisations that a variational or ordinal head averages."""
     item_biases: bool = True
     """Whether the retrieval score has a bias for each item."""
     embedding_scale: Annotated[float, Field(gt=0)] = 0.05
@@ -134,8 +135,8 @@ class TaskOptions(Section):
     retrieval_weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the retrieval loss; 0 leaves the task out."""
     rating_weight: Annotated[float, Field(ge=0)] = 0.3
-    """Weight of the rating loss (squared error, or the bound of a variational head); 0 leaves the
-    task out."""
+    """Weight of the rating loss (squared error, or the bound of a variational or ordinal head);
+    0 leaves the task out."""
     retrieval_loss: Literal[
         "full_softmax", "in_batch_softmax", "leave_one_out_softmax", "gramian", "bpr"
     ] = "full_softmax"
@@ -264,7 +265,7 @@ def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
     by_rows = tasks.retrieval_loss == "in_batch_softmax"
     is_squared = tasks.retrieval_loss == "gramian"
     sees_itself = tasks.retrieval_loss in {"full_softmax", "in_batch_softmax"}
-    is_variational = model.rating_head == "variational"
+    has_factors = model.rating_head in ("variational", "ordinal")
     trains_towers = tasks.rating_shapes_towers or tasks.retrieval_weight > 0
     return [
         (not model.dim and not model.history_dim, "model.dim or model.history_dim above 0"),
@@ -297,15 +298,15 @@ def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
             ),
         ),
         (
-            by_rows and (is_variational or model.history_dim > 0),
+            by_rows and (has_factors or model.history_dim > 0),
             (
                 "batches of whole users (any retrieval_loss but in_batch_softmax) with a history "
-                "part or a variational head"
+                "part or a variational or ordinal head"
             ),
         ),
         (
-            model.rating_members > 1 and not is_variational,
-            "model.rating_head = 'variational' with model.rating_members above 1",
+            model.rating_members > 1 and not has_factors,
+            "model.rating_head = 'variational' or 'ordinal' with model.rating_members above 1",
         ),
         (
             tasks.retrieval_every > 1 and not tasks.rating_weight,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from maxella.model.joint import JointModel
+from maxella.model.ordinal_head import OrdinalHead
 from maxella.model.rating_head import DotHead, HeadShape, MlpHead
 from maxella.model.tower import HistoryReading, Tower, UserTower
 from maxella.model.variational_head import VariationalHead
@@ -28,6 +29,7 @@ class ModelSpec:
     embedding_scale: float
     mean_rating: float  # of the training log; 0 without ratings
     rating_range: tuple[float, float] | None  # predictions are clipped to it; None: not clipped
+    rating_levels: tuple[float, ...] = ()  # distinct training ratings, ascending; () for too many
 
 
 def build_model(spec: ModelSpec, seed: int) -> JointModel:
@@ -53,6 +55,7 @@ def build_model(spec: ModelSpec, seed: int) -> JointModel:
         dim,
         spec.rating_dim,
         spec.rating_members,
+        spec.rating_levels,
         spec.mean_rating,
         generator,
     )
@@ -69,4 +72,5 @@ RATING_HEADS: dict[str, Callable[[HeadShape], nn.Module]] = {
     "dot": DotHead,
     "mlp": MlpHead,
     "variational": VariationalHead,
+    "ordinal": OrdinalHead,
 }

@@ -18,6 +18,7 @@ class HeadShape:
     dim: int  # of the embeddings it reads
     rating_dim: int  # of the subspace in which it multiplies
     members: int  # factorisations that are averaged
+    levels: tuple[float, ...]  # the ratings that can be given, ascending; none: not known
     mean_rating: float  # of the training log
     generator: torch.Generator
 

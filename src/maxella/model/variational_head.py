@@ -1,107 +1,36 @@
-"""A rating head whose factors are Gaussians, so that each finds how far to trust its data."""
+"""A rating head for ratings that are numbers: the sum, and Gaussian noise around it."""
 
 import torch
 from torch import nn
+from torch.nn import functional
 
-from maxella.features.id import UNKNOWN_ROW
+from maxella.model.gaussian_factors import GaussianFactors
 from maxella.model.rating_head import HeadShape, RatedPairs
 
-_START_SCALE = 0.1  # standard deviation of the first means
-_START_VARIANCE = 0.024
-_START_PRIOR = 0.08  # prior variance of a factor
 _START_NOISE = 0.72  # variance of a rating around its prediction
-_START_LINK = 0.02
-_MOMENTUM = 0.05
 
 
-class VariationalHead(nn.Module):
-    """μ + b_u + b_i + m_u·n_i with m_u = P_u + W x_u, n_i = Q_i + V x_i.
+class VariationalHead(GaussianFactors):
+    """A rating is μ + b_u + b_i + m_u·n_i and noise, whose variance the bound finds.
 
-    x are the towers' embeddings, over their root mean square norm: the link through which
-    ratings learn from what was picked. P and Q are private tables with a variance for each
-    factor (user_log_variances, item_log_variances), which `tasks.rating.variational_bound` trains
-    together with the prior of each dimension and the noise: mean-field variational Bayes
-    for matrix factorisation (Lim and Teh 2007). Predictions use the means alone.
-
-    With several members the head holds that many independent factorisations, of
-    rating_dim factors each, and predicts their mean: still one dot product, of the factors
-    laid side by side. An unknown user or item has no bias and no private factors.
+    Predictions use the means alone and are averaged over the members: one dot product.
     """
 
-    mean: torch.Tensor
-    user_norm: torch.Tensor
-    item_norm: torch.Tensor
-
     def __init__(self, shape: HeadShape) -> None:
-        super().__init__()
-        self.members = shape.members
-        width = shape.members * shape.rating_dim
-        self.register_buffer("mean", torch.tensor(shape.mean_rating))
-        self.user_factors = _drawn(shape.n_user_rows, width, shape.generator)
-        self.item_factors = _drawn(shape.n_item_rows, width, shape.generator)
-        self.user_log_variances = _constant(shape.n_user_rows, width, _START_VARIANCE)
-        self.item_log_variances = _constant(shape.n_item_rows, width, _START_VARIANCE)
-        self.user_biases = nn.Embedding(shape.n_user_rows, shape.members, padding_idx=UNKNOWN_ROW)
-        self.item_biases = nn.Embedding(shape.n_item_rows, shape.members, padding_idx=UNKNOWN_ROW)
-        self.user_link = nn.Linear(shape.dim, width, bias=False)
-        self.item_link = nn.Linear(shape.dim, width, bias=False)
-        self.user_log_prior = nn.Parameter(torch.full((width,), _START_PRIOR).log())
-        self.item_log_prior = nn.Parameter(torch.full((width,), _START_PRIOR).log())
+        super().__init__(shape, shape.mean_rating)
         self.log_noise = nn.Parameter(torch.full((shape.members,), _START_NOISE).log())
-        for biases in (self.user_biases, self.item_biases):
-            nn.init.zeros_(biases.weight)
-        for link in (self.user_link, self.item_link):
-            nn.init.normal_(link.weight, std=_START_LINK, generator=shape.generator)
-        # Running root mean square norms of the embeddings; 0 until the first batch.
-        self.register_buffer("user_norm", torch.zeros(()))
-        self.register_buffer("item_norm", torch.zeros(()))
-
-    def user_means(self, pairs: RatedPairs) -> torch.Tensor:
-        """(U, width) means of the users' factors m."""
-        _follow(self.user_norm, pairs.user_embeddings, training=self.training)
-        read = self.user_link(pairs.user_embeddings / self.user_norm.clamp(min=1e-6))
-        return self.user_factors(pairs.users) + read  # type: ignore[no-any-return]
-
-    def item_means(self, pairs: RatedPairs) -> torch.Tensor:
-        """(I, width) means of the items' factors n."""
-        _follow(self.item_norm, pairs.item_embeddings, training=self.training)
-        read = self.item_link(pairs.item_embeddings / self.item_norm.clamp(min=1e-6))
-        return self.item_factors(pairs.items) + read  # type: ignore[no-any-return]
-
-    def member_ratings(
-        self, pairs: RatedPairs, user_means: torch.Tensor, item_means: torch.Tensor
-    ) -> torch.Tensor:
-        """The factors of users and items → (n, members) what each member predicts."""
-        products = pairs.of_users(user_means) * pairs.of_items(item_means)
-        width = products.shape[1] // self.members  # said, as −1 is nothing of no pairs
-        match = products.view(len(products), self.members, width).sum(dim=2)
-        biases = pairs.of_users(self.user_biases(pairs.users))
-        return self.mean + biases + pairs.of_items(self.item_biases(pairs.items)) + match
 
     def forward(self, pairs: RatedPairs) -> torch.Tensor:
         """Pairs → (n,) ratings: the mean over the members."""
         means = self.user_means(pairs), self.item_means(pairs)
         return self.member_ratings(pairs, *means).mean(dim=1)
 
-
-def _drawn(n_rows: int, width: int, generator: torch.Generator) -> nn.Embedding:
-    table = nn.Embedding(n_rows, width, padding_idx=UNKNOWN_ROW)
-    with torch.no_grad():
-        table.weight.normal_(std=_START_SCALE, generator=generator)
-        table.weight[UNKNOWN_ROW] = 0
-    return table
-
-
-def _constant(n_rows: int, width: int, variance: float) -> nn.Embedding:
-    table = nn.Embedding(n_rows, width)
-    nn.init.constant_(table.weight, torch.tensor(variance).log().item())
-    return table
-
-
-@torch.no_grad()
-def _follow(norm: torch.Tensor, embeddings: torch.Tensor, *, training: bool) -> None:
-    """Move a running norm towards that of these embeddings, in training only."""
-    if not training:
-        return
-    found = embeddings.square().sum(dim=1).mean().sqrt()
-    norm.copy_(found if norm == 0 else norm.lerp(found, _MOMENTUM))
+    def distribution(self, pairs: RatedPairs) -> torch.Tensor:
+        """Pairs → (n, K) probabilities of the levels, which halve the way to their neighbours."""
+        means = self.user_means(pairs), self.item_means(pairs)
+        ratings = self.member_ratings(pairs, *means).unsqueeze(2)
+        variances = self.member_variances(pairs, *means) + self.log_noise.exp()
+        edges = (self.levels[1:] + self.levels[:-1]) / 2
+        below = torch.special.ndtr((edges - ratings) / variances.sqrt().unsqueeze(2))
+        below = functional.pad(functional.pad(below, (1, 0)), (0, 1), value=1.0)
+        return below.diff(dim=2).mean(dim=1)  # (n, members, K) before the mean

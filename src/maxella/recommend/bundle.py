@@ -153,8 +153,7 @@ def _read_manifest(folder: Path) -> tuple[ModelSpec, dict[str, Any]]:
     try:
         _check_hashes(folder, manifest["sha256"])
         facts = dict(manifest["model"])
-        if facts["rating_range"] is not None:
-            facts["rating_range"] = tuple(facts["rating_range"])
+        facts |= {name: tuple(fact) for name, fact in facts.items() if isinstance(fact, list)}
         return ModelSpec(**facts), tomllib.loads((folder / "config.toml").read_text("utf-8"))
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable(folder, f"manifest.json: {error!r}") from error

@@ -10,9 +10,10 @@ from torch.nn import functional
 from maxella.data.dataset import encode
 from maxella.data.interactions import Interactions
 from maxella.data.ranges import ranges
-from maxella.errors import DataError
+from maxella.errors import ConfigError, DataError
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.index.exact import ExactIndex
+from maxella.model.interval import central_interval
 from maxella.recommend.scorer import Scorer
 from maxella.topk import top_k
 
@@ -95,28 +96,43 @@ class Recommender:
         ]
         return pl.concat(parts)
 
-    def predict(self, pairs: pl.DataFrame) -> pl.DataFrame:
+    def predict(self, pairs: pl.DataFrame, *, intervals: float | None = None) -> pl.DataFrame:
         """Pairs with user_id and item_id → the same rows with predicted_rating and score added.
+
+        `intervals`, a probability such as .8, adds rating_low and rating_high: the smallest run
+        of rating levels that leaves at most half of the rest below it and half above it, so
+        the rating lies in it with at least that probability.
 
         An id that is not known leaves the rating to what is known of the other side; a pair
         without both has no retrieval score. Columns of those names are replaced.
+
+        Raises ConfigError where intervals are asked of a model that has no distribution.
         """
+        self._check_intervals(intervals)
         user_rows = self.users.rows_of(_ids(pairs, "user_id"))
         item_rows = self.items.rows_of(_ids(pairs, "item_id"))
         ratings = np.empty(len(pairs), dtype=np.float32)
         scores = np.empty(len(pairs), dtype=np.float32)
+        bounds = np.empty((2, len(pairs)), dtype=np.float32)
         for start in range(0, len(pairs), _PAIRS_BLOCK):
             block = slice(start, start + _PAIRS_BLOCK)
             users, items = torch.from_numpy(user_rows[block]), torch.from_numpy(item_rows[block])
             ratings[block] = self._scorer.predict(users, items).numpy()
+            if intervals is not None:
+                shares = self._scorer.distribution(users, items).numpy()
+                levels = self._scorer.rating_levels.numpy()
+                bounds[:, block] = central_interval(shares, levels, intervals)
             # (block, dim) twice
             u, v = self._scorer.user_embeddings[users], self._scorer.item_embeddings[items]
             scores[block] = (u * v).sum(1).numpy()
         both_known = (user_rows != UNKNOWN_ROW) & (item_rows != UNKNOWN_ROW)
-        return pairs.with_columns(
-            self._rating_column(ratings),
-            pl.Series("score", scores).set(pl.Series(~both_known), None),
-        )
+        added = [self._rating_column(ratings)]
+        if intervals is not None:
+            added += [
+                pl.Series(f"rating_{end}", bounds[j]) for j, end in enumerate(("low", "high"))
+            ]
+        added.append(pl.Series("score", scores).set(pl.Series(~both_known), None))
+        return pairs.with_columns(added)
 
     def similar(self, items: Sequence[str], k: int = 10) -> pl.DataFrame:
         """The k items nearest to each item by the cosine of their embeddings, biases left out.
@@ -181,6 +197,17 @@ class Recommender:
                 "source": source,
             }
         )
+
+    def _check_intervals(self, intervals: float | None) -> None:
+        if intervals is None:
+            return
+        if not 0 < intervals < 1:
+            raise DataError(f"Wanted intervals of a probability between 0 and 1; got {intervals}.")
+        if not self._rates:
+            raise ConfigError(
+                "Wanted intervals of ratings; this model was trained without ratings. "
+                "Train with a tasks.rating_weight above 0."
+            )
 
     def _rating_column(self, ratings: np.ndarray) -> pl.Series:
         column = pl.Series("predicted_rating", ratings)

@@ -7,7 +7,9 @@ import torch
 from maxella.closed_form.fold_in import FoldIn
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
+from maxella.errors import ConfigError
 from maxella.features.id import UNKNOWN_ROW
+from maxella.model.gaussian_factors import GaussianFactors
 from maxella.model.joint import JointModel
 from maxella.model.rating_head import RatedPairs
 
@@ -65,18 +67,34 @@ class Scorer:
     @torch.inference_mode()
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range."""
-        each = torch.arange(len(users))
-        pairs = RatedPairs(
-            self._tower_users[users],
-            self.tower_items[items],
-            self._model_rows[users],
-            items,
-            each,
-            each,
-        )
-        ratings = self._model.rating_head(pairs)
+        ratings = self._model.rating_head(self._pairs(users, items))
         low, high = self._model.rating_range
         return ratings.clamp(low, high)  # type: ignore[no-any-return]
+
+    @property
+    def rating_levels(self) -> torch.Tensor:
+        """(K,) the ratings that `distribution` is over; none where the model has no such thing."""
+        head = self._model.rating_head
+        return head.levels if isinstance(head, GaussianFactors) else torch.empty(0)
+
+    @torch.inference_mode()
+    def distribution(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(n,) user rows, (n,) item rows → (n, K) probabilities of the rating levels.
+
+        Raises ConfigError where the model has none.
+        """
+        head = self._model.rating_head
+        if not isinstance(head, GaussianFactors) or not len(head.levels):
+            raise ConfigError(
+                "Wanted a distribution over ratings; this model has none. "
+                "Train with model.rating_head = 'ordinal'."
+            )
+        return head.distribution(self._pairs(users, items))
+
+    def _pairs(self, users: torch.Tensor, items: torch.Tensor) -> RatedPairs:
+        each = torch.arange(len(users))
+        u, v = self._tower_users[users], self.tower_items[items]
+        return RatedPairs(u, v, self._model_rows[users], items, each, each)
 
     def _embed(self, model_rows: torch.Tensor, history: History) -> None:
         """Users by the row that the model has for each (the unknown one, if none) and histories."""

@@ -10,6 +10,8 @@ _SHOWN = (
     ("filtered", "ndcg@100"),
     ("rmse",),
     ("mae",),
+    ("log_loss",),
+    ("coverage_80",),
 )
 
 _CARD = """\

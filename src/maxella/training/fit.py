@@ -18,7 +18,7 @@ from maxella.training.log import RunLog
 from maxella.training.optimiser import OPTIMISERS
 from maxella.training.schedule import SCHEDULES
 
-LOWER_IS_BETTER = ("rmse", "mae")
+LOWER_IS_BETTER = ("rmse", "mae", "log_loss")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Validation:
         if self.monitor not in figures:
             raise ConfigError(unknown_name("validation metric", self.monitor, figures))
         value = figures[self.monitor]
-        lower = self.monitor.split(".")[-1].split("_")[0] in LOWER_IS_BETTER
+        lower = self.monitor.split(".")[-1].startswith(LOWER_IS_BETTER)
         return -value if lower else value
 
 

@@ -1,0 +1,85 @@
+"""A rating head for ratings that are ordered levels: a distribution over them."""
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from maxella.features.id import UNKNOWN_ROW
+from maxella.model.gaussian_factors import GaussianFactors
+from maxella.model.rating_head import HeadShape, RatedPairs
+
+_NOISE = 0.72  # variance of the taste that a rating shows around y; the gaps are in its units
+_LOGISTIC = torch.pi**2 / 3  # variance of the logistic distribution
+_SCALE = (_NOISE / _LOGISTIC) ** 0.5
+
+
+class OrdinalHead(GaussianFactors):
+    """P(r ≤ r_k | u, i) = S((θ_k(u) − y_ui) / scale), with y = b_u + b_i + m_u·n_i, S logistic.
+
+    The cumulative link model of McCullagh 1980 on Gaussian factors (as in Matchbox: Stern,
+    Herbrich and Graepel 2009), with gaps between the K − 1 thresholds that each user may
+    stretch (OrdRec: Koren and Sill 2011): θ(u) has its middle at a learnt centre, and gaps
+    exp(log_gaps_k + user_gaps_uk) > 0, so that the order holds. Only the order of the levels
+    matters in training, not their values. The scale is fixed, as the gaps set it.
+
+    In a prediction the logistic distribution takes in the variance v of y: scale²
+    becomes scale² + v / (π²/3). Distributions of members are averaged. The rating is the mean
+    of the distribution, which has the least expected squared error.
+    """
+
+    def __init__(self, shape: HeadShape) -> None:
+        levels = shape.levels or (shape.mean_rating,)  # a log without ratings has no levels
+        super().__init__(replace(shape, levels=levels), mean=0.0)
+        n_levels = len(levels)
+        shares = torch.arange(1, n_levels) / n_levels  # as if each were given as often
+        gaps = shares.logit().diff() * (_SCALE**2 + 0.5 / _LOGISTIC) ** 0.5
+        self.centre = nn.Parameter(torch.zeros(()))
+        self.log_gaps = nn.Parameter(gaps.log())
+        self.user_gaps = nn.Embedding(shape.n_user_rows, len(gaps), padding_idx=UNKNOWN_ROW)
+        nn.init.zeros_(self.user_gaps.weight)
+
+    def forward(self, pairs: RatedPairs) -> torch.Tensor:
+        """Pairs → (n,) ratings: the means of their distributions."""
+        return self.distribution(pairs) @ self.levels
+
+    def distribution(self, pairs: RatedPairs) -> torch.Tensor:
+        """Pairs → (n, K) probabilities of the levels."""
+        means = self.user_means(pairs), self.item_means(pairs)
+        tastes = self.member_ratings(pairs, *means).unsqueeze(2)
+        variances = self.member_variances(pairs, *means).unsqueeze(2)
+        scales = (_SCALE**2 + variances / _LOGISTIC).sqrt()
+        edges = pairs.of_users(self._edges(pairs)).unsqueeze(1)  # (n, 1, K + 1)
+        below = torch.sigmoid((edges - tastes) / scales)
+        return below.diff(dim=2).mean(dim=1)  # (n, members, K) before the mean
+
+    def log_likelihood(
+        self, pairs: RatedPairs, tastes: torch.Tensor, ratings: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n,) ratings, (n, members) y → (n, members) log P(r | y), and minus its ∂² by y."""
+        edges = self._edges(pairs)  # (U, K + 1)
+        places = pairs.user_positions * edges.shape[1] + torch.searchsorted(self.levels, ratings)
+        low, high = (
+            edges.flatten().index_select(0, places + side).unsqueeze(1) / _SCALE for side in (0, 1)
+        )
+        below, above = low - tastes / _SCALE, high - tastes / _SCALE
+        # S(b) − S(a) = S(b) S(−a) (1 − e^(a−b)) keeps its digits far out, where both round to 1.
+        found = functional.logsigmoid(above) + functional.logsigmoid(-below)
+        found = found + (-torch.expm1(low - high)).log()
+        bends = _slope(above) + _slope(below)
+        return found, bends / _SCALE**2
+
+    def _edges(self, pairs: RatedPairs) -> torch.Tensor:
+        """(U, K + 1) thresholds of the users between −inf and inf."""
+        gaps = (self.log_gaps + self.user_gaps(pairs.users)).exp()
+        steps = functional.pad(gaps.cumsum(dim=1), (1, 0))[:, : len(self.levels) - 1]
+        thresholds = self.centre + steps - steps.mean(dim=1, keepdim=True)
+        thresholds = functional.pad(thresholds, (1, 0), value=-torch.inf)
+        return functional.pad(thresholds, (0, 1), value=torch.inf)
+
+
+def _slope(x: torch.Tensor) -> torch.Tensor:
+    """The derivative of the logistic function."""
+    share = torch.sigmoid(x)
+    return share * (1 - share)

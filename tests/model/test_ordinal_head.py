@@ -1,0 +1,186 @@
+"""The ordinal head, and the distribution of both Gaussian heads, on numbers worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from maxella.data.interactions import Interactions
+from maxella.errors import ConfigError
+from maxella.model.build import build_model
+from maxella.model.rating_head import RatedPairs
+from maxella.recommend.scorer import Scorer
+from maxella.seeds import torch_generator
+
+LOG = Interactions(np.array([1, 2]), np.array([1, 2]))
+SCALE = math.sqrt(0.72 * 3) / math.pi
+
+
+@pytest.fixture
+def make_head(make_spec):
+    """A head in double precision with every weight drawn anew."""
+
+    def make(name="ordinal", **changes):
+        head = build_model(make_spec(rating_head=name, **changes), 1).rating_head.double()
+        generator = torch_generator(7, "test")
+        with torch.no_grad():
+            for weight in head.parameters():
+                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
+            head.user_norm.fill_(1.0)
+            head.item_norm.fill_(2.0)
+        return head.eval().requires_grad_(requires_grad=False)
+
+    return make
+
+
+def pairs_of(users, items):
+    """These pairs, with embeddings of three dimensions that depend on the rows alone."""
+    u, v = (torch.randn(9, 3, generator=torch_generator(j, "test")).double() for j in (4, 5))
+    users, items, each = torch.tensor(users), torch.tensor(items), torch.arange(len(users))
+    return RatedPairs(u[users], v[items], users, items, each, each)
+
+
+def logistic(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def test_the_distribution_is_a_logistic_around_the_sum_cut_at_the_users_thresholds(make_head):
+    head = make_head(rating_members=2)
+    pairs = pairs_of([2], [4])
+    means = head.user_means(pairs), head.item_means(pairs)
+    tastes = head.member_ratings(pairs, *means)[0].tolist()
+    variances = head.member_variances(pairs, *means)[0].tolist()
+    gaps = (head.log_gaps + head.user_gaps.weight[2]).exp().tolist()
+    steps = [0.0, gaps[0], gaps[0] + gaps[1], sum(gaps)]
+    thresholds = [head.centre.item() + step - sum(steps) / 4 for step in steps]
+    expected = np.zeros(5)
+    for y, v in zip(tastes, variances, strict=True):
+        scale = math.sqrt(SCALE**2 + v * 3 / math.pi**2)
+        below = [0.0, *(logistic((theta - y) / scale) for theta in thresholds), 1.0]
+        expected += np.diff(below) / 2
+    found = head.distribution(pairs)[0]
+    assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-9)
+    assert head(pairs).item() == pytest.approx((expected * [1, 2, 3, 4, 5]).sum())
+
+
+def test_the_normal_is_cut_half_way_between_the_levels(make_head):
+    head = make_head("variational", rating_levels=(1.0, 2.0, 4.0))
+    pairs = pairs_of([2], [4])
+    means = head.user_means(pairs), head.item_means(pairs)
+    variance = head.member_variances(pairs, *means) + head.log_noise.exp()
+    normal = torch.distributions.Normal(head(pairs).item(), variance.item() ** 0.5)
+    below, up_to = (normal.cdf(torch.tensor(edge)).item() for edge in (1.5, 3.0))
+    expected = [below, up_to - below, 1 - up_to]
+    assert head.distribution(pairs)[0].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_start_without_knowledge_gives_every_level_about_the_same(make_spec):
+    model = build_model(make_spec(rating_head="ordinal"), 1).eval()
+    found = Scorer(model, LOG).distribution(torch.tensor([0]), torch.tensor([0]))
+    assert found[0].tolist() == pytest.approx([0.2] * 5, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["ordinal", "variational"])
+def test_the_variance_of_a_sum_is_that_of_draws(make_head, name):
+    head = make_head(name, rating_members=2)
+    pairs = pairs_of([1, 2, 0, 0], [3, 0, 4, 0])
+    m, n = head.user_means(pairs), head.item_means(pairs)
+    s, t = head.user_variances(pairs), head.item_variances(pairs)
+    generator = torch_generator(3, "draws")
+
+    def drawn(means, variances):
+        noise = torch.randn(100_000, *means.shape, generator=generator, dtype=torch.float64)
+        return means + variances.sqrt() * noise
+
+    match = (drawn(m, s) * drawn(n, t)).view(-1, 4, 2, 2).sum(dim=3)
+    # What is not known of a bias: 0.15 of a user's, 0.3 of an item's.
+    unknown = torch.tensor([0, 0.3, 0.15, 0.45]).double().unsqueeze(1)
+    found = head.member_variances(pairs, m, n)
+    torch.testing.assert_close(found, match.var(dim=0) + unknown, rtol=0.03, atol=0.0)
+
+
+def test_an_unknown_user_has_the_variances_of_the_prior(make_head):
+    head = make_head()
+    pairs = pairs_of([0, 1], [0, 1])
+    found = head.user_variances(pairs)
+    torch.testing.assert_close(found[0], head.user_log_prior.exp())
+    torch.testing.assert_close(found[1], head.user_log_variances.weight[1].exp())
+
+
+def test_the_log_likelihood_and_its_bend(make_head):
+    head = make_head(rating_members=2)
+    pairs = pairs_of([1, 2, 3, 1], [1, 2, 3, 4])
+    ratings = torch.tensor([1.0, 3.0, 5.0, 4.0]).double()
+    tastes = torch.randn(4, 2, generator=torch_generator(1, "test"), dtype=torch.float64)
+    found, bends = head.log_likelihood(pairs, tastes, ratings)
+    for row in range(4):
+        gaps = (head.log_gaps + head.user_gaps.weight[pairs.users[row]]).exp().tolist()
+        steps = torch.tensor([0.0, gaps[0], gaps[0] + gaps[1], sum(gaps)])
+        edges = [-math.inf, *(head.centre + steps - steps.mean()).tolist(), math.inf]
+        level = int(ratings[row]) - 1
+
+        def log_share(y, low=edges[level], high=edges[level + 1]):
+            return (torch.sigmoid((high - y) / SCALE) - torch.sigmoid((low - y) / SCALE)).log()
+
+        for member in range(2):
+            y = tastes[row, member]
+            assert found[row, member].item() == pytest.approx(log_share(y).item())
+            bend = -torch.autograd.functional.hessian(log_share, y).item()
+            assert bends[row, member].item() == pytest.approx(bend)
+
+
+@pytest.mark.parametrize("far", [-200.0, 200.0])
+def test_far_out_the_log_likelihood_and_its_gradient_stay_numbers(make_head, far):
+    head = make_head().float()
+    pairs = pairs_of([1, 1, 1], [1, 2, 3])
+    tastes = torch.full((3, 1), far, requires_grad=True)
+    found, bends = head.log_likelihood(pairs, tastes, torch.tensor([1.0, 3.0, 5.0]))
+    (found.sum() + bends.sum()).backward()
+    assert all(part.isfinite().all() for part in (found, bends, tastes.grad))
+    assert found.min() < -100
+
+
+def test_a_level_that_is_hardly_ever_given_keeps_its_digits(make_head):
+    head = make_head().float()
+    head.log_gaps.fill_(math.log(1e-9))
+    head.user_gaps.weight.zero_()
+    head.centre.zero_()
+    pairs = pairs_of([1], [1])
+    found, _ = head.log_likelihood(pairs, torch.zeros(1, 1), torch.tensor([3.0]))
+    # A gap of 10⁻⁹ at the steepest place of the logistic function.
+    assert found.item() == pytest.approx(math.log(1e-9 / SCALE / 4), rel=1e-5)
+
+
+@pytest.mark.parametrize("levels", [(3.0,), (1.0, 5.0), (0.5, 1.0, 4.0), tuple(range(101))])
+def test_any_number_of_levels(make_spec, levels):
+    levels = tuple(map(float, levels))
+    model = build_model(make_spec(rating_head="ordinal", rating_levels=levels), 1).eval()
+    model.rating_head.user_norm.fill_(1.0)
+    model.rating_head.item_norm.fill_(1.0)
+    scorer = Scorer(model, LOG)
+    rows = torch.tensor([0, 1, 3])
+    found = scorer.distribution(rows, rows)
+    assert found.shape == (3, len(levels))
+    assert found.min() > 0
+    torch.testing.assert_close(found.sum(dim=1), torch.ones(3))
+    assert scorer.rating_levels.tolist() == list(levels)
+
+
+def test_of_ratings_that_are_all_equal_there_is_one_level_and_it_is_certain(make_head):
+    head = make_head(rating_levels=(3.0,))
+    pairs = pairs_of([0, 1], [2, 0])
+    assert head(pairs).tolist() == [3.0, 3.0]
+    found, bends = head.log_likelihood(pairs, torch.zeros(2, 1), torch.tensor([3.0, 3.0]))
+    assert (found.abs().max(), bends.abs().max()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"rating_head": "mlp"}, {"rating_head": "variational", "rating_levels": ()}],
+)
+def test_a_model_without_a_distribution_says_so(make_spec, changes):
+    scorer = Scorer(build_model(make_spec(**changes), 1).eval(), LOG)
+    assert len(scorer.rating_levels) == 0
+    with pytest.raises(ConfigError, match=r"has none.*rating_head = 'ordinal'"):
+        scorer.distribution(torch.tensor([1]), torch.tensor([1]))
