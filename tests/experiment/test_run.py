@@ -162,3 +162,20 @@ def test_a_run_has_the_baselines_beside_it_and_says_which_it_lacks(options, monk
     assert [model["name"] for model in report["models"]] == ["joint", "popularity", "bias", "ease"]
     (note,) = [note for note in report["dataset"]["notes"] if "ials" in note]
     assert "pip install 'maxella[baselines]'" in note
+
+
+@pytest.mark.parametrize("head", ["dot", "ordinal"])
+def test_users_held_out_wholly_are_served_from_what_they_are_given(tmp_path, options, head):
+    options["split"] = {"kind": "cold_user", "test": 0.3}
+    options["training"] = {"batch_size": 32, "epochs": 10}
+    options["model"] = {"dim": 8, "rating_head": head, "rating_dim": 4}
+    options["tasks"] = {"rating_weight": 1.0}
+    report = maxella.run(options, tmp_path / "run")
+    found = {model["name"]: model["metrics"] for model in report["models"]}
+    joint, popular = found["joint"], found["popularity"]
+    assert joint["filtered"]["ndcg@10"] > popular["filtered"]["ndcg@10"] + 0.1
+    assert found["bias"]["rmse"] < 1
+    assert joint["rmse"] < found["bias"]["rmse"] + 0.02
+    # What was given lies in the bundle, with its ratings: read again, it says the same.
+    again = reevaluate(tmp_path / "run")
+    assert again["models"][0]["metrics"] == report["models"][0]["metrics"]

@@ -67,6 +67,22 @@ def test_whom_training_lacked_is_read_from_what_is_known(model, log):
     assert unheard_of.knows.logical_not().nonzero().squeeze(1).tolist() == [0, 9]
 
 
+def test_a_newcomer_is_rated_by_the_ratings_they_gave(model, log):
+    with torch.no_grad():
+        model.rating_head.user_link.weight.zero_()
+    given = as_newcomers(log, [9, 9, 9])
+    wanted = np.array([np.nan, 1.0, 5.0], dtype=np.float32)[given.users - 1]
+    rated = Interactions(given.users, given.items, wanted)
+    scorer = Scorer(model, log).of_newcomers(rated, n_user_rows=4)
+    without = Scorer(model, log).of_newcomers(given, n_user_rows=4)
+    users, items = torch.tensor([1, 2, 3]), torch.tensor([20, 20, 20])
+    found, plain = scorer.predict(users, items), without.predict(users, items)
+    # The first gave no rating, so nothing is known but what they took.
+    assert found[0] == plain[0]
+    assert found[1] < plain[1] - 0.5
+    assert found[2] > plain[2] + 0.5
+
+
 def test_a_newcomer_s_rating_leans_on_no_row_of_training(model, log):
     with torch.no_grad():
         model.rating_head.user_biases.weight[1] = 2.0  # of user 1, not of newcomer 1

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import nn
-
 from maxella.model.joint import JointModel
 from maxella.model.ordinal_head import OrdinalHead
-from maxella.model.rating_head import DotHead, HeadShape, MlpHead
+from maxella.model.rating_head import DotHead, HeadShape, MlpHead, RatingHead
 from maxella.model.tower import HistoryReading, Tower, UserTower
 from maxella.model.variational_head import VariationalHead
 from maxella.seeds import torch_generator
@@ -68,7 +66,7 @@ def build_model(spec: ModelSpec, seed: int) -> JointModel:
     )
 
 
-RATING_HEADS: dict[str, Callable[[HeadShape], nn.Module]] = {
+RATING_HEADS: dict[str, Callable[[HeadShape], RatingHead]] = {
     "dot": DotHead,
     "mlp": MlpHead,
     "variational": VariationalHead,

@@ -1,12 +1,13 @@
 """Biases and Gaussian factors, which find for themselves how far to trust the data."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import nn
 
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.rating_head import HeadShape, RatedPairs
+from maxella.model.rating_head import HeadShape, RatedPairs, RatingHead
 
 USER_BIAS_PRIOR = 0.15  # prior variances
 ITEM_BIAS_PRIOR = 0.3
@@ -17,7 +18,7 @@ _START_LINK = 0.02
 _MOMENTUM = 0.05
 
 
-class GaussianFactors(nn.Module, ABC):
+class GaussianFactors(RatingHead, ABC):
     """μ + b_u + b_i + m_u·n_i with m_u = P_u + W x_u, n_i = Q_i + V x_i.
 
     x are the towers' embeddings, over their root mean square norm: the link through which
@@ -31,6 +32,8 @@ class GaussianFactors(nn.Module, ABC):
 
     A head adds what it makes of the sum: `forward` gives the ratings.
     """
+
+    user_tables: ClassVar[tuple[str, ...]] = ("user_factors", "user_log_variances", "user_biases")
 
     mean: torch.Tensor
     levels: torch.Tensor  # (K,)

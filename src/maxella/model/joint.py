@@ -5,6 +5,7 @@ from torch import nn
 
 from maxella.data.history import Bags
 from maxella.features.id import UNKNOWN_ROW
+from maxella.model.rating_head import RatingHead
 from maxella.model.tower import Tower, UserTower
 
 
@@ -21,7 +22,7 @@ class JointModel(nn.Module):
         self,
         user_tower: UserTower,
         item_tower: Tower,
-        rating_head: nn.Module,
+        rating_head: RatingHead,
         *,
         item_biases: bool,
         rating_range: tuple[float, float] | None,

@@ -29,6 +29,8 @@ class OrdinalHead(GaussianFactors):
     of the distribution, which has the least expected squared error.
     """
 
+    user_tables = (*GaussianFactors.user_tables, "user_gaps")
+
     def __init__(self, shape: HeadShape) -> None:
         levels = shape.levels or (shape.mean_rating,)  # a log without ratings has no levels
         super().__init__(replace(shape, levels=levels), mean=0.0)
@@ -59,7 +61,9 @@ class OrdinalHead(GaussianFactors):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(n,) ratings, (n, members) y → (n, members) log P(r | y), and minus its ∂² by y."""
         edges = self._edges(pairs)  # (U, K + 1)
-        places = pairs.user_positions * edges.shape[1] + torch.searchsorted(self.levels, ratings)
+        levels = torch.searchsorted(self.levels, ratings)
+        levels = levels.clamp(max=len(self.levels) - 1)  # a newcomer's may lie above them all
+        places = pairs.user_positions * edges.shape[1] + levels
         low, high = (
             edges.flatten().index_select(0, places + side).unsqueeze(1) / _SCALE for side in (0, 1)
         )

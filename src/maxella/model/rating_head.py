@@ -1,7 +1,9 @@
 """Embeddings of users and items → the ratings of pairs of them."""
 
+import copy
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar, Self
 
 import torch
 from torch import nn
@@ -44,7 +46,24 @@ class RatedPairs:
         return values.index_select(0, self.item_positions)
 
 
-class MlpHead(nn.Module):
+class RatingHead(nn.Module):
+    """What every rating head can do beside rating pairs."""
+
+    user_tables: ClassVar[tuple[str, ...]] = ()  # its embedding tables with a row for each user
+
+    def of_users(self, rows: torch.Tensor) -> Self:
+        """The same head for other users: (U,) rows of its user tables, which become 0 to U - 1."""
+        other = copy.copy(self)
+        other._modules = dict(self._modules)  # noqa: SLF001 - or the tables would be put into both
+        for name in self.user_tables:
+            weight = getattr(self, name).weight[rows]
+            table = nn.Embedding(*weight.shape)
+            table.weight = nn.Parameter(weight)
+            setattr(other, name, table)
+        return other
+
+
+class MlpHead(RatingHead):
     """Dense layers of 256, 128 and 1 on [user embedding, item embedding], as in the notebook.
 
     Starts as Keras does: Glorot uniform weights, zero biases.
@@ -67,7 +86,7 @@ class MlpHead(nn.Module):
         return self.layers(torch.cat([u, v], dim=1)).squeeze(1)  # type: ignore[no-any-return]
 
 
-class DotHead(nn.Module):
+class DotHead(RatingHead):
     """μ + b_u + b_i + (A u)·(B v): biases and a dot product in a subspace of the embeddings.
 
     Koren, Bell and Volinsky 2009 ("Matrix factorization techniques for recommender
@@ -75,6 +94,8 @@ class DotHead(nn.Module):
     linear links A and B. An unknown user or item has no bias and a zero embedding: the
     prediction falls back to what is known of the other side.
     """
+
+    user_tables = ("user_biases",)
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__()

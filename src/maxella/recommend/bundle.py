@@ -89,6 +89,8 @@ def save_bundle(folder: Path, bundle: Bundle, card: str) -> None:
     bundle.items.ids.to_frame().write_parquet(unfinished / "items.parquet")
     bundle.item_table.write_parquet(unfinished / "item_table.parquet")
     seen = pl.DataFrame({"user": bundle.seen.users, "item": bundle.seen.items})
+    if bundle.seen.ratings is not None:  # how somebody whom training lacked rates is read from them
+        seen = seen.with_columns(rating=bundle.seen.ratings)
     seen.write_parquet(unfinished / "seen.parquet")
     (unfinished / "config.toml").write_text(tomli_w.dumps(bundle.config), encoding="utf-8")
     (unfinished / "MODEL_CARD.md").write_text(card, encoding="utf-8")
@@ -120,7 +122,11 @@ def load_bundle(folder: Path) -> Bundle:
         Vocabulary(users["id"]),
         Vocabulary(pl.read_parquet(folder / "items.parquet")["id"]),
         np.concatenate([[False], users["trained"].to_numpy()]),
-        Interactions(_column(seen, "user"), _column(seen, "item")),
+        Interactions(
+            _column(seen, "user"),
+            _column(seen, "item"),
+            seen["rating"].to_numpy() if "rating" in seen.columns else None,
+        ),
         pl.read_parquet(folder / "item_table.parquet"),
         config,
     )

@@ -59,11 +59,12 @@ class Recommender:
     def for_newcomers(self, history: pl.DataFrame) -> "Recommender":
         """A recommender for the users of this table, read from what it says and nothing else.
 
-        Columns: user_id and item_id, of interactions that training need not have had; items
-        that the model does not know say nothing. An id that training had is taken for somebody
-        new too.
+        Columns: user_id, item_id and, if there is one, rating, of interactions that training
+        need not have had; items that the model does not know say nothing. An id that training
+        had is taken for somebody new too.
         """
-        table = pl.DataFrame([_ids(history, "user_id"), _ids(history, "item_id")])
+        ids = _ids(history, "user_id"), _ids(history, "item_id")
+        table = history.select(*ids, *(name for name in ("rating",) if name in history.columns))
         users = Vocabulary.fit(table["user_id"])
         known = encode(table, users, self.items)
         known = known.take(known.items != UNKNOWN_ROW)

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import torch
 
 from maxella.closed_form.fold_in import FoldIn
@@ -12,6 +13,7 @@ from maxella.features.id import UNKNOWN_ROW
 from maxella.model.gaussian_factors import GaussianFactors
 from maxella.model.joint import JointModel
 from maxella.model.rating_head import RatedPairs
+from maxella.training.newcomers import read_ratings
 
 
 class Scorer:
@@ -20,8 +22,9 @@ class Scorer:
     Every row is embedded once. The item bias of the retrieval score is folded in as one
     more dimension, (u, 1)·(v, b) = u·v + b, so a score is one plain dot product.
 
-    A user whom training did not have is read from their history, and the id part of their
-    embedding folded in (`closed_form.fold_in`).
+    A user whom training did not have is read from their history: the id part of their
+    embedding is folded in (`closed_form.fold_in`), and what the rating head holds of them is
+    found from the ratings that they gave (`training.newcomers`).
     """
 
     user_embeddings: torch.Tensor  # (user rows, dim), or one more with biases
@@ -48,7 +51,7 @@ class Scorer:
         if self._biases is not None:
             self.item_embeddings = torch.cat([self.tower_items, self._biases[:, None]], dim=1)
         self._own_rows, self._own_history = users, History.of(known, len(users), n_items)
-        self._embed(self._own_rows, self._own_history)
+        self._embed(self._own_rows, self._own_history, known)
 
     @torch.inference_mode()
     def of_newcomers(self, known: Interactions, n_user_rows: int) -> "Scorer":
@@ -56,7 +59,7 @@ class Scorer:
         other = copy.copy(self)
         nobody = torch.full((n_user_rows,), UNKNOWN_ROW)
         history = History.of(known, n_user_rows, len(self.tower_items))
-        other._embed(nobody, history)  # noqa: SLF001 - one of its own
+        other._embed(nobody, history, known)  # noqa: SLF001 - one of its own
         return other
 
     @torch.inference_mode()
@@ -67,14 +70,14 @@ class Scorer:
     @torch.inference_mode()
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range."""
-        ratings = self._model.rating_head(self._pairs(users, items))
+        ratings = self._head(self._pairs(users, items))
         low, high = self._model.rating_range
         return ratings.clamp(low, high)  # type: ignore[no-any-return]
 
     @property
     def rating_levels(self) -> torch.Tensor:
         """(K,) the ratings that `distribution` is over; none where the model has no such thing."""
-        head = self._model.rating_head
+        head = self._head
         return head.levels if isinstance(head, GaussianFactors) else torch.empty(0)
 
     @torch.inference_mode()
@@ -83,7 +86,7 @@ class Scorer:
 
         Raises ConfigError where the model has none.
         """
-        head = self._model.rating_head
+        head = self._head
         if not isinstance(head, GaussianFactors) or not len(head.levels):
             raise ConfigError(
                 "Wanted a distribution over ratings; this model has none. "
@@ -94,9 +97,9 @@ class Scorer:
     def _pairs(self, users: torch.Tensor, items: torch.Tensor) -> RatedPairs:
         each = torch.arange(len(users))
         u, v = self._tower_users[users], self.tower_items[items]
-        return RatedPairs(u, v, self._model_rows[users], items, each, each)
+        return RatedPairs(u, v, self._head_rows[users], items, each, each)
 
-    def _embed(self, model_rows: torch.Tensor, history: History) -> None:
+    def _embed(self, model_rows: torch.Tensor, history: History, known: Interactions) -> None:
         """Users by the row that the model has for each (the unknown one, if none) and histories."""
         tower = self._model.user_tower
         bags = history.bags(torch.arange(len(model_rows)))
@@ -105,11 +108,30 @@ class Scorer:
         if tower.ids is not None and is_new.any():
             new = is_new.nonzero().squeeze(1)
             users[new, : tower.ids.dim] = self._fold_in.embed(history.take(new))
-        self._model_rows = model_rows
         self._tower_users = self.user_embeddings = users
         if self._biases is not None:
             self.user_embeddings = torch.cat([users, users.new_ones(len(users), 1)], dim=1)
+        self._head, self._head_rows = self._model.rating_head, model_rows
+        rated = known.rated
+        rated = rated.take(is_new.numpy()[rated.users] & (rated.items != UNKNOWN_ROW))
+        if len(rated):
+            self._read_ratings(model_rows, rated)
         self.knows = (model_rows != UNKNOWN_ROW) | (bags.counts > 0)
+
+    def _read_ratings(self, model_rows: torch.Tensor, rated: Interactions) -> None:
+        """Give the rating head rows for the users of these interactions, whom it lacks."""
+        rated = rated.take(np.argsort(rated.users, kind="stable"))
+        users, user_positions = map(torch.from_numpy, np.unique(rated.users, return_inverse=True))
+        items, item_positions = map(torch.from_numpy, np.unique(rated.items, return_inverse=True))
+        embeddings = self._tower_users[users], self.tower_items[items]
+        pairs = RatedPairs(*embeddings, users, items, user_positions, item_positions)
+        assert rated.ratings is not None  # noqa: S101 - they are those that have one
+        self._head = self._model.rating_head.of_users(model_rows)
+        read_ratings(self._head, pairs, torch.from_numpy(rated.ratings))
+        rows = torch.arange(len(model_rows))
+        has_row = model_rows != UNKNOWN_ROW
+        has_row[users] = True
+        self._head_rows = rows.where(has_row, UNKNOWN_ROW)
 
     @property
     def _fold_in(self) -> FoldIn:

@@ -8,9 +8,10 @@ from torch import nn
 from torch.nn import functional
 
 from maxella.data.batches import Batch
+from maxella.model.build import RATING_HEADS
 from maxella.model.gaussian_factors import ITEM_BIAS_PRIOR, USER_BIAS_PRIOR, GaussianFactors
 from maxella.model.ordinal_head import OrdinalHead
-from maxella.model.rating_head import RatedPairs
+from maxella.model.rating_head import RatedPairs, RatingHead
 from maxella.model.variational_head import VariationalHead
 from maxella.tasks.losses import squared_error
 
@@ -118,3 +119,9 @@ RATING_TASKS: dict[str, RatingTask] = {  # by the rating head that they train
     "variational": variational_bound,
     "ordinal": ordinal_bound,
 }
+
+
+def task_of(head: RatingHead) -> RatingTask:
+    """The task that trains a head."""
+    (name,) = (name for name, kind in RATING_HEADS.items() if type(head) is kind)
+    return RATING_TASKS[name]
