@@ -113,14 +113,15 @@ class ModelOptions(Section):
     """Dimensions of what the history says of a user; 0 leaves the history out."""
     start: Literal["random", "closed_form"] = "random"
     """closed_form: the towers start from iALS (ids) and low-rank EDLAE (history)."""
-    rating_head: Literal["dot", "mlp", "variational", "ordinal"] = "dot"
+    rating_head: Literal["dot", "mlp", "variational", "ordinal", "mixed"] = "dot"
     """dot: biases and a dot product in a subspace; mlp: the notebook's dense layers;
     variational: dot with factors of its own that find their regularisation themselves;
-    ordinal: the same factors, and ratings as ordered levels: a distribution over them."""
+    ordinal: the same factors, and ratings as ordered levels: a distribution over them; mixed: the
+    mean of both, of rating_dim factors and of twice as many."""
     rating_dim: Annotated[int, Field(ge=1)] = 32
     """Factors of the dot product of the rating head."""
     rating_members: Annotated[int, Field(ge=1)] = 1
-    """Factorisations that a variational or ordinal head averages."""
+    """Factorisations that a variational or ordinal head (a part of a mixed one) averages."""
     item_biases: bool = True
     """Whether the retrieval score has a bias for each item."""
     embedding_scale: Annotated[float, Field(gt=0)] = 0.05
@@ -265,7 +266,7 @@ def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
     by_rows = tasks.retrieval_loss == "in_batch_softmax"
     is_squared = tasks.retrieval_loss == "gramian"
     sees_itself = tasks.retrieval_loss in {"full_softmax", "in_batch_softmax"}
-    has_factors = model.rating_head in ("variational", "ordinal")
+    has_factors = model.rating_head in ("variational", "ordinal", "mixed")
     trains_towers = tasks.rating_shapes_towers or tasks.retrieval_weight > 0
     return [
         (not model.dim and not model.history_dim, "model.dim or model.history_dim above 0"),
@@ -301,12 +302,12 @@ def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
             by_rows and (has_factors or model.history_dim > 0),
             (
                 "batches of whole users (any retrieval_loss but in_batch_softmax) with a history "
-                "part or a variational or ordinal head"
+                "part or a variational, ordinal or mixed head"
             ),
         ),
         (
             model.rating_members > 1 and not has_factors,
-            "model.rating_head = 'variational' or 'ordinal' with model.rating_members above 1",
+            "model.rating_head = 'variational', 'ordinal' or 'mixed' with rating_members above 1",
         ),
         (
             tasks.retrieval_every > 1 and not tasks.rating_weight,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from maxella.model.joint import JointModel
+from maxella.model.mixed_head import MixedHead
 from maxella.model.ordinal_head import OrdinalHead
 from maxella.model.rating_head import DotHead, HeadShape, MlpHead, RatingHead
 from maxella.model.tower import HistoryReading, Tower, UserTower
@@ -71,4 +72,5 @@ RATING_HEADS: dict[str, Callable[[HeadShape], RatingHead]] = {
     "mlp": MlpHead,
     "variational": VariationalHead,
     "ordinal": OrdinalHead,
+    "mixed": MixedHead,
 }

@@ -1,6 +1,5 @@
 """Biases and Gaussian factors, which find for themselves how far to trust the data."""
 
-from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
@@ -18,7 +17,7 @@ _START_LINK = 0.02
 _MOMENTUM = 0.05
 
 
-class GaussianFactors(RatingHead, ABC):
+class GaussianFactors(RatingHead):
     """μ + b_u + b_i + m_u·n_i with m_u = P_u + W x_u, n_i = Q_i + V x_i.
 
     x are the towers' embeddings, over their root mean square norm: the link through which
@@ -30,23 +29,21 @@ class GaussianFactors(RatingHead, ABC):
     rating_dim factors each: still one table a side, of the factors laid side by side. An
     unknown user or item has no bias and no private factors, and the variance of the prior.
 
-    A head adds what it makes of the sum: `forward` gives the ratings.
+    A head adds what it makes of the sum: `forward` gives the ratings, `distribution` how likely
+    each level is.
     """
 
     user_tables: ClassVar[tuple[str, ...]] = ("user_factors", "user_log_variances", "user_biases")
 
     mean: torch.Tensor
-    levels: torch.Tensor  # (K,)
     user_norm: torch.Tensor
     item_norm: torch.Tensor
 
     def __init__(self, shape: HeadShape, mean: float) -> None:
-        super().__init__()
+        super().__init__(shape.levels)
         self.members, self.rating_dim = shape.members, shape.rating_dim
         width = shape.members * shape.rating_dim
         self.register_buffer("mean", torch.tensor(mean))
-        # A fact of the model, no weight.
-        self.register_buffer("levels", torch.tensor(shape.levels), persistent=False)
         self.user_factors = _drawn(shape.n_user_rows, width, shape.generator)
         self.item_factors = _drawn(shape.n_item_rows, width, shape.generator)
         self.user_log_variances = _constant(shape.n_user_rows, width, _START_VARIANCE)
@@ -64,10 +61,6 @@ class GaussianFactors(RatingHead, ABC):
         # Running root mean square norms of the embeddings; 0 until the first batch.
         self.register_buffer("user_norm", torch.zeros(()))
         self.register_buffer("item_norm", torch.zeros(()))
-
-    @abstractmethod
-    def distribution(self, pairs: RatedPairs) -> torch.Tensor:
-        """Pairs → (n, K) probabilities of the levels, where these are known."""
 
     def user_means(self, pairs: RatedPairs) -> torch.Tensor:
         """(U, width) means of the users' factors m."""

@@ -50,6 +50,16 @@ class RatingHead(nn.Module):
     """What every rating head can do beside rating pairs."""
 
     user_tables: ClassVar[tuple[str, ...]] = ()  # its embedding tables with a row for each user
+    levels: torch.Tensor  # (K,) ascending ratings that it has a distribution over, if it has one
+
+    def __init__(self, levels: tuple[float, ...] = ()) -> None:
+        super().__init__()
+        # A fact of the model, no weight.
+        self.register_buffer("levels", torch.tensor(levels), persistent=False)
+
+    def distribution(self, pairs: RatedPairs) -> torch.Tensor:
+        """Pairs → (n, K) probabilities of the levels."""
+        raise NotImplementedError
 
     def of_users(self, rows: torch.Tensor) -> Self:
         """The same head for other users: (U,) rows of its user tables, which become 0 to U - 1."""

@@ -10,7 +10,6 @@ from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.errors import ConfigError
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.gaussian_factors import GaussianFactors
 from maxella.model.joint import JointModel
 from maxella.model.rating_head import RatedPairs
 from maxella.training.newcomers import read_ratings
@@ -77,8 +76,7 @@ class Scorer:
     @property
     def rating_levels(self) -> torch.Tensor:
         """(K,) the ratings that `distribution` is over; none where the model has no such thing."""
-        head = self._head
-        return head.levels if isinstance(head, GaussianFactors) else torch.empty(0)
+        return self._head.levels
 
     @torch.inference_mode()
     def distribution(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
@@ -87,7 +85,7 @@ class Scorer:
         Raises ConfigError where the model has none.
         """
         head = self._head
-        if not isinstance(head, GaussianFactors) or not len(head.levels):
+        if not len(head.levels):
             raise ConfigError(
                 "Wanted a distribution over ratings; this model has none. "
                 "Train with model.rating_head = 'ordinal'."

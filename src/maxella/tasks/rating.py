@@ -10,6 +10,7 @@ from torch.nn import functional
 from maxella.data.batches import Batch
 from maxella.model.build import RATING_HEADS
 from maxella.model.gaussian_factors import ITEM_BIAS_PRIOR, USER_BIAS_PRIOR, GaussianFactors
+from maxella.model.mixed_head import MixedHead
 from maxella.model.ordinal_head import OrdinalHead
 from maxella.model.rating_head import RatedPairs, RatingHead
 from maxella.model.variational_head import VariationalHead
@@ -75,6 +76,12 @@ def ordinal_bound(head: OrdinalHead, pairs: RatedPairs, batch: Batch, done: floa
     return bound / (2 * head.members * max(1, len(batch)))  # type: ignore[no-any-return]
 
 
+def mean_bound(head: MixedHead, pairs: RatedPairs, batch: Batch, done: float) -> torch.Tensor:
+    """The mean of the bounds of a mixed head's parts."""
+    bounds = [task_of(part)(part, pairs, batch, done) for part in head.heads]
+    return torch.stack(bounds).mean()
+
+
 def _priors(head: GaussianFactors, pairs: RatedPairs, batch: Batch, done: float) -> torch.Tensor:
     """2 β · (the factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
 
@@ -118,6 +125,7 @@ RATING_TASKS: dict[str, RatingTask] = {  # by the rating head that they train
     "mlp": mean_squared_error,
     "variational": variational_bound,
     "ordinal": ordinal_bound,
+    "mixed": mean_bound,
 }
 
 

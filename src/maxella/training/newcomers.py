@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from maxella.data.batches import Batch
+from maxella.model.mixed_head import MixedHead
 from maxella.model.rating_head import RatedPairs, RatingHead
 from maxella.tasks.rating import mean_squared_error, task_of
 
@@ -17,6 +18,10 @@ def read_ratings(head: RatingHead, pairs: RatedPairs, ratings: torch.Tensor) -> 
     (n,) ratings. Nothing but the rows of these users moves, and no user moves another's; a head
     without user tables stays as it is. By L-BFGS (Liu and Nocedal 1989) from rows of zeros.
     """
+    if isinstance(head, MixedHead):
+        for part in head.heads:
+            read_ratings(part, pairs, ratings)
+        return
     task = task_of(head)
     # Out of inference mode, whose tensors no gradient can pass.
     with torch.inference_mode(mode=False), torch.enable_grad():
