@@ -27,8 +27,9 @@ def make_head(make_spec):
         with torch.no_grad():
             for weight in head.parameters():
                 weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
-            head.user_norm.fill_(1.0)
-            head.item_norm.fill_(2.0)
+            for part in getattr(head, "heads", [head]):
+                part.user_norm.fill_(1.0)
+                part.item_norm.fill_(2.0)
         return head.eval().requires_grad_(requires_grad=False)
 
     return make
@@ -184,3 +185,33 @@ def test_a_model_without_a_distribution_says_so(make_spec, changes):
     assert len(scorer.rating_levels) == 0
     with pytest.raises(ConfigError, match=r"has none.*rating_head = 'ordinal'"):
         scorer.distribution(torch.tensor([1]), torch.tensor([1]))
+
+
+def test_a_mixed_head_is_the_mean_of_two_likelihoods_at_two_ranks(make_head):
+    head = make_head("mixed", rating_dim=3)
+    assert [(type(part).__name__, part.rating_dim) for part in head.heads] == [
+        ("VariationalHead", 3),
+        ("OrdinalHead", 3),
+        ("VariationalHead", 6),
+        ("OrdinalHead", 6),
+    ]
+    pairs = pairs_of([2, 1], [4, 1])
+    ratings = sum(part(pairs) for part in head.heads) / 4
+    shares = sum(part.distribution(pairs) for part in head.heads) / 4
+    torch.testing.assert_close(head(pairs), ratings)
+    torch.testing.assert_close(head.distribution(pairs), shares)
+    others = head.of_users(torch.tensor([0, 2]))
+    torch.testing.assert_close(others(pairs_of_row(1, pairs)), ratings[:1])
+
+
+def pairs_of_row(row, pairs):
+    """The first pair, of a user who has this row now."""
+    only = torch.tensor([0])
+    return RatedPairs(
+        pairs.user_embeddings[:1],
+        pairs.item_embeddings[:1],
+        torch.tensor([row]),
+        pairs.items[:1],
+        only,
+        only,
+    )

@@ -12,7 +12,7 @@ from maxella.data.interactions import Interactions
 from maxella.model.build import build_model
 from maxella.model.rating_head import RatedPairs
 from maxella.seeds import torch_generator
-from maxella.tasks.rating import mean_squared_error, ordinal_bound, variational_bound
+from maxella.tasks.rating import mean_bound, mean_squared_error, ordinal_bound, variational_bound
 
 BATCH = Batch(
     torch.tensor([1, 2, 3]),
@@ -35,8 +35,9 @@ def make_head(make_spec):
         with torch.no_grad():
             for weight in head.parameters():
                 weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
-            head.user_norm.fill_(1.0)
-            head.item_norm.fill_(2.0)
+            for part in getattr(head, "heads", [head]):
+                part.user_norm.fill_(1.0)
+                part.item_norm.fill_(2.0)
         return head.eval()
 
     return make
@@ -190,3 +191,12 @@ def test_the_mean_squared_error_is_one(pairs):
         return torch.zeros(len(pairs.user_positions))
 
     assert mean_squared_error(nothing, pairs, BATCH, 0.0).item() == pytest.approx(64 / 6)
+
+
+def test_a_mixed_head_has_the_mean_of_the_bounds_of_its_parts(make_head, pairs):
+    head = make_head("mixed")
+    of_each = [
+        task(part, pairs, BATCH, 0.2)
+        for part, task in zip(head.heads, [variational_bound, ordinal_bound] * 2, strict=True)
+    ]
+    torch.testing.assert_close(mean_bound(head, pairs, BATCH, 0.2), sum(of_each) / 4)
