@@ -1,4 +1,4 @@
-"""Our side of a comparison: the notebook's joint model, from `configs/notebook.toml`.
+"""Our side of a comparison: the notebook's joint model, from `configs/notebook.toml`, or another.
 
 With metrics: our training step never holds metrics. What stands against the notebook's way
 is an epoch and then an evaluation on held-out interactions: what a user who wants figures
@@ -22,6 +22,7 @@ from maxella.experiment.build import (
     build_batches,
     build_objective,
     build_plan,
+    build_start,
     model_spec,
 )
 from maxella.experiment.config import load_config
@@ -53,17 +54,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arrays", type=Path)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--config", type=Path, default=CONFIG)
+    parser.add_argument("--set", action="append", default=[], help="section.key=value of it")
     parser.add_argument("--metric-steps", type=int, default=0, help="for the peers; not used here")
     options = parser.parse_args()
     dataset = read_dataset(options.arrays)
-    config = load_config(CONFIG, changes=[f"training.epochs={options.epochs}"])
-    (joint,) = [entry for entry in config.compare.models if entry.name == "joint"]
-    config = config.of_model(joint)
+    config = load_config(options.config, changes=options.set)
+    for entry in config.compare.models:
+        if entry.name == "joint":
+            config = config.of_model(entry)
+    # After the model's own, which may be others.
+    training = config.training.model_copy(update={"epochs": options.epochs})
+    config = config.model_copy(update={"training": training})
 
     model = build_model(model_spec(config.model, dataset), config.training.seed)
+    started = time.perf_counter()
+    teacher = build_start(config, model, dataset)
+    start_seconds = time.perf_counter() - started
     progress = fit(
         model,
-        build_objective(config),
+        build_objective(config, teacher),
         build_batches(config, dataset),
         build_plan(config.training),
     )
@@ -84,6 +94,7 @@ def main() -> None:
     )
     evaluation = time.perf_counter() - started
     result = {
+        "start_seconds": start_seconds,
         "train_seconds": epochs,
         "train_with_metrics_seconds_per_epoch": sum(epochs) / len(epochs) + evaluation,
         "train_with_metrics_note": "an epoch, then an evaluation: not the peer's work",

@@ -51,10 +51,12 @@ def compare(peer: Peer) -> None:
         arrays = Path(folder) / "split.npz"
         subprocess.run([sys.executable, HERE / "arrays.py", options.data, arrays], check=True)
         run = [arrays, "--epochs", options.epochs, "--metric-steps", options.metric_steps]
-        ours = run_side(sys.executable, HERE / "ours.py", run, {})
+        own = shlex.split(options.ours)  # after the others, so that it has the last word
+        ours = run_side(sys.executable, HERE / "ours.py", [*run, *own], {})
         theirs = run_side(python, peer.script, run, peer.variables)
     # Without folders: those of this machine say nothing to others.
     command = ["python", f"benchmarks/{Path(sys.argv[0]).name}", options.data.name, *run[1:]]
+    command += ["--ours", options.ours] if options.ours else []
     block = results(peer.name, shlex.join(command), theirs, ours)
     print(block)
     with options.results.open("a", encoding="utf-8") as file:
@@ -68,6 +70,7 @@ def _options(peer: Peer) -> argparse.Namespace:
     parser.add_argument("data", type=Path, help="zip or folder of a MovieLens, such as ml-1m.zip")
     parser.add_argument("--env", type=Path, default=peer.folder, help="its environment")
     parser.add_argument("--epochs", default="3", help="epochs without metrics in the step")
+    parser.add_argument("--ours", default="", help="options for our side alone, in one string")
     parser.add_argument("--metric-steps", default="10", help="steps with metrics, then scaled")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file to add the table to")
     return parser.parse_args()
@@ -101,6 +104,12 @@ def run_side(
 Measure = tuple[str, Callable[[dict[str, Any]], float], int, bool]
 MEASURES: tuple[Measure, ...] = (
     ("training alone, s an epoch", lambda side: statistics.mean(side["train_seconds"]), 2, True),
+    (
+        "training in all, s",
+        lambda side: side.get("start_seconds", 0.0) + sum(side["train_seconds"]),
+        2,
+        True,
+    ),
     (
         "training with metrics in the step, s an epoch",
         lambda side: side["train_with_metrics_seconds_per_epoch"],
