@@ -83,6 +83,7 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
         embedding_scale=options.embedding_scale,
         mean_rating=0.0 if ratings is None or not len(ratings) else float(ratings.mean()),
         rating_range=dataset.rating_range if options.clip_ratings else None,
+        demotion_dim=options.demotion_dim,
     )
 
 

@@ -122,6 +122,8 @@ class ModelOptions(Section):
     """Factorisations that the variational head averages."""
     item_biases: bool = True
     """Whether the retrieval score has a bias for each item."""
+    demotion_dim: Annotated[int, Field(ge=0)] = 0
+    """Dimensions that sink a user's seen items, for rankings that can't leave them out; 0: none."""
     embedding_scale: Annotated[float, Field(gt=0)] = 0.05
     """Embeddings start uniform between minus and plus this."""
     clip_ratings: bool = True
@@ -134,8 +136,7 @@ class TaskOptions(Section):
     retrieval_weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the retrieval loss; 0 leaves the task out."""
     rating_weight: Annotated[float, Field(ge=0)] = 0.3
-    """Weight of the rating loss (squared error, or the bound of a variational head); 0 leaves the
-    task out."""
+    """The same for the rating loss: squared error, or the bound of a variational head."""
     retrieval_loss: Literal[
         "full_softmax", "in_batch_softmax", "leave_one_out_softmax", "gramian", "bpr"
     ] = "full_softmax"
@@ -144,9 +145,8 @@ class TaskOptions(Section):
     all users and items; bpr: each interaction against one item that the user lacks;
     in_batch_softmax in batches of rows, as the notebook has it."""
     uniform_negatives: Annotated[int, Field(ge=0)] | None = None
-    """Makes leave_one_out_softmax and gramian work on the batch's own items and this many drawn
-    from all, weighted so as to stand for the catalogue (logQ correction); 0: its own alone.
-    Absent: on the whole catalogue, up to about 100,000 items."""
+    """Puts leave_one_out_softmax and gramian on the batch's own items and this many drawn from all,
+    so weighted that they stand for all (logQ correction). Absent: on all, up to 100,000."""
     retrieval_reduction: Literal["mean", "sum"] = "mean"
     """mean over interactions, so weights mean the same at any batch size; sum: the notebook."""
     retrieval_every: Annotated[int, Field(ge=1)] = 1

@@ -22,8 +22,8 @@ class Scorer:
     embedding folded in (`closed_form.fold_in`).
     """
 
-    user_embeddings: torch.Tensor  # (user rows, dim), or one more with biases
-    item_embeddings: torch.Tensor  # (item rows, dim), or one more with biases
+    user_embeddings: torch.Tensor  # (user rows, dim), one more with biases, more if demoted
+    item_embeddings: torch.Tensor  # (item rows, dim), as wide
     tower_items: torch.Tensor  # (item rows, dim), never with biases
     knows: torch.Tensor  # (user rows,) bool: there in training, or with a history
 
@@ -58,6 +58,22 @@ class Scorer:
         return other
 
     @torch.inference_mode()
+    def demoted(self) -> "Scorer | None":
+        """The same with the model's demotion part, by which a user's seen items rank low.
+
+        For an index of nearest items that can leave nothing out: its query is a row of
+        user_embeddings, its vectors are item_embeddings. Where seen items can be left out,
+        that is better and these scores are not wanted. Nothing where the model has no such part.
+        """
+        if self._model.demotion is None:
+            return None
+        other = copy.copy(self)
+        users, items = self._model.demotion.embeddings(self._bags)
+        other.user_embeddings = torch.cat([self.user_embeddings, users], dim=1)
+        other.item_embeddings = torch.cat([self.item_embeddings, items], dim=1)
+        return other
+
+    @torch.inference_mode()
     def score(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) retrieval scores."""
         return self.user_embeddings[users] @ self.item_embeddings.T
@@ -81,7 +97,7 @@ class Scorer:
     def _embed(self, model_rows: torch.Tensor, history: History) -> None:
         """Users by the row that the model has for each (the unknown one, if none) and histories."""
         tower = self._model.user_tower
-        bags = history.bags(torch.arange(len(model_rows)))
+        self._bags = bags = history.bags(torch.arange(len(model_rows)))
         users = tower(model_rows, bags)
         is_new = (model_rows == UNKNOWN_ROW) & (bags.counts > 0)
         if tower.ids is not None and is_new.any():
