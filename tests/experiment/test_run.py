@@ -162,3 +162,13 @@ def test_a_run_has_the_baselines_beside_it_and_says_which_it_lacks(options, monk
     assert [model["name"] for model in report["models"]] == ["joint", "popularity", "bias", "ease"]
     (note,) = [note for note in report["dataset"]["notes"] if "ials" in note]
     assert "pip install 'maxella[baselines]'" in note
+
+
+def test_a_catalogue_too_large_for_a_demotion_part_is_refused_before_training(
+    options, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("maxella.closed_form.gram.MAX_ITEM_ROWS", 50)
+    options["model"] |= {"demotion_dim": 4}
+    with pytest.raises(ConfigError, match=r"Set model\.demotion_dim = 0"):
+        maxella.run(options, tmp_path / "run")
+    assert not (tmp_path / "run" / "log.jsonl").exists()

@@ -10,7 +10,7 @@ from maxella.model.build import build_model
 from maxella.recommend.scorer import Scorer
 from maxella.seeds import torch_generator
 from maxella.training.demotion import train_demotion
-from maxella.training.start import start_in_closed_form
+from maxella.training.start import start_demotion, start_in_closed_form
 
 N_USERS, N_ITEMS = 120, 30
 
@@ -32,6 +32,7 @@ def make_started(make_spec, log):
         model = build_model(spec, seed=1).eval()
         history = History.of(log, N_USERS + 1, N_ITEMS + 1)
         start_in_closed_form(model, history, torch_generator(2, "start"))
+        start_demotion(model.demotion, history, torch_generator(2, "demotion"))
         return model
 
     return make

@@ -110,7 +110,11 @@ def train(
     fit_seconds = start_seconds + sum(entry["seconds"] for entry in progress.history)
     if config.model.demotion_dim:
         fit_seconds += train_demotion(
-            model, dataset.train, config.training.seed, run_log=folder.log
+            model,
+            dataset.train,
+            config.training.seed,
+            run_log=folder.log,
+            on_step=partial(on_step, f"{name}, demotion") if on_step else None,
         )
     scorer = Scorer(model, dataset.known, torch.from_numpy(trained))
     found = None

@@ -18,7 +18,6 @@ class Demotion(nn.Module):
         self, n_item_rows: int, dim: int, mean_length: float, *, generator: torch.Generator
     ) -> None:
         super().__init__()
-        # The scales hold until training starts the part: training/demotion.py.
         self.users = HistoryReading(n_item_rows, dim, mean_length, scale=0.05, generator=generator)
         self.items = Tower(n_item_rows, dim, scale=0.05, generator=generator)
 

@@ -43,7 +43,7 @@ def demotion_loss(
     last = last.nan_to_num(posinf=0.0)  # of a user who has everything
     wanted = ((unseen - last) / softness).sigmoid()
     found = (scores + demotions - last) / softness
-    return (functional.softplus(found) - wanted * found).sum()
+    return functional.binary_cross_entropy_with_logits(found, wanted, reduction="sum")
 
 
 @dataclass(frozen=True)

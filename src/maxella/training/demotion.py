@@ -1,38 +1,39 @@
 """A trained model's demotion part, found while everything else stays as it is."""
 
+import math
+from collections.abc import Callable
 from time import perf_counter
 
 import torch
 
-from maxella.closed_form.low_rank import taste_directions
 from maxella.data.batches import UserBatches
 from maxella.data.columns import WholeCatalogue
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.joint import JointModel
-from maxella.seeds import torch_generator
 from maxella.tasks.demotion import DemotionTask
 from maxella.training.fit import Plan, fit
 from maxella.training.log import RunLog
 
 _LENGTH = 100  # of the list that seen items are kept out of
-# In standard deviations of a user's scores of unseen items:
-_SOFTNESS = 0.15  # of the end of the list
-_START = 3.0  # what an item that the start reads without loss is lowered by
+_SOFTNESS = 0.05  # of the end of the list, in standard deviations of a user's scores
 _LEARNING_RATE = 0.01
 _BATCH_SIZE = 256
 _EPOCHS = 20
 
 
 def train_demotion(
-    model: JointModel, log: Interactions, seed: int, *, run_log: RunLog | None = None
+    model: JointModel,
+    log: Interactions,
+    seed: int,
+    *,
+    run_log: RunLog | None = None,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> float:
-    """Start the demotion part in closed form and train it; gives the seconds.
+    """Train the demotion part from its start, once all else is trained; gives the seconds.
 
-    The start is the best approximation of that rank to "minus what the user has". No other
-    weight moves: the towers' scores say which items stand in the way of which list.
-    Raises ConfigError above 20,000 items.
+    No other weight moves: the towers' scores say which items stand in the way of which list.
     """
     started = perf_counter()
     demotion = model.demotion
@@ -40,18 +41,13 @@ def train_demotion(
     history = History.of(log, model.user_tower.n_rows, model.item_tower.n_rows)
     spread = _spread(model, history)
     with torch.no_grad():
-        directions = taste_directions(
-            history, demotion.items.dim, torch_generator(seed, "demotion")
-        )
-        demotion.items.table.weight.copy_(directions * _START**0.5)
-        demotion.users.readings.weight.copy_(directions * -(_START**0.5))
-        demotion.users.log_gain.fill_(spread).log_()
-        demotion.users.power.zero_()
+        demotion.users.log_gain.add_(math.log(spread))
     progress = fit(
         model,
         DemotionTask(_LENGTH, _SOFTNESS * spread),
         UserBatches(log, _BATCH_SIZE, WholeCatalogue(model.item_tower.n_rows)),
         Plan("adam", _LEARNING_RATE, _LEARNING_RATE, "one_cycle", _EPOCHS, seed),
+        on_step=on_step,
     )
     seconds = perf_counter() - started
     if run_log:
