@@ -38,7 +38,9 @@ class World:
     def predict(self, users, items):
         return self.predictions[users, items]
 
-    def evaluate(self, metrics=DEFAULT_METRICS, *, protocols=PROTOCOLS, resamples=0, seed=1):
+    def evaluate(
+        self, metrics=DEFAULT_METRICS, *, protocols=PROTOCOLS, resamples=0, seed=1, **others
+    ):
         return evaluate(
             self,
             None if self.predictions is None else self,
@@ -49,6 +51,7 @@ class World:
             metrics=metrics,
             protocols=protocols,
             resamples=resamples,
+            **others,
         )
 
     def catalogue_ranks(self, list_length=0, **options):

@@ -65,6 +65,18 @@ def test_worked_example(toy):
     }
 
 
+def test_a_raw_ranker_scores_for_the_raw_protocol_alone(make_world):
+    # The raw ranker turns every order round: user 1's held-out items have raw ranks 3 and 1,
+    # user 2's rank 4. The lists of two are 4 3 and 1 2.
+    turned = [[0.0] * 5, [9.0, 1.0, 2.0, 3.0, 4.0], [9.0, 4.0, 3.0, 2.0, 1.0]]
+    names = ["top_k_accuracy@1", "mrr", "coverage@2"]
+    world, raw = make_world(SCORES, TEST, SEEN), make_world(turned, TEST, SEEN)
+    found = world.evaluate(names, raw_ranker=raw).metrics
+    assert found["filtered"] == world.evaluate(names).metrics["filtered"]
+    assert found["raw"] == raw.evaluate(names).metrics["raw"]
+    assert found["raw"]["mrr"] == pytest.approx((1 + 1 / 4) / 2)
+
+
 def test_ratings_are_judged_where_there_are_any(make_world):
     ratings = [
         None if user == TEST[-1][0] else rating

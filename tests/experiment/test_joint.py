@@ -12,6 +12,7 @@ from maxella.data.split import split_interactions
 from maxella.errors import ConfigError
 from maxella.experiment.build import model_spec
 from maxella.experiment.config import ModelOptions
+from maxella.experiment.reevaluate import reevaluate
 
 JOINT = {
     "split": {"kind": "random", "test": 0.25},
@@ -165,3 +166,25 @@ def test_ratings_of_any_number_are_no_levels(log):
     assert model_spec(ModelOptions(rating_head="variational"), dataset).rating_levels == ()
     with pytest.raises(ConfigError, match=r"at most 101 different ratings.*'variational'"):
         model_spec(ModelOptions(rating_head="ordinal"), dataset)
+
+
+def test_a_demotion_part_raises_the_raw_figures_and_changes_no_other(log, tmp_path):
+    without = run(log, tmp_path)["joint"]
+    model = JOINT["model"] | {"demotion_dim": 24}
+    found = run(log, tmp_path, model=model)["joint"]
+    raw, raw_without = found.pop("raw"), without.pop("raw")
+    assert found == without  # filtered, rmse and all, to the last bit
+    assert raw["ndcg@10"] > raw_without["ndcg@10"] + 0.05
+    report = reevaluate(tmp_path / "run")
+    assert report["models"][0]["metrics"] == found | {"raw": raw}
+    (note,) = [note for note in report["dataset"]["notes"] if "demotion" in note]
+    assert note.startswith("Raw figures of joint rank by its score with the 24 demotion")
+
+
+def test_who_wants_seen_items_again_gets_them_undemoted(log, tmp_path):
+    answers = []
+    for dim in (0, 24):
+        run(log, tmp_path, model=JOINT["model"] | {"demotion_dim": dim})
+        recommender = maxella.load(tmp_path / "run")
+        answers.append(recommender.recommend(["u0", "u1"], k=5, include_seen=True))
+    assert answers[0].equals(answers[1])

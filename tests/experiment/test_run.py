@@ -179,3 +179,13 @@ def test_users_held_out_wholly_are_served_from_what_they_are_given(tmp_path, opt
     # What was given lies in the bundle, with its ratings: read again, it says the same.
     again = reevaluate(tmp_path / "run")
     assert again["models"][0]["metrics"] == report["models"][0]["metrics"]
+
+
+def test_a_catalogue_too_large_for_a_demotion_part_is_refused_before_training(
+    options, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("maxella.closed_form.gram.MAX_ITEM_ROWS", 50)
+    options["model"] |= {"demotion_dim": 4}
+    with pytest.raises(ConfigError, match=r"Set model\.demotion_dim = 0"):
+        maxella.run(options, tmp_path / "run")
+    assert not (tmp_path / "run" / "log.jsonl").exists()

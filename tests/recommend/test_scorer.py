@@ -91,3 +91,19 @@ def test_a_newcomer_s_rating_leans_on_no_row_of_training(model, log):
     gap = scorer.predict(torch.tensor([1]), torch.tensor([5]))
     gap = gap - new.predict(torch.tensor([1]), torch.tensor([5]))
     assert gap.item() == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_demoted_scorer_adds_the_demotion_and_the_plain_one_knows_nothing_of_it(make_spec, log):
+    facts = {"n_user_rows": 61, "n_item_rows": 21, "mean_history": 10.0, "history_dim": 3}
+    without, with_part = (build_model(make_spec(demotion_dim=d, **facts), seed=1) for d in (0, 5))
+    plain, scorer, everyone = Scorer(without, log), Scorer(with_part, log), torch.arange(61)
+    assert plain.demoted() is None
+    assert torch.equal(scorer.score(everyone), plain.score(everyone))
+    history = History.of(log, 61, 21)
+    part = with_part.demotion
+    added = part.users(history.bags(everyone)) @ part.items.table.weight.T
+    demoted = scorer.demoted()
+    torch.testing.assert_close(demoted.score(everyone) - plain.score(everyone), added)
+    assert demoted.item_embeddings.shape == (21, 3 + 3 + 1 + 5)
+    pairs = torch.tensor([3, 8]), torch.tensor([2, 20])
+    assert torch.equal(demoted.predict(*pairs), plain.predict(*pairs))

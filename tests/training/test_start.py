@@ -12,7 +12,7 @@ from maxella.model.build import build_model
 from maxella.recommend.scorer import Scorer
 from maxella.seeds import torch_generator
 from maxella.tasks.teacher import blend
-from maxella.training.start import GAIN, start_in_closed_form
+from maxella.training.start import GAIN, SINK, start_demotion, start_in_closed_form
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +71,14 @@ def test_a_blend_has_the_stated_deviation_over_what_a_user_lacks(history):
     torch.testing.assert_close(torch.stack(deviations), torch.full((40,), 1.5))
     # Users keep their order of items.
     torch.testing.assert_close(scores[1:].argsort(dim=1), (users @ items.T)[1:].argsort(dim=1))
+
+
+def test_a_demotion_part_as_wide_as_the_catalogue_starts_at_what_a_user_has(
+    make_spec, log, history
+):
+    spec = make_spec(n_user_rows=41, n_item_rows=13, mean_history=4.0, demotion_dim=13)
+    demotion = build_model(spec, seed=1).demotion
+    start_demotion(demotion, history, torch_generator(2, "start"))
+    everyone = torch.arange(41)
+    found = demotion.users(history.bags(everyone)) @ demotion.items.table.weight.T
+    torch.testing.assert_close(found, -SINK * history.matrix(everyone), atol=1e-4, rtol=0)

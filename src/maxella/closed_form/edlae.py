@@ -3,10 +3,8 @@
 import torch
 
 from maxella.closed_form.gram import gram, item_weights, refuse_large
+from maxella.closed_form.low_rank import leading_eigenvectors
 from maxella.data.history import History
-
-_EXTRA_DIRECTIONS = 10
-_ITERATIONS = 3
 
 
 def low_rank_edlae(
@@ -41,7 +39,9 @@ def low_rank_edlae(
     together = gram(history, _user_weights(history, user_exponent))
     weights = item_weights(together.clone(), l2 + dropout * together.diagonal())
     taken = together.diagonal() > 0
-    vectors = _singular_vectors(together, weights, dim, generator)
+    vectors = leading_eigenvectors(
+        lambda basis: weights.T @ (together @ (weights @ basis)), len(weights), dim, generator
+    )  # of BᵀGB: the right singular vectors of W^½XB
     items = torch.zeros(history.n_item_rows, dim)
     items[taken, : vectors.shape[1]] = vectors[taken]
     return weights @ items, items
@@ -54,23 +54,3 @@ def _user_weights(history: History, exponent: float) -> torch.Tensor:
     weights = torch.zeros(history.n_user_rows)
     weights[has_history] = (counts[has_history] / counts[has_history].float().mean()) ** exponent
     return weights
-
-
-def _singular_vectors(
-    together: torch.Tensor, weights: torch.Tensor, dim: int, generator: torch.Generator
-) -> torch.Tensor:
-    """(item rows, rank) right singular vectors of W^½XB with rank ≤ dim, of G = XᵀWX and B.
-
-    They are the eigenvectors of BᵀGB, here of its restriction to a subspace found by power
-    iteration from a random start (Halko, Martinsson and Tropp 2011, arXiv:0909.4061).
-    """
-    width = min(dim + _EXTRA_DIRECTIONS, len(weights))
-    basis = torch.randn(len(weights), width, generator=generator)
-    for _ in range(_ITERATIONS):
-        basis, _ = torch.linalg.qr(weights.T @ (together @ (weights @ basis)))
-    image = weights @ basis
-    squares, directions = torch.linalg.eigh((image.T @ (together @ image)).double())
-    # A square within the rounding error of the greatest is nought.
-    rank = int((squares > torch.finfo(torch.float32).eps * squares.max()).sum())
-    first = directions.flip(1)[:, : min(dim, rank)].float()
-    return torch.matmul(basis, first)

@@ -72,13 +72,14 @@ def evaluate(
     metrics: Sequence[str] = DEFAULT_METRICS,
     protocols: Sequence[str] = PROTOCOLS,
     resamples: int = RESAMPLES,
+    raw_ranker: Ranker | None = None,
 ) -> Report:
     """Rank every held-out item among all candidates, and predict every held-out rating.
 
     `seen` is all that was known before (training, and validation when this is the test):
     the `filtered` protocol takes it out of the candidates. `protocols` may leave one out.
     `seed` sets the intervals' resamples; 0 resamples leave the intervals out. Definitions:
-    docs/metrics.md.
+    docs/metrics.md. A `raw_ranker` scores for the raw protocol in the ranker's place.
 
     Raises DataError where there is nothing to evaluate, TrainingError where a score is NaN or
     a predicted rating not finite, ConfigError for an unknown metric or protocol.
@@ -99,7 +100,7 @@ def evaluate(
     values: dict[str, float] = {}
     ceiling: dict[str, Any] = {}
     if ranker is not None:
-        sums, values, ceiling = _rank(ranker, pairs, metrics, protocols)
+        sums, values, ceiling = _rank(ranker, raw_ranker or ranker, pairs, metrics, protocols)
     if rater is not None:
         sums |= _rate(rater, test, pairs)
     values |= {name: metric.value() for name, metric in sums.items()}
@@ -116,14 +117,24 @@ def evaluate(
 
 
 def _rank(
-    ranker: Ranker, pairs: Pairs, names: Sequence[str], protocols: Sequence[str]
+    ranker: Ranker,
+    raw_ranker: Ranker,
+    pairs: Pairs,
+    names: Sequence[str],
+    protocols: Sequence[str],
 ) -> tuple[dict[str, UserSums], dict[str, float], dict[str, Any]]:
     """Ranking metrics as sums, list metrics as values, and the ceiling of the former."""
     parsed = {name: parse_metric(name) for name in names}
     ranking = {name: of for name, of in parsed.items() if of[0] in RANKING_METRICS}
     lists = {name: (key, int(k)) for name, (key, k) in parsed.items() if key in LIST_METRICS}
     longest = max((k for _, k in lists.values()), default=0)
-    found = catalogue_ranks(ranker, pairs, longest, protocols=protocols)
+    if raw_ranker is ranker:  # each user scored once for both protocols
+        found = catalogue_ranks(ranker, pairs, longest, protocols=protocols)
+    else:
+        rankers = {"raw": raw_ranker, "filtered": ranker}
+        found = {}
+        for protocol in protocols:
+            found |= catalogue_ranks(rankers[protocol], pairs, longest, protocols=[protocol])
 
     def measure(held_out: UserRanks) -> dict[str, UserSums]:
         return {name: RANKING_METRICS[key](held_out, k) for name, (key, k) in ranking.items()}

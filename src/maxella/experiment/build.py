@@ -33,7 +33,7 @@ from maxella.tasks.rating import RATING_TASKS
 from maxella.tasks.teacher import Teacher
 from maxella.training.checkpoint import Checkpoint
 from maxella.training.fit import Plan
-from maxella.training.start import start_in_closed_form
+from maxella.training.start import start_demotion, start_in_closed_form
 
 MOST_LEVELS = 101  # whole numbers from 0 to 100
 
@@ -87,6 +87,7 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
         mean_rating=0.0 if ratings is None or not len(ratings) else float(ratings.mean()),
         rating_range=dataset.rating_range if options.clip_ratings else None,
         rating_levels=_rating_levels(options, ratings),
+        demotion_dim=options.demotion_dim,
     )
 
 
@@ -105,11 +106,13 @@ def _rating_levels(options: ModelOptions, ratings: np.ndarray | None) -> tuple[f
 
 def build_start(config: Config, model: JointModel, dataset: Dataset) -> Teacher | None:
     """Put the first weights in place that are not drawn; gives the teacher that they make."""
+    seed = config.training.seed
+    history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
+    if model.demotion is not None:
+        start_demotion(model.demotion, history, torch_generator(seed, "demotion"))
     if config.model.start == "random":
         return None
-    history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
-    generator = torch_generator(config.training.seed, "closed form")
-    return start_in_closed_form(model, history, generator)
+    return start_in_closed_form(model, history, torch_generator(seed, "closed form"))
 
 
 def build_objective(config: Config, teacher: Teacher | None = None) -> Objective:

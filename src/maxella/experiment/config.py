@@ -92,7 +92,7 @@ class SplitOptions(Section):
 
     kind: Literal["random", "leave_last_out", "temporal", "cold_user", "none"] = "temporal"
     """random, leave_last_out, temporal (all rows from one moment on), cold_user (users held out
-    wholly and served from half of what they did) or none (train on all)."""
+    whole, served from half of what they did) or none (train on all)."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of a random split."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.25
@@ -100,8 +100,7 @@ class SplitOptions(Section):
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the remaining rows that is held out for validation."""
     rated: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the training rows that keep their rating; all stay as interactions. Below 1 it
-    measures what interactions alone teach about ratings."""
+    """Share of the training rows that keep their rating: what do interactions alone teach?"""
 
 
 class ModelOptions(Section):
@@ -124,6 +123,8 @@ class ModelOptions(Section):
     """Factorisations that a variational or ordinal head (a part of a mixed one) averages."""
     item_biases: bool = True
     """Whether the retrieval score has a bias for each item."""
+    demotion_dim: Annotated[int, Field(ge=0)] = 0
+    """Dimensions that sink a user's seen items, for rankings that can't leave them out; 0: none."""
     embedding_scale: Annotated[float, Field(gt=0)] = 0.05
     """Embeddings start uniform between minus and plus this."""
     clip_ratings: bool = True
@@ -136,8 +137,7 @@ class TaskOptions(Section):
     retrieval_weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the retrieval loss; 0 leaves the task out."""
     rating_weight: Annotated[float, Field(ge=0)] = 0.3
-    """Weight of the rating loss (squared error, or the bound of a variational or ordinal head);
-    0 leaves the task out."""
+    """The same for the rating loss: squared error, or the bound of a head with Gaussian factors."""
     retrieval_loss: Literal[
         "full_softmax", "in_batch_softmax", "leave_one_out_softmax", "gramian", "bpr"
     ] = "full_softmax"
@@ -146,9 +146,8 @@ class TaskOptions(Section):
     all users and items; bpr: each interaction against one item that the user lacks;
     in_batch_softmax in batches of rows, as the notebook has it."""
     uniform_negatives: Annotated[int, Field(ge=0)] | None = None
-    """Makes leave_one_out_softmax and gramian work on the batch's own items and this many drawn
-    from all, weighted so as to stand for the catalogue (logQ correction); 0: its own alone.
-    Absent: on the whole catalogue, up to about 100,000 items."""
+    """Puts leave_one_out_softmax and gramian on the batch's own items and this many drawn from all,
+    so weighted that they stand for all (logQ correction). Absent: on all, up to 100,000."""
     retrieval_reduction: Literal["mean", "sum"] = "mean"
     """mean over interactions, so weights mean the same at any batch size; sum: the notebook."""
     retrieval_every: Annotated[int, Field(ge=1)] = 1

@@ -13,9 +13,18 @@ from maxella.experiment.results import Outcome, model_row
 
 
 def judge(
-    ranker: Any, rater: Any, dataset: Dataset, config: Config, *, on_validation: bool = False
+    ranker: Any,
+    rater: Any,
+    dataset: Dataset,
+    config: Config,
+    *,
+    on_validation: bool = False,
+    raw_ranker: Any = None,
 ) -> Report:
-    """Evaluate on the test part, or on the validation part while training."""
+    """Evaluate on the test part, or on the validation part while training.
+
+    `raw_ranker` scores for the raw protocol in the ranker's place, where there is one.
+    """
     part = dataset.validation if on_validation else dataset.test
     return evaluate(
         ranker,
@@ -25,6 +34,7 @@ def judge(
         n_item_rows=dataset.items.n_rows,
         seed=config.split.seed,
         resamples=0 if on_validation else config.evaluation.resamples,
+        raw_ranker=raw_ranker,
     )
 
 

@@ -50,7 +50,7 @@ def report_dict(
             "validation": len(dataset.validation),
             "test": len(dataset.test),
             "given": len(dataset.given),
-            "notes": [*tables.notes, *notes],
+            "notes": [*tables.notes, *notes, *_demotion_notes(outcomes)],
             "rating_histogram": _histogram(dataset),
         },
         "split": config.split.model_dump(),
@@ -81,6 +81,16 @@ def kind_of(tasks: TaskOptions) -> str:
     if tasks.retrieval_weight and tasks.rating_weight:
         return "joint"
     return "retrieval" if tasks.retrieval_weight else "rating"
+
+
+def _demotion_notes(outcomes: list[Outcome]) -> list[str]:
+    """What the raw figures of a model with a demotion part are figures of."""
+    return [
+        f"Raw figures of {outcome.row['name']} rank by its score with the "
+        f"{outcome.bundle.spec.demotion_dim} demotion dimensions; all others leave them out."
+        for outcome in outcomes
+        if outcome.bundle is not None and outcome.bundle.spec.demotion_dim
+    ]
 
 
 def _histogram(dataset: Dataset) -> dict[str, int]:

@@ -31,6 +31,7 @@ from maxella.model.build import build_model
 from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.recommend.scorer import Scorer
 from maxella.sources.tables import Tables
+from maxella.training.demotion import train_demotion
 from maxella.training.fit import Validation, fit
 
 OnStep = Callable[[str, int, int], None]  # (model's name, steps done, steps in all)
@@ -106,9 +107,19 @@ def train(
         log=folder.log,
         on_step=partial(on_step, name) if on_step else None,
     )
-    scorer = Scorer(model, dataset.known, torch.from_numpy(trained))
-    found = judge(scorer, scorer, dataset, config) if len(dataset.test) else None
     fit_seconds = start_seconds + sum(entry["seconds"] for entry in progress.history)
+    if config.model.demotion_dim:
+        fit_seconds += train_demotion(
+            model,
+            dataset.train,
+            config.training.seed,
+            run_log=folder.log,
+            on_step=partial(on_step, f"{name}, demotion") if on_step else None,
+        )
+    scorer = Scorer(model, dataset.known, torch.from_numpy(trained))
+    found = None
+    if len(dataset.test):
+        found = judge(scorer, scorer, dataset, config, raw_ranker=scorer.demoted())
     row = model_row(name, kind_of(config.tasks), fit_seconds, peak_memory_mb(), found)
     row["weights"] = {
         "rating": config.tasks.rating_weight,

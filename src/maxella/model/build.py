@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from maxella.model.demotion import Demotion
 from maxella.model.joint import JointModel
 from maxella.model.mixed_head import MixedHead
 from maxella.model.ordinal_head import OrdinalHead
@@ -29,6 +30,7 @@ class ModelSpec:
     mean_rating: float  # of the training log; 0 without ratings
     rating_range: tuple[float, float] | None  # predictions are clipped to it; None: not clipped
     rating_levels: tuple[float, ...] = ()  # distinct training ratings, ascending; () for too many
+    demotion_dim: int = 0  # of the demotion part; 0: no such part, as in older bundles
 
 
 def build_model(spec: ModelSpec, seed: int) -> JointModel:
@@ -58,10 +60,17 @@ def build_model(spec: ModelSpec, seed: int) -> JointModel:
         spec.mean_rating,
         generator,
     )
+    rating_head = RATING_HEADS[spec.rating_head](shape)
+    demotion = None
+    if spec.demotion_dim:  # drawn last: the other weights are those of a model without
+        demotion = Demotion(
+            spec.n_item_rows, spec.demotion_dim, spec.mean_history, generator=generator
+        )
     return JointModel(
         UserTower(spec.n_user_rows, ids, history),
         item_tower,
-        RATING_HEADS[spec.rating_head](shape),
+        rating_head,
+        demotion,
         item_biases=spec.item_biases,
         rating_range=spec.rating_range,
     )

@@ -5,6 +5,7 @@ from torch import nn
 
 from maxella.data.history import Bags
 from maxella.features.id import UNKNOWN_ROW
+from maxella.model.demotion import Demotion
 from maxella.model.rating_head import RatingHead
 from maxella.model.tower import Tower, UserTower
 
@@ -13,7 +14,8 @@ class JointModel(nn.Module):
     """score(u, i) = u·v + b_i, from the towers' embeddings; rating(u, i) from a head on both.
 
     One set of weights serves both tasks. `item_biases` off gives the plain dot product
-    of the notebook. A rating range clips predictions, not what training sees.
+    of the notebook. A rating range clips predictions, not what training sees. A demotion
+    part stands beside all that: neither the score nor the rating reads it.
     """
 
     rating_range: torch.Tensor
@@ -23,6 +25,7 @@ class JointModel(nn.Module):
         user_tower: UserTower,
         item_tower: Tower,
         rating_head: RatingHead,
+        demotion: Demotion | None = None,
         *,
         item_biases: bool,
         rating_range: tuple[float, float] | None,
@@ -31,6 +34,7 @@ class JointModel(nn.Module):
         self.user_tower = user_tower
         self.item_tower = item_tower
         self.rating_head = rating_head
+        self.demotion = demotion
         self.item_biases = None
         if item_biases:
             self.item_biases = nn.Embedding(item_tower.n_rows, 1, padding_idx=UNKNOWN_ROW)

@@ -26,8 +26,8 @@ class Scorer:
     found from the ratings that they gave (`training.newcomers`).
     """
 
-    user_embeddings: torch.Tensor  # (user rows, dim), or one more with biases
-    item_embeddings: torch.Tensor  # (item rows, dim), or one more with biases
+    user_embeddings: torch.Tensor  # (user rows, dim), one more with biases, more if demoted
+    item_embeddings: torch.Tensor  # (item rows, dim), as wide
     tower_items: torch.Tensor  # (item rows, dim), never with biases
     knows: torch.Tensor  # (user rows,) bool: there in training, or with a history
 
@@ -59,6 +59,22 @@ class Scorer:
         nobody = torch.full((n_user_rows,), UNKNOWN_ROW)
         history = History.of(known, n_user_rows, len(self.tower_items))
         other._embed(nobody, history, known)  # noqa: SLF001 - one of its own
+        return other
+
+    @torch.inference_mode()
+    def demoted(self) -> "Scorer | None":
+        """The same with the model's demotion part, by which a user's seen items rank low.
+
+        For an index of nearest items that can leave nothing out: its query is a row of
+        user_embeddings, its vectors are item_embeddings. Where seen items can be left out,
+        that is better and these scores are not wanted. Nothing where the model has no such part.
+        """
+        if self._model.demotion is None:
+            return None
+        other = copy.copy(self)
+        users, items = self._model.demotion.embeddings(self._bags)
+        other.user_embeddings = torch.cat([self.user_embeddings, users], dim=1)
+        other.item_embeddings = torch.cat([self.item_embeddings, items], dim=1)
         return other
 
     @torch.inference_mode()
@@ -100,7 +116,7 @@ class Scorer:
     def _embed(self, model_rows: torch.Tensor, history: History, known: Interactions) -> None:
         """Users by the row that the model has for each (the unknown one, if none) and histories."""
         tower = self._model.user_tower
-        bags = history.bags(torch.arange(len(model_rows)))
+        self._bags = bags = history.bags(torch.arange(len(model_rows)))
         users = tower(model_rows, bags)
         is_new = (model_rows == UNKNOWN_ROW) & (bags.counts > 0)
         if tower.ids is not None and is_new.any():

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from maxella.data.batches import Batches
+from maxella.data.batches import Batch, Batches
 from maxella.errors import ConfigError, TrainingError, unknown_name
 from maxella.model.joint import JointModel
 from maxella.seeds import numpy_generator
-from maxella.tasks.objective import Objective
 from maxella.training.checkpoint import Checkpoint, Progress
 from maxella.training.log import RunLog
 from maxella.training.optimiser import OPTIMISERS
 from maxella.training.schedule import SCHEDULES
+
+# (model, batch, step, steps in all) → the loss, a scalar with a gradient, and its parts, as logged
+Loss = Callable[[JointModel, Batch, int, int], tuple[torch.Tensor, dict[str, float]]]
 
 LOWER_IS_BETTER = ("rmse", "mae", "log_loss")
 
@@ -52,7 +54,7 @@ class Validation:
 
 def fit(
     model: JointModel,
-    objective: Objective,
+    objective: Loss,
     batches: Batches,
     plan: Plan,
     *,
@@ -112,7 +114,7 @@ def _groups(model: JointModel, plan: Plan) -> list[dict[str, Any]]:
 
 def _epoch(
     model: JointModel,
-    objective: Objective,
+    objective: Loss,
     batches: Batches,
     plan: Plan,
     optimiser: torch.optim.Optimizer,

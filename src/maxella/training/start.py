@@ -5,7 +5,9 @@ from torch.nn import functional
 
 from maxella.closed_form.edlae import low_rank_edlae
 from maxella.closed_form.ials import ials
+from maxella.closed_form.low_rank import taste_directions
 from maxella.data.history import History
+from maxella.model.demotion import Demotion
 from maxella.model.joint import JointModel
 from maxella.tasks.teacher import Teacher, blend
 
@@ -13,6 +15,7 @@ from maxella.tasks.teacher import Teacher, blend
 GAIN = 10.0
 ID_WEIGHT = 0.55  # of the id part in the teacher's blend; the history part has the rest
 SHARPNESS = 1.6  # of the teacher, in standard deviations of its scores
+SINK = 3.0  # how far the demotion part lowers an item that it reads without loss
 
 
 @torch.no_grad()
@@ -50,3 +53,15 @@ def start_in_closed_form(
     model.item_tower.table.weight.copy_(torch.cat(items, dim=1))
     weights = [ID_WEIGHT, 1 - ID_WEIGHT] if len(factors) == 2 else [1.0]
     return blend(history, factors, weights, SHARPNESS)
+
+
+@torch.no_grad()
+def start_demotion(demotion: Demotion, history: History, generator: torch.Generator) -> None:
+    """Make d(u, i) the best approximation of that rank to −SINK where u has i and 0 elsewhere.
+
+    Raises ConfigError above 20,000 items.
+    """
+    directions = taste_directions(history, demotion.items.dim, generator) * SINK**0.5
+    demotion.items.table.weight.copy_(directions)
+    demotion.users.readings.weight.copy_(-directions)
+    demotion.users.power.zero_()  # a long history is read as a short one

@@ -1,0 +1,50 @@
+"""The directions in which a large symmetric matrix has most."""
+
+from collections.abc import Callable
+
+import torch
+
+from maxella.closed_form.gram import gram, refuse_large
+from maxella.data.history import History
+
+_EXTRA_DIRECTIONS = 10
+_ITERATIONS = 3
+
+
+def leading_eigenvectors(
+    multiply: Callable[[torch.Tensor], torch.Tensor],
+    n: int,
+    dim: int,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """(n, rank) orthonormal eigenvectors of the greatest eigenvalues, rank ≤ dim.
+
+    `multiply`: (n, width) → the product with a positive semidefinite matrix. The eigenvectors
+    are those of its restriction to a subspace found by power iteration from a random start (Halko,
+    Martinsson and Tropp 2011, arXiv:0909.4061). The rank is below dim where that of the
+    matrix is.
+    """
+    basis = torch.randn(n, min(dim + _EXTRA_DIRECTIONS, n), generator=generator)
+    for _ in range(_ITERATIONS):
+        basis, _ = torch.linalg.qr(multiply(basis))
+    values, directions = torch.linalg.eigh((basis.T @ multiply(basis)).double())
+    # A value within the rounding error of the greatest is nought.
+    rank = int((values > torch.finfo(torch.float32).eps * values.max()).sum())
+    first = directions.flip(1)[:, : min(dim, rank)].float()
+    return torch.matmul(basis, first)
+
+
+def taste_directions(history: History, dim: int, generator: torch.Generator) -> torch.Tensor:
+    """B, (item rows, dim) float32: of that rank, X B Bᵀ comes nearest to X, who took what.
+
+    The first right singular vectors of the 0/1 matrix X (Eckart and Young 1936). Columns beyond
+    its rank are zero, and so are the rows of items that no one took. ConfigError above 20,000
+    item rows.
+    """
+    refuse_large("The demotion part", history.n_item_rows, 1, "Set model.demotion_dim = 0.")
+    together = gram(history)
+    found = leading_eigenvectors(lambda basis: together @ basis, len(together), dim, generator)
+    directions = torch.zeros(history.n_item_rows, dim)
+    taken = together.diagonal() > 0
+    directions[taken, : found.shape[1]] = found[taken]
+    return directions
