@@ -90,7 +90,7 @@ def test_newcomers_items_sink_as_those_of_the_users_with_their_histories(make_st
     torch.testing.assert_close(sunk - plain, of_users, atol=1e-3, rtol=1e-4)
 
 
-@pytest.mark.parametrize("scale", [0.01, 100.0])
+@pytest.mark.parametrize("scale", [1 / 64, 64.0])
 def test_the_scale_of_the_scores_does_not_matter(make_started, log, scale):
     found = []
     for factor in (1.0, scale):
@@ -99,4 +99,4 @@ def test_the_scale_of_the_scores_does_not_matter(make_started, log, scale):
             model.item_tower.table.weight *= factor
         train_demotion(model, log, seed=1)
         found.append(Scorer(model, log).demoted().score(torch.arange(N_USERS + 1)) / factor)
-    assert share_of_seen(found[0], log) == pytest.approx(share_of_seen(found[1], log), abs=0.02)
+    torch.testing.assert_close(*found, atol=1e-2, rtol=1e-2)
