@@ -67,6 +67,8 @@ class RowAdam(torch.optim.AdamW):
             return
         beta1, beta2 = self.defaults["betas"]
         last = state["last"][rows]
+        if (last == state["step"]).all():
+            return
         kept, carry = (state[name][last.long()].unsqueeze(1) for name in ("kept", "carry"))
         m, v = state["m"][rows], state["v"][rows]
         table[rows] = kept * table[rows] - carry * m / (v.sqrt() + self.defaults["eps"])

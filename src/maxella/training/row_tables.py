@@ -9,7 +9,7 @@ from torch import nn
 from maxella.data.batches import Batch
 from maxella.model.joint import JointModel
 
-_FEW = 0.25  # share of a table's rows; above it a dense step costs no more
+_FEW = 0.3  # share of a table's rows; above it a dense step costs no more
 _BLOCK = 8192  # rows
 
 
