@@ -42,7 +42,8 @@ class Batch:
     def bags(self) -> Bags:
         """The items of each user: of whole users, their history."""
         counts = torch.bincount(self.user_positions, minlength=len(self.users))
-        return Bags(self.items[self.item_positions], counts)
+        distinct = self.items, self.item_positions
+        return Bags(self.items[self.item_positions], counts, distinct)
 
     @property
     def known_ratings(self) -> torch.Tensor:

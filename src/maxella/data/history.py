@@ -16,6 +16,8 @@ class Bags:
 
     items: torch.Tensor  # (m,) int64 item rows
     counts: torch.Tensor  # (batch,) int64 items of each user, 0 too
+    # (I,) distinct item rows and (m,) int64 positions of the items in them, where known
+    distinct: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @property
     def begins(self) -> torch.Tensor:

@@ -43,15 +43,25 @@ class JointModel(nn.Module):
         low, high = rating_range or (-torch.inf, torch.inf)
         self.register_buffer("rating_range", torch.tensor([low, high]))
 
-    def tower_tables(self) -> list[torch.Tensor]:
-        """The embedding tables of both towers."""
+    def tower_tables(self) -> tuple[list[nn.Embedding], list[nn.Embedding]]:
+        """The towers' tables with a row for each user, and those with a row for each item."""
         ids, history = self.user_tower.ids, self.user_tower.history
-        tables = [self.item_tower.table]
-        if ids is not None:
-            tables.append(ids.table)
-        if history is not None:
-            tables.append(history.readings)
-        return [table.weight for table in tables]
+        of_items = [self.item_tower.table, *([] if history is None else [history.readings])]
+        return [] if ids is None else [ids.table], of_items
+
+    def tables(self) -> tuple[list[nn.Embedding], list[nn.Embedding]]:
+        """All tables with a row for each user, and all with a row for each item.
+
+        Those of a rating head are told by their names, user_… and item_….
+        """
+        of_users, of_items = self.tower_tables()
+        if self.item_biases is not None:
+            of_items.append(self.item_biases)
+        for name, table in self.rating_head.named_modules():
+            if isinstance(table, nn.Embedding):
+                of_user = name.split(".")[-1].startswith("user_")
+                (of_users if of_user else of_items).append(table)
+        return of_users, of_items
 
     def retrieval_biases(self, items: torch.Tensor) -> torch.Tensor | None:
         """(n,) item rows → (n,) item biases of the retrieval score, where the model has them."""

@@ -66,7 +66,11 @@ class HistoryReading(nn.Module):
 
     def forward(self, bags: Bags) -> torch.Tensor:
         """The histories of a batch of users → (batch, dim)."""
-        sums = functional.embedding_bag(bags.items, self.readings.weight, bags.begins, mode="sum")
+        readings, positions = self.readings.weight, bags.items
+        if bags.distinct is not None:  # each read once, so that the gradient has each once
+            items, positions = bags.distinct
+            readings = self.readings(items)
+        sums = functional.embedding_bag(positions, readings, bags.begins, mode="sum")
         return self.factors(bags.counts).unsqueeze(1) * sums
 
 

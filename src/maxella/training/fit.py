@@ -15,6 +15,8 @@ from maxella.seeds import numpy_generator
 from maxella.training.checkpoint import Checkpoint, Progress
 from maxella.training.log import RunLog
 from maxella.training.optimiser import OPTIMISERS
+from maxella.training.row_optimisers import RowAdagrad, RowAdam
+from maxella.training.row_tables import RowTables
 from maxella.training.schedule import SCHEDULES
 
 # (model, batch, step, steps in all) → the loss, a scalar with a gradient, and its parts, as logged
@@ -73,6 +75,9 @@ def fit(
     TrainingError; the checkpoint of the last whole epoch stays.
     """
     optimiser = OPTIMISERS[plan.optimiser](_groups(model, plan))
+    # By the first batch of the run, which is the same when it goes on from a checkpoint.
+    first = next(iter(batches.epoch(_order(plan, 0))))
+    tables = RowTables.of(model, first)
     progress = Progress()
     best = _weights(model)
     if resume and checkpoint is not None and checkpoint.path.exists():
@@ -81,7 +86,7 @@ def fit(
             log.write("resumed", epoch=progress.epoch)
     while progress.epoch < plan.epochs and not _has_stalled(progress, plan):
         started = time.perf_counter()
-        losses = _epoch(model, objective, batches, plan, optimiser, progress.epoch, on_step)
+        losses = _epoch(model, objective, batches, plan, optimiser, tables, progress.epoch, on_step)
         entry: dict[str, Any] = {"epoch": progress.epoch + 1, **losses}
         entry["seconds"] = time.perf_counter() - started
         progress.epoch += 1
@@ -102,7 +107,8 @@ def fit(
 
 def _groups(model: JointModel, plan: Plan) -> list[dict[str, Any]]:
     """The weights by learning rate, for an optimiser."""
-    tables = {id(weight) for weight in model.tower_tables()}
+    of_users, of_items = model.tower_tables()
+    tables = {id(table.weight) for table in [*of_users, *of_items]}
     parts: list[list[torch.nn.Parameter]] = [[], []]
     for weight in model.parameters():
         parts[id(weight) in tables].append(weight)
@@ -117,7 +123,8 @@ def _epoch(
     objective: Loss,
     batches: Batches,
     plan: Plan,
-    optimiser: torch.optim.Optimizer,
+    optimiser: RowAdagrad | RowAdam,
+    tables: RowTables,
     epoch: int,
     on_step: Callable[[int, int], None] | None,
 ) -> dict[str, float]:
@@ -126,11 +133,12 @@ def _epoch(
     steps = plan.epochs * len(batches)
     sums: dict[str, float] = {}
     counts: dict[str, int] = {}  # not every step has every part
-    order = numpy_generator(plan.seed, "batches", epoch)
-    for step, batch in enumerate(batches.epoch(order), start=epoch * len(batches)):
+    for step, batch in enumerate(batches.epoch(_order(plan, epoch)), start=epoch * len(batches)):
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * SCHEDULES[plan.schedule](step, steps)
         optimiser.zero_grad()
+        for table, rows in tables.read_by(batch):
+            optimiser.catch_up(table, rows)
         loss, parts = objective(model, batch, step, steps)
         parts["loss"] = loss.item()
         _check_finite(parts, epoch, step, plan)
@@ -141,8 +149,14 @@ def _epoch(
             counts[name] = counts.get(name, 0) + len(batch)
         if on_step:
             on_step(step + 1, steps)
+    for table, rows in tables.whole():
+        optimiser.catch_up(table, rows)
     model.eval()
     return {name: total / counts[name] for name, total in sums.items()}
+
+
+def _order(plan: Plan, epoch: int) -> np.random.Generator:
+    return numpy_generator(plan.seed, "batches", epoch)
 
 
 def _check_finite(parts: dict[str, float], epoch: int, step: int, plan: Plan) -> None:

@@ -1,0 +1,154 @@
+"""Which tables have sparse gradients, and that training with them is training without."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from maxella.data.batches import RowBatches, UserBatches
+from maxella.data.columns import OwnAndUniform, WholeCatalogue
+from maxella.data.interactions import Interactions
+from maxella.model.build import RATING_HEADS, build_model
+from maxella.tasks.losses import RETRIEVAL_LOSSES
+from maxella.tasks.objective import Objective
+from maxella.tasks.rating import RATING_TASKS
+from maxella.training import row_tables
+from maxella.training.checkpoint import Checkpoint
+from maxella.training.fit import Plan, fit
+from maxella.training.optimiser import OPTIMISERS
+from maxella.training.row_optimisers import RowAdam
+from maxella.training.row_tables import RowTables
+
+USERS, ITEMS = 40, 60
+
+
+@pytest.fixture(autouse=True)
+def _toys_are_small(monkeypatch):
+    """In tables of some thirty rows, few are three tenths."""
+    monkeypatch.setattr(row_tables, "_FEW", 0.3)
+
+
+@pytest.fixture(scope="module")
+def log():
+    """40 users with 3 of 60 items each."""
+    rng = np.random.default_rng(1)
+    items = np.concatenate([rng.choice(ITEMS, 3, replace=False) + 1 for _ in range(USERS)])
+    users = np.repeat(np.arange(1, USERS + 1), 3)
+    return Interactions(users, items, rng.integers(1, 6, len(users)).astype(np.float32))
+
+
+@pytest.fixture
+def make(make_spec):
+    def make(head="variational", **changes):
+        facts = {"n_user_rows": USERS + 1, "n_item_rows": ITEMS + 1, "history_dim": 2}
+        return build_model(make_spec(**facts, rating_head=head, **changes), seed=1)
+
+    return make
+
+
+def few_columns(log):
+    return UserBatches(log, 4, OwnAndUniform(np.bincount(log.items, minlength=ITEMS + 1), 1))
+
+
+def objective(head="variational"):
+    return Objective(
+        retrieval_loss=RETRIEVAL_LOSSES["leave_one_out_softmax"],
+        retrieval_weight=1.0,
+        rating_task=RATING_TASKS[head],
+        rating_weight=1.0,
+        sum_retrieval=False,
+        rating_shapes_towers=True,
+        retrieval_every=2,
+        l2=0.01,
+    )
+
+
+def plan(optimiser="adam", epochs=3):
+    return Plan(optimiser, 0.02, 0.01, "one_cycle", epochs, seed=5)
+
+
+@pytest.mark.parametrize("head", RATING_HEADS)
+def test_the_tables_are_all_there_and_told_by_side(make, head):
+    model = make(head)
+    of_users, of_items = model.tables()
+    assert {table.num_embeddings for table in of_users} == {USERS + 1}
+    assert {table.num_embeddings for table in of_items} == {ITEMS + 1}
+    found = sorted(id(table) for table in [*of_users, *of_items])
+    every = [part for part in model.modules() if isinstance(part, torch.nn.Embedding)]
+    assert found == sorted(id(table) for table in every)
+
+
+def test_a_table_is_sparse_where_a_batch_names_few_of_its_rows(log, make):
+    model = make()
+    all_users, all_items = model.tables()
+    for batches, n_of_users, n_of_items in (
+        (few_columns(log), len(all_users), len(all_items)),
+        (UserBatches(log, 4, WholeCatalogue(ITEMS + 1)), len(all_users), 0),
+        (UserBatches(log, 30, WholeCatalogue(ITEMS + 1)), 0, 0),
+        (RowBatches(log, 100), 0, 0),
+    ):
+        batch = next(iter(batches.epoch(np.random.default_rng(1))))
+        tables = RowTables.of(model, batch)
+        assert (len(tables.of_users), len(tables.of_items)) == (n_of_users, n_of_items)
+        sparse = [table.sparse for table in [*all_users, *all_items]]
+        assert sum(sparse) == n_of_users + n_of_items
+
+
+def test_the_whole_of_a_table_is_each_row_once(monkeypatch):
+    monkeypatch.setattr(row_tables, "_BLOCK", 4)
+    tables = RowTables([torch.zeros(10, 1)], [torch.zeros(3, 1)])
+    rows = torch.cat([rows for _, rows in tables.whole()])
+    assert rows.tolist() == [*range(10), *range(3)]
+
+
+@pytest.mark.parametrize("optimiser", ["adagrad", "adam", "adamw"])
+@pytest.mark.parametrize("few", [True, False])
+def test_sparse_training_ends_where_dense_training_ends(log, make, monkeypatch, optimiser, few):
+    if optimiser != "adagrad":  # ε is of no weight here, as it is not quite the same in both
+        decay = 0.01 if optimiser == "adamw" else 0.0
+        of_adam = {"betas": (0.9, 0.99), "eps": 1e-15, "weight_decay": decay}
+        monkeypatch.setitem(OPTIMISERS, optimiser, partial(RowAdam, **of_adam))
+    batches = few_columns(log) if few else UserBatches(log, 4, WholeCatalogue(ITEMS + 1))
+    sparse, dense = make().double(), make().double()
+    fit(sparse, objective(), batches, plan(optimiser))
+    monkeypatch.setattr(row_tables, "_FEW", 0.0)
+    fit(dense, objective(), batches, plan(optimiser))
+    start = dict(make().double().named_parameters())
+    found = dict(sparse.named_parameters())
+    for name, weight in dense.named_parameters():
+        assert not torch.equal(weight, start[name])  # it was trained
+        torch.testing.assert_close(found[name], weight, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimiser", ["adagrad", "adam", "adamw"])
+def test_training_goes_on_from_a_checkpoint_bit_for_bit(log, make, tmp_path, optimiser):
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "")
+    whole, cut = make(), make()
+    fit(whole, objective(), few_columns(log), plan(optimiser))
+
+    def stop(step, _):
+        if step == 25:  # within the third epoch of ten batches
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fit(
+            cut,
+            objective(),
+            few_columns(log),
+            plan(optimiser),
+            checkpoint=checkpoint,
+            on_step=stop,
+        )
+    resumed = make()
+    progress = fit(
+        resumed,
+        objective(),
+        few_columns(log),
+        plan(optimiser),
+        checkpoint=checkpoint,
+        resume=True,
+    )
+    assert progress.epoch == 3
+    for name, weight in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], weight), name
