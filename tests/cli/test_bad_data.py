@@ -35,7 +35,7 @@ BAD_FILES = {
         text(*GOOD, "u3,i1,9,13"),
         ["Ratings must lie in 1 to 5", "log.csv, line 5 has 9", "Mend the row"],
     ),
-    "missing rating": (text(*GOOD, "u3,i1,,13"), ["wants its rating", "line 5", "Fill it in"]),
+    "missing time": (text(*GOOD, "u3,i1,3,"), ["wants its timestamp", "line 5", "Fill it in"]),
     "missing id": (text(*GOOD, ",i1,3,13"), ["wants its user_id", "line 5", "Fill it in"]),
     "long row": (text(*GOOD, "u3,i1,3,13,9"), ["Wanted 4 fields", "line 5 has 5", "Mend"]),
     "short row": (text(*GOOD, "u3,i1"), ["Wanted 4 fields", "line 5 has 2", "Mend"]),
