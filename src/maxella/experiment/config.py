@@ -113,8 +113,8 @@ class ModelOptions(Section):
     start: Literal["random", "closed_form"] = "random"
     """closed_form: the towers start from iALS (ids) and low-rank EDLAE (history)."""
     rating_head: Literal["dot", "mlp", "variational", "ordinal", "mixed"] = "dot"
-    """dot: biases and a dot product; mlp: the notebook's dense layers; variational: dot with factors
-    of its own that find their regularisation themselves; ordinal: the same, with ratings as ordered
+    """dot: biases and a dot product; mlp: the notebook's layers; variational: dot with factors of
+    its own that find their regularisation themselves; ordinal: the same, with ratings as ordered
     levels; mixed: the mean of the last two, of rating_dim factors and of twice as many."""
     rating_dim: Annotated[int, Field(ge=1)] = 32
     """Factors of the dot product of the rating head."""
