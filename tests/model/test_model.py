@@ -1,5 +1,7 @@
 """The model on numbers worked out by hand, and what holds for every rating head."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -128,6 +130,20 @@ def test_the_history_part_is_a_scaled_sum_of_readings(make_model):
     torch.testing.assert_close(found[:2, 2:], torch.stack(expected))
     torch.testing.assert_close(found[:, :2], model.user_tower.ids(users).detach())
     assert (found[2, 2:] == 0).all()
+
+
+def test_a_history_reads_the_same_through_its_distinct_items(make_model):
+    model = scramble(make_model(dim=2, history_dim=3))
+    users = torch.tensor([1, 2, 3])
+    bags = HISTORY.bags(users)
+    items, positions = bags.items.unique(return_inverse=True)
+    readings = model.user_tower.history.readings
+    of_bags = []
+    for same in (bags, replace(bags, distinct=(items, positions))):
+        embeddings = model.user_tower(users, same)
+        (gradient,) = torch.autograd.grad(embeddings.square().sum(), readings.weight)
+        of_bags.append((embeddings, gradient))
+    torch.testing.assert_close(of_bags[1], of_bags[0])
 
 
 def test_an_own_score_is_what_leaving_the_pair_out_of_its_history_takes_away(make_model):

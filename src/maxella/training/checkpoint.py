@@ -17,7 +17,7 @@ from torch import nn
 
 from maxella.errors import TrainingError
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass
