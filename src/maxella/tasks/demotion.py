@@ -34,7 +34,7 @@ def demotion_loss(
     >>> round(demotion_loss(scores, none, has, length=1, softness=1.0).item(), 4)
     4.1071
     >>> round(demotion_loss(scores, enough, has, length=1, softness=1.0).item(), 4)
-    1.0610
+    1.061
     """
     unseen = scores.masked_fill(is_seen, -torch.inf)
     best = unseen.topk(min(length, unseen.shape[1]), dim=1).values
