@@ -5,7 +5,8 @@ import torch
 
 from maxella.data.dataset import build_dataset
 from maxella.data.split import split_interactions
-from maxella.model.build import ModelSpec
+from maxella.model.build import ModelSpec, build_model
+from maxella.seeds import torch_generator
 from maxella.sources.load import load_source
 from maxella.topk import top_k
 
@@ -71,3 +72,21 @@ def make_spec():
         return ModelSpec(**facts | changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def draw_head(make_spec):
+    """A rating head with Gaussian factors, in double precision, with every weight drawn anew."""
+
+    def draw(name, *, seed, **changes):
+        head = build_model(make_spec(rating_head=name, **changes), 1).rating_head.double()
+        generator = torch_generator(seed, "test")
+        with torch.no_grad():
+            for weight in head.parameters():
+                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
+            for part in getattr(head, "heads", [head]):
+                part.user_norm.fill_(1.0)
+                part.item_norm.fill_(2.0)
+        return head.eval()
+
+    return draw

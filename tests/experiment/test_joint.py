@@ -164,8 +164,9 @@ def test_ratings_of_any_number_are_no_levels(log):
     split = split_interactions(measured, kind="none", test=0.0, validation=0.0, seed=0)
     dataset = build_dataset(measured, split)
     assert model_spec(ModelOptions(rating_head="variational"), dataset).rating_levels == ()
-    with pytest.raises(ConfigError, match=r"at most 101 different ratings.*'variational'"):
-        model_spec(ModelOptions(rating_head="ordinal"), dataset)
+    for head in ("ordinal", "mixed"):
+        with pytest.raises(ConfigError, match=rf"'{head}' wants at most 101 .*'variational'"):
+            model_spec(ModelOptions(rating_head=head), dataset)
 
 
 def test_a_demotion_part_raises_the_raw_figures_and_changes_no_other(log, tmp_path):

@@ -18,19 +18,11 @@ SCALE = math.sqrt(0.72 * 3) / math.pi
 
 
 @pytest.fixture
-def make_head(make_spec):
-    """A head in double precision with every weight drawn anew."""
+def make_head(draw_head):
+    """A head that nothing trains, with every weight drawn anew."""
 
     def make(name="ordinal", **changes):
-        head = build_model(make_spec(rating_head=name, **changes), 1).rating_head.double()
-        generator = torch_generator(7, "test")
-        with torch.no_grad():
-            for weight in head.parameters():
-                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
-            for part in getattr(head, "heads", [head]):
-                part.user_norm.fill_(1.0)
-                part.item_norm.fill_(2.0)
-        return head.eval().requires_grad_(requires_grad=False)
+        return draw_head(name, seed=7, **changes).requires_grad_(requires_grad=False)
 
     return make
 

@@ -9,7 +9,6 @@ import torch
 from maxella.data.batches import Batch, UserBatches
 from maxella.data.columns import OwnAndUniform, OwnAndUnseen, WholeCatalogue
 from maxella.data.interactions import Interactions
-from maxella.model.build import build_model
 from maxella.model.rating_head import RatedPairs
 from maxella.seeds import torch_generator
 from maxella.tasks.rating import mean_bound, mean_squared_error, ordinal_bound, variational_bound
@@ -25,22 +24,9 @@ BATCH = Batch(
 
 
 @pytest.fixture
-def make_head(make_spec):
-    """A head of two members, in double precision, with every weight drawn anew."""
-
-    def make(name):
-        head = build_model(make_spec(rating_head=name, rating_members=2), 1).rating_head
-        head.double()
-        generator = torch_generator(3, "test")
-        with torch.no_grad():
-            for weight in head.parameters():
-                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
-            for part in getattr(head, "heads", [head]):
-                part.user_norm.fill_(1.0)
-                part.item_norm.fill_(2.0)
-        return head.eval()
-
-    return make
+def make_head(draw_head):
+    """A head of two members, with every weight drawn anew."""
+    return lambda name: draw_head(name, seed=3, rating_members=2)
 
 
 @pytest.fixture

@@ -124,31 +124,16 @@ def test_sparse_training_ends_where_dense_training_ends(log, make, monkeypatch, 
 @pytest.mark.parametrize("optimiser", ["adagrad", "adam", "adamw"])
 def test_training_goes_on_from_a_checkpoint_bit_for_bit(log, make, tmp_path, optimiser):
     checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "")
-    whole, cut = make(), make()
-    fit(whole, objective(), few_columns(log), plan(optimiser))
+    whole, cut, resumed = make(), make(), make()
+    train = partial(fit, objective=objective(), batches=few_columns(log), plan=plan(optimiser))
+    train(whole)
 
     def stop(step, _):
         if step == 25:  # within the third epoch of ten batches
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        fit(
-            cut,
-            objective(),
-            few_columns(log),
-            plan(optimiser),
-            checkpoint=checkpoint,
-            on_step=stop,
-        )
-    resumed = make()
-    progress = fit(
-        resumed,
-        objective(),
-        few_columns(log),
-        plan(optimiser),
-        checkpoint=checkpoint,
-        resume=True,
-    )
-    assert progress.epoch == 3
+        train(cut, checkpoint=checkpoint, on_step=stop)
+    assert train(resumed, checkpoint=checkpoint, resume=True).epoch == 3
     for name, weight in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], weight), name

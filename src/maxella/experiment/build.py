@@ -96,16 +96,19 @@ def _rating_levels(options: ModelOptions, ratings: np.ndarray | None) -> tuple[f
     levels = np.empty(0) if ratings is None else np.unique(ratings)
     if len(levels) <= MOST_LEVELS:
         return tuple(levels.tolist())
-    if options.rating_head == "ordinal":
+    if options.rating_head in ("ordinal", "mixed"):
         raise ConfigError(
-            f"model.rating_head = 'ordinal' wants at most {MOST_LEVELS} different ratings; the "
-            f"training part has {len(levels):,}. Choose model.rating_head = 'variational'."
+            f"model.rating_head = '{options.rating_head}' wants at most {MOST_LEVELS} different "
+            f"ratings; the training part has {len(levels):,}. Choose model.rating_head = "
+            "'variational'."
         )
     return ()
 
 
 def build_start(config: Config, model: JointModel, dataset: Dataset) -> Teacher | None:
     """Put the first weights in place that are not drawn; gives the teacher that they make."""
+    if model.demotion is None and config.model.start == "random":
+        return None
     seed = config.training.seed
     history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
     if model.demotion is not None:

@@ -58,8 +58,8 @@ class RatingHead(nn.Module):
         self.register_buffer("levels", torch.tensor(levels), persistent=False)
 
     def distribution(self, pairs: RatedPairs) -> torch.Tensor:
-        """Pairs → (n, K) probabilities of the levels."""
-        raise NotImplementedError
+        """Pairs → (n, K) probabilities of the levels; of a head without, none of none."""
+        return pairs.user_embeddings.new_zeros(len(pairs.user_positions), 0)
 
     def of_users(self, rows: torch.Tensor) -> Self:
         """The same head for other users: (U,) rows of its user tables, which become 0 to U - 1."""
