@@ -11,7 +11,13 @@ from maxella.data.columns import OwnAndUniform, OwnAndUnseen, WholeCatalogue
 from maxella.data.interactions import Interactions
 from maxella.model.rating_head import RatedPairs
 from maxella.seeds import torch_generator
-from maxella.tasks.rating import mean_bound, mean_squared_error, ordinal_bound, variational_bound
+from maxella.tasks.rating import (
+    mean_bound,
+    mean_squared_error,
+    ordinal_bound,
+    task_of,
+    variational_bound,
+)
 
 BATCH = Batch(
     torch.tensor([1, 2, 3]),
@@ -186,3 +192,23 @@ def test_a_mixed_head_has_the_mean_of_the_bounds_of_its_parts(make_head, pairs):
         for part, task in zip(head.heads, [variational_bound, ordinal_bound] * 2, strict=True)
     ]
     torch.testing.assert_close(mean_bound(head, pairs, BATCH, 0.2), sum(of_each) / 4)
+
+
+@pytest.mark.parametrize("name", ["variational", "ordinal", "mixed"])
+@pytest.mark.parametrize("far", [-200.0, 200.0])
+def test_no_row_of_a_user_however_far_out_makes_a_bound_infinite(make_head, pairs, name, far):
+    # A line search tries such rows, and of one infinite loss it does not come back.
+    head = make_head(name).float()
+    pairs = dataclasses.replace(
+        pairs,
+        user_embeddings=pairs.user_embeddings.float(),
+        item_embeddings=pairs.item_embeddings.float(),
+    )
+    task = task_of(head)
+    for key, weight in head.named_parameters():
+        if key.removesuffix(".weight").endswith(("user_log_variances", "user_gaps")):
+            weight.data.fill_(far)
+    loss = task(head, pairs, BATCH, 1.0)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(weight.grad.isfinite().all() for weight in head.parameters())

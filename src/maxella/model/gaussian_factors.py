@@ -10,6 +10,9 @@ from maxella.model.rating_head import HeadShape, RatedPairs, RatingHead
 
 USER_BIAS_PRIOR = 0.15  # prior variances
 ITEM_BIAS_PRIOR = 0.3
+# Of a variance, and of what a user does to a gap, either way: what is learnt is far from it, but a
+# line search tries what overflows.
+LARGEST_LOG = 12.0
 _START_SCALE = 0.1  # standard deviation of the first means
 _START_VARIANCE = 0.024
 _START_PRIOR = 0.08  # prior variance of a factor
@@ -124,7 +127,7 @@ def _constant(n_rows: int, width: int, variance: float) -> nn.Embedding:
 
 def _variances(table: nn.Embedding, rows: torch.Tensor, log_prior: torch.Tensor) -> torch.Tensor:
     is_unknown = (rows == UNKNOWN_ROW).unsqueeze(1)
-    return torch.where(is_unknown, log_prior, table(rows)).exp()
+    return torch.where(is_unknown, log_prior, table(rows)).clamp(-LARGEST_LOG, LARGEST_LOG).exp()
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.gaussian_factors import GaussianFactors
+from maxella.model.gaussian_factors import LARGEST_LOG, GaussianFactors
 from maxella.model.rating_head import HeadShape, RatedPairs
 
 _NOISE = 0.72  # variance of the taste that a rating shows around y; the gaps are in its units
@@ -70,13 +70,16 @@ class OrdinalHead(GaussianFactors):
         below, above = low - tastes / _SCALE, high - tastes / _SCALE
         # S(b) − S(a) = S(b) S(−a) (1 − e^(a−b)) keeps its digits far out, where both round to 1.
         found = functional.logsigmoid(above) + functional.logsigmoid(-below)
-        found = found + (-torch.expm1(low - high)).log()
+        # Two thresholds may round to one: a level that is next to never given, not never.
+        least = torch.finfo(tastes.dtype).tiny
+        found = found + (-torch.expm1(low - high)).clamp(min=least).log()
         bends = _slope(above) + _slope(below)
         return found, bends / _SCALE**2
 
     def _edges(self, pairs: RatedPairs) -> torch.Tensor:
         """(U, K + 1) thresholds of the users between −inf and inf."""
-        gaps = (self.log_gaps + self.user_gaps(pairs.users)).exp()
+        stretch = self.user_gaps(pairs.users).clamp(-LARGEST_LOG, LARGEST_LOG)
+        gaps = (self.log_gaps + stretch).exp()
         steps = functional.pad(gaps.cumsum(dim=1), (1, 0))[:, : len(self.levels) - 1]
         thresholds = self.centre + steps - steps.mean(dim=1, keepdim=True)
         thresholds = functional.pad(thresholds, (1, 0), value=-torch.inf)
