@@ -25,7 +25,7 @@ from maxella.experiment.build import (
     build_start,
     model_spec,
 )
-from maxella.experiment.config import load_config
+from maxella.experiment.read_config import config_of_model, load_config
 from maxella.features.id import Vocabulary
 from maxella.model.build import build_model
 from maxella.recommend.scorer import Scorer
@@ -62,7 +62,7 @@ def main() -> None:
     config = load_config(options.config, changes=options.set)
     for entry in config.compare.models:
         if entry.name == "joint":
-            config = config.of_model(entry)
+            config = config_of_model(config, entry)
     # After the model's own, which may be others.
     training = config.training.model_copy(update={"epochs": options.epochs})
     config = config.model_copy(update={"training": training})

@@ -34,8 +34,8 @@ def world(n_interactions: int, epochs: int) -> dict[str, Any]:
         model_spec,
         split_table,
     )
-    from maxella.experiment.config import load_config  # noqa: PLC0415
     from maxella.experiment.judge import judge  # noqa: PLC0415
+    from maxella.experiment.read_config import load_config  # noqa: PLC0415
     from maxella.model.build import build_model  # noqa: PLC0415
     from maxella.recommend.scorer import Scorer  # noqa: PLC0415
     from maxella.sources.synthetic import read_synthetic  # noqa: PLC0415

@@ -11,8 +11,8 @@ from maxella.experiment.config import (
     SplitOptions,
     TaskOptions,
     TrainingOptions,
-    load_config,
 )
+from maxella.experiment.read_config import load_config
 from maxella.model.build import RATING_HEADS
 from maxella.tasks.losses import RETRIEVAL_LOSSES
 from maxella.tasks.rating import RATING_TASKS

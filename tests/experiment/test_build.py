@@ -7,7 +7,7 @@ import pytest
 from maxella.data.dataset import build_dataset
 from maxella.data.split import split_interactions
 from maxella.experiment.build import build_batches
-from maxella.experiment.config import parse_config
+from maxella.experiment.read_config import parse_config
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import pytest
 
 import maxella.experiment
 from maxella.errors import ConfigError
-from maxella.experiment.config import Config, load_config, parse_config
+from maxella.experiment.config import Config
+from maxella.experiment.read_config import config_of_model, load_config, parse_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 
@@ -14,7 +15,7 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 def test_every_shipped_config_loads_with_each_of_its_models(path):
     config = load_config(path)
     for entry in config.compare.models:
-        assert config.of_model(entry).data == config.data
+        assert config_of_model(config, entry).data == config.data
 
 
 def test_unknown_keys_are_refused_with_the_nearest_name():

@@ -11,7 +11,7 @@ import tomli_w
 import maxella
 from maxella.errors import BundleError, ConfigError, MaxellaError, TrainingError
 from maxella.experiment.compare import compare
-from maxella.experiment.config import parse_config
+from maxella.experiment.read_config import parse_config
 from maxella.experiment.reevaluate import reevaluate
 
 

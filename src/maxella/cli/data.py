@@ -51,7 +51,8 @@ def describe(
     """Columns, types, missing values, ratings, activity and popularity of a data set."""
     from maxella.data.describe import describe as describe_tables
     from maxella.experiment.build import load_tables
-    from maxella.experiment.config import DataOptions, load_config
+    from maxella.experiment.config import DataOptions
+    from maxella.experiment.read_config import load_config
 
     if source.suffix == ".toml":
         options = load_config(source, data=data).data

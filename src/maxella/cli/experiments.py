@@ -37,7 +37,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train one model, evaluate it once on the test part, save it."""
-    from maxella.experiment.config import load_config
+    from maxella.experiment.read_config import load_config
     from maxella.experiment.run import run
 
     options = load_config(config, changes=changes, data=data)
@@ -55,7 +55,7 @@ def compare(
 ) -> None:
     """Train the config's models on one split and print the table, baselines beside them."""
     from maxella.experiment.compare import compare as compare_models
-    from maxella.experiment.config import load_config
+    from maxella.experiment.read_config import load_config
 
     options = load_config(config, changes=changes, data=data)
     _carry_out(compare_models, options, out, resume=resume, overwrite=overwrite, as_json=as_json)

@@ -18,6 +18,7 @@ class Bags:
     counts: torch.Tensor  # (batch,) int64 items of each user, 0 too
     # (I,) distinct item rows and (m,) int64 positions of the items in them, where known
     distinct: tuple[torch.Tensor, torch.Tensor] | None = None
+    weights: torch.Tensor | None = None  # (m,) how much each item counts; none: all the same
 
     @property
     def begins(self) -> torch.Tensor:

@@ -15,7 +15,7 @@ from maxella.evaluation.distribution import DISTRIBUTION_METRICS, Forecasts
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, parse_metric
 from maxella.evaluation.pairs import Pairs
-from maxella.evaluation.protocols import Forecaster, Ranker, Rater
+from maxella.evaluation.protocols import Forecaster, Ranker, Rater, TimedRater
 from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
 from maxella.evaluation.ranks import catalogue_ranks
 from maxella.evaluation.rating import RATING_METRICS
@@ -172,8 +172,12 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]
             "Name the rating column of the data, or evaluate the ranking alone."
         )
     users, items = torch.tensor(test.users), torch.tensor(test.items)
+    asked: list[Any] = [users, items]
+    if isinstance(rater, TimedRater) and rater.rates_by_time:
+        asked.append(test.timestamps)
     parts = [slice(start, start + PREDICTIONS) for start in range(0, len(test), PREDICTIONS)]
-    predictions = torch.cat([rater.predict(users[part], items[part]) for part in parts])
+    blocks = [[column[part] for column in asked] for part in parts]
+    predictions = torch.cat([rater.predict(*block) for block in blocks])
     errors = predictions.detach().cpu().double().numpy() - test.ratings
     is_broken = ~np.isfinite(errors)
     if is_broken.any():
@@ -187,7 +191,7 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]
     positions = pairs.positions_of(test.users)
     sums = {name: metric(positions, errors) for name, metric in RATING_METRICS.items()}
     if isinstance(rater, Forecaster) and len(rater.rating_levels):
-        shares = torch.cat([rater.distribution(users[part], items[part]) for part in parts])
+        shares = torch.cat([rater.distribution(*block) for block in blocks])
         forecasts = Forecasts(
             positions,
             shares.detach().cpu().double().numpy(),

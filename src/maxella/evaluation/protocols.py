@@ -25,6 +25,16 @@ class Rater(Protocol):
 
 
 @runtime_checkable
+class TimedRater(Protocol):
+    """A rater whose `predict` (and `distribution`) may take times too, (n,) int64 seconds."""
+
+    @property
+    def rates_by_time(self) -> bool:
+        """Whether it does."""
+        ...
+
+
+@runtime_checkable
 class Forecaster(Rater, Protocol):
     """A rater that gives a distribution too."""
 

@@ -88,7 +88,17 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
         rating_range=dataset.rating_range if options.clip_ratings else None,
         rating_levels=_rating_levels(options, ratings),
         demotion_dim=options.demotion_dim,
+        uses_time=_uses_time(options, dataset),
     )
+
+
+def _uses_time(options: ModelOptions, dataset: Dataset) -> tuple[str, ...]:
+    if options.uses_time and dataset.train.timestamps is None:
+        raise ConfigError(
+            f"model.uses_time = {list(options.uses_time)} wants a timestamp in every interaction; "
+            "this source has none. Name its column in data.columns, or leave model.uses_time out."
+        )
+    return options.uses_time
 
 
 def _rating_levels(options: ModelOptions, ratings: np.ndarray | None) -> tuple[float, ...]:

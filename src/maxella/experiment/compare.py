@@ -7,6 +7,7 @@ from maxella.data.dataset import build_dataset
 from maxella.experiment.build import load_tables, split_table
 from maxella.experiment.config import Config, ModelEntry
 from maxella.experiment.judge import judge_baselines
+from maxella.experiment.read_config import config_of_model
 from maxella.experiment.results import report_dict
 from maxella.experiment.run import OnStep, train
 from maxella.experiment.run_folder import RunFolder
@@ -31,7 +32,7 @@ def compare(
     folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
     trained = [
         train(
-            config.of_model(entry),
+            config_of_model(config, entry),
             entry.name,
             tables,
             dataset,

@@ -5,7 +5,6 @@ A config is a TOML file with these sections. Rooms below take plain arguments.
 
 import codecs
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,12 +13,9 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
-
-from maxella.errors import ConfigError, unknown_name
 
 
 class Section(BaseModel):
@@ -124,6 +120,9 @@ class ModelOptions(Section):
     """Whether the retrieval score has a bias for each item."""
     demotion_dim: Annotated[int, Field(ge=0)] = 0
     """Dimensions that sink a user's seen items, for rankings that can't leave them out; 0: none."""
+    uses_time: tuple[Literal["ratings", "retrieval"], ...] = ()
+    """What may look at the order in which a user did things, never at how long a gap was: ratings
+    (how the user rated around then), retrieval (the latest items count most: what comes next)."""
     embedding_scale: Annotated[float, Field(gt=0)] = 0.05
     """Embeddings start uniform between minus and plus this."""
     clip_ratings: bool = True
@@ -250,13 +249,6 @@ class Config(Section):
                 raise ValueError(f"wanted {wanted}")
         return self
 
-    def of_model(self, entry: ModelEntry) -> "Config":
-        """The config of one model of the comparison: the sections with its changes put in."""
-        options = self.model_dump()
-        for section in ("model", "tasks", "training"):
-            options[section] |= getattr(entry, section)
-        return parse_config(options, where=f"compare.models '{entry.name}'")
-
 
 def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
     """Choices that do not go together: whether they are made, and what is wanted instead."""
@@ -268,6 +260,10 @@ def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
     trains_towers = tasks.rating_shapes_towers or tasks.retrieval_weight > 0
     return [
         (not model.dim and not model.history_dim, "model.dim or model.history_dim above 0"),
+        (
+            "retrieval" in model.uses_time and not model.history_dim,
+            "model.history_dim above 0 with 'retrieval' in model.uses_time",
+        ),
         (
             model.history_dim > 0 and tasks.retrieval_weight > 0 and sees_itself,
             (
@@ -319,82 +315,3 @@ def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
             ),
         ),
     ]
-
-
-def load_config(
-    path: Path, *, changes: list[str] | None = None, data: Path | None = None
-) -> Config:
-    """Read a TOML file; `changes` are "section.key=value", `data` points at local files."""
-    try:
-        options = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"Wanted a config in TOML; {path} can't be read: {error.strerror}. Give another path."
-        ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            f"Wanted a config in TOML; {path} is none: {error}. Mend it, or give another file "
-            "(--data takes a file of interactions)."
-        ) from error
-    _anchor(options, path.parent)
-    for change in changes or []:
-        _apply(options, change)
-    if data is not None:
-        section = options.setdefault("data", {})
-        if isinstance(section, dict):
-            section["path"] = str(data)
-    return parse_config(options, where=str(path))
-
-
-def parse_config(options: dict[str, Any], *, where: str) -> Config:
-    """Check a nested dict of options; raises ConfigError naming each one that is wrong."""
-    try:
-        return Config.model_validate({"data": {}, **options})
-    except ValidationError as error:
-        problems = [_problem(problem) for problem in error.errors()]
-        raise ConfigError("\n".join([f"In {where}:", *problems])) from error
-
-
-def _anchor(options: dict[str, Any], folder: Path) -> None:
-    """Let the paths of a config start at its folder."""
-    section = options.get("data")
-    if isinstance(section, dict):
-        for key, field in DataOptions.model_fields.items():
-            if field.annotation == LocalPath | None and isinstance(section.get(key), str):
-                section[key] = str(folder / Path(section[key]).expanduser())
-
-
-def _apply(options: dict[str, Any], change: str) -> None:
-    name, equals, text = change.partition("=")
-    *sections, key = name.strip().split(".")
-    if not equals or not all([*sections, key]):
-        raise ConfigError(f"--set wants section.key=value, such as model.dim=32; got '{change}'.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a bare word: names need no quotes on a command line
-    for section in sections:
-        options = options.setdefault(section, {})
-        if not isinstance(options, dict):
-            raise ConfigError(f"--set {change}: '{section}' is an option, not a section.")
-    options[key] = value
-
-
-def _problem(problem: Any) -> str:
-    place = [str(part) for part in problem["loc"]]
-    if problem["type"] == "extra_forbidden":
-        section = _section_at(place[:-1])
-        kind = f"option in [{'.'.join(place[:-1])}]" if place[:-1] else "section"
-        return "  " + unknown_name(kind, place[-1], section.model_fields)
-    got = "" if problem["type"] in {"missing", "value_error"} else f"; got {problem['input']!r}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"  {'.'.join(place)}: {message}{got}" if place else f"  {message}{got}"
-
-
-def _section_at(place: list[str]) -> type[Section]:
-    section: type[Section] = Config
-    for part in place:
-        if part in section.model_fields:
-            annotation = section.model_fields[part].annotation
-            section = ModelEntry if part == "models" else annotation  # type: ignore[assignment]
-    return section

@@ -8,8 +8,8 @@ import numpy as np
 from maxella.data.dataset import build_dataset
 from maxella.errors import DataError
 from maxella.experiment.build import load_tables, split_table
-from maxella.experiment.config import parse_config
 from maxella.experiment.judge import judge
+from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
 from maxella.recommend.bundle import load_bundle
 from maxella.report.files import read_report, write_report
@@ -38,11 +38,14 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     same_pairs = np.array_equal(known.users, bundle.seen.users) and np.array_equal(
         known.items, bundle.seen.items
     )
+    if known.ratings is not None and bundle.seen.ratings is not None:
+        same_pairs &= np.array_equal(known.ratings, bundle.seen.ratings, equal_nan=True)
     if not same_ids or not same_pairs:
         raise DataError(
             f"The data at {config.data.path or config.data.name} are not those that {run} was "
             f"trained on: {len(known):,} training interactions here, "
-            f"{len(bundle.seen):,} there. Point --data at the same files."
+            f"{len(bundle.seen):,} there, or other pairs or ratings. "
+            "Point --data at the same files."
         )
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")

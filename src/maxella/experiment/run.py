@@ -22,9 +22,10 @@ from maxella.experiment.build import (
     model_spec,
     split_table,
 )
-from maxella.experiment.config import Config, load_config, parse_config
+from maxella.experiment.config import Config
 from maxella.experiment.judge import judge, judge_baselines
 from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
+from maxella.experiment.read_config import load_config, parse_config
 from maxella.experiment.results import Outcome, kind_of, model_row, report_dict
 from maxella.experiment.run_folder import RunFolder
 from maxella.model.build import build_model

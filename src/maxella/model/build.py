@@ -31,6 +31,7 @@ class ModelSpec:
     rating_range: tuple[float, float] | None  # predictions are clipped to it; None: not clipped
     rating_levels: tuple[float, ...] = ()  # distinct training ratings, ascending; () for too many
     demotion_dim: int = 0  # of the demotion part; 0: no such part, as in older bundles
+    uses_time: tuple[str, ...] = ()  # "ratings", "retrieval": what may look at the time
 
 
 def build_model(spec: ModelSpec, seed: int) -> JointModel:
@@ -73,6 +74,7 @@ def build_model(spec: ModelSpec, seed: int) -> JointModel:
         demotion,
         item_biases=spec.item_biases,
         rating_range=spec.rating_range,
+        uses_time=spec.uses_time,
     )
 
 

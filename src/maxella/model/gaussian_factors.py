@@ -92,7 +92,8 @@ class GaussianFactors(RatingHead):
         products = pairs.of_users(user_means) * pairs.of_items(item_means)
         match = products.view(len(products), self.members, self.rating_dim).sum(dim=2)
         biases = pairs.of_users(self.user_biases(pairs.users))
-        return self.mean + biases + pairs.of_items(self.item_biases(pairs.items)) + match
+        biases = biases + pairs.of_items(self.item_biases(pairs.items))
+        return pairs.drifted(self.mean + biases + match)
 
     def member_variances(
         self, pairs: RatedPairs, user_means: torch.Tensor, item_means: torch.Tensor

@@ -15,7 +15,8 @@ class JointModel(nn.Module):
 
     One set of weights serves both tasks. `item_biases` off gives the plain dot product
     of the notebook. A rating range clips predictions, not what training sees. A demotion
-    part stands beside all that: neither the score nor the rating reads it.
+    part stands beside all that: neither the score nor the rating reads it. `uses_time` names
+    what may look at the order of a user's interactions, once trained: "ratings", "retrieval".
     """
 
     rating_range: torch.Tensor
@@ -29,8 +30,10 @@ class JointModel(nn.Module):
         *,
         item_biases: bool,
         rating_range: tuple[float, float] | None,
+        uses_time: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
+        self.uses_time = uses_time
         self.user_tower = user_tower
         self.item_tower = item_tower
         self.rating_head = rating_head

@@ -35,6 +35,7 @@ class RatedPairs:
     items: torch.Tensor  # (I,) int64 item rows
     user_positions: torch.Tensor  # (n,) int64 into the users
     item_positions: torch.Tensor  # (n,) int64 into the items
+    drifts: torch.Tensor | None = None  # (n,) how far above themselves users rate at the time
 
     def of_users(self, values: torch.Tensor) -> torch.Tensor:
         """(U, ...) values of the users → (n, ...) those of the pairs."""
@@ -44,6 +45,12 @@ class RatedPairs:
     def of_items(self, values: torch.Tensor) -> torch.Tensor:
         """(I, ...) values of the items → (n, ...) those of the pairs."""
         return values.index_select(0, self.item_positions)
+
+    def drifted(self, ratings: torch.Tensor) -> torch.Tensor:
+        """(n, ...) ratings or tastes → the same at the time asked about, if one is."""
+        if self.drifts is None:
+            return ratings
+        return ratings + self.drifts.view(-1, *[1] * (ratings.dim() - 1))
 
 
 class RatingHead(nn.Module):
@@ -93,7 +100,7 @@ class MlpHead(RatingHead):
     def forward(self, pairs: RatedPairs) -> torch.Tensor:
         """Pairs → (n,) ratings."""
         u, v = pairs.of_users(pairs.user_embeddings), pairs.of_items(pairs.item_embeddings)
-        return self.layers(torch.cat([u, v], dim=1)).squeeze(1)  # type: ignore[no-any-return]
+        return pairs.drifted(self.layers(torch.cat([u, v], dim=1)).squeeze(1))
 
 
 class DotHead(RatingHead):
@@ -125,4 +132,4 @@ class DotHead(RatingHead):
         v = pairs.of_items(self.item_link(pairs.item_embeddings))
         biases = pairs.of_users(self.user_biases(pairs.users))
         biases = biases + pairs.of_items(self.item_biases(pairs.items))  # (n, 1)
-        return self.mean + biases.squeeze(1) + (u * v).sum(dim=1)
+        return pairs.drifted(self.mean + biases.squeeze(1) + (u * v).sum(dim=1))

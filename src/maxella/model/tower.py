@@ -70,7 +70,9 @@ class HistoryReading(nn.Module):
         if bags.distinct is not None:  # each read once, so that the gradient has each once
             items, positions = bags.distinct
             readings = self.readings(items)
-        sums = functional.embedding_bag(positions, readings, bags.begins, mode="sum")
+        sums = functional.embedding_bag(
+            positions, readings, bags.begins, mode="sum", per_sample_weights=bags.weights
+        )
         return self.factors(bags.counts).unsqueeze(1) * sums
 
 

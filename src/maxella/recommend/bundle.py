@@ -91,6 +91,8 @@ def save_bundle(folder: Path, bundle: Bundle, card: str) -> None:
     seen = pl.DataFrame({"user": bundle.seen.users, "item": bundle.seen.items})
     if bundle.seen.ratings is not None:  # how somebody whom training lacked rates is read from them
         seen = seen.with_columns(rating=bundle.seen.ratings)
+    if bundle.spec.uses_time:
+        seen = seen.with_columns(timestamp=bundle.seen.timestamps)
     seen.write_parquet(unfinished / "seen.parquet")
     (unfinished / "config.toml").write_text(tomli_w.dumps(bundle.config), encoding="utf-8")
     (unfinished / "MODEL_CARD.md").write_text(card, encoding="utf-8")
@@ -126,6 +128,7 @@ def load_bundle(folder: Path) -> Bundle:
             _column(seen, "user"),
             _column(seen, "item"),
             seen["rating"].to_numpy() if "rating" in seen.columns else None,
+            _column(seen, "timestamp") if "timestamp" in seen.columns else None,
         ),
         pl.read_parquet(folder / "item_table.parquet"),
         config,

@@ -59,12 +59,14 @@ class Recommender:
     def for_newcomers(self, history: pl.DataFrame) -> "Recommender":
         """A recommender for the users of this table, read from what it says and nothing else.
 
-        Columns: user_id, item_id and, if there is one, rating, of interactions that training
-        need not have had; items that the model does not know say nothing. An id that training
-        had is taken for somebody new too.
+        Columns: user_id, item_id and, where there are any, rating and timestamp (seconds; for a
+        model that uses time), of interactions that training need not have had; items that the
+        model does not know say nothing. An id that training had is taken for somebody new too.
         """
         ids = _ids(history, "user_id"), _ids(history, "item_id")
         table = history.select(*ids, *(name for name in ("rating",) if name in history.columns))
+        if "timestamp" in history.columns:
+            table = table.with_columns(_times(history))
         users = Vocabulary.fit(table["user_id"])
         known = encode(table, users, self.items)
         known = known.take(known.items != UNKNOWN_ROW)
@@ -104,6 +106,9 @@ class Recommender:
         of rating levels that leaves at most half of the rest below it and half above it, so
         the rating lies in it with at least that probability.
 
+        With a model whose ratings use time, a column timestamp (seconds) says when the rating
+        would be given; without one it is after all that is known.
+
         An id that is not known leaves the rating to what is known of the other side; a pair
         without both has no retrieval score. Columns of those names are replaced.
 
@@ -112,15 +117,19 @@ class Recommender:
         self._check_intervals(intervals)
         user_rows = self.users.rows_of(_ids(pairs, "user_id"))
         item_rows = self.items.rows_of(_ids(pairs, "item_id"))
+        times = None
+        if self._scorer.rates_by_time and "timestamp" in pairs.columns:
+            times = _times(pairs).to_numpy()
         ratings = np.empty(len(pairs), dtype=np.float32)
         scores = np.empty(len(pairs), dtype=np.float32)
         bounds = np.empty((2, len(pairs)), dtype=np.float32)
         for start in range(0, len(pairs), _PAIRS_BLOCK):
             block = slice(start, start + _PAIRS_BLOCK)
             users, items = torch.from_numpy(user_rows[block]), torch.from_numpy(item_rows[block])
-            ratings[block] = self._scorer.predict(users, items).numpy()
+            asked = users, items, None if times is None else times[block]
+            ratings[block] = self._scorer.predict(*asked).numpy()
             if intervals is not None:
-                shares = self._scorer.distribution(users, items).numpy()
+                shares = self._scorer.distribution(*asked).numpy()
                 levels = self._scorer.rating_levels.numpy()
                 bounds[:, block] = central_interval(shares, levels, intervals)
             # (block, dim) twice
@@ -235,6 +244,22 @@ def _asked(name: str, ids: Sequence[str]) -> pl.Series:
         return pl.Series(name, list(ids), dtype=pl.String)
     except TypeError as error:
         raise DataError(message) from error
+
+
+def _times(table: pl.DataFrame) -> pl.Series:
+    """The column timestamp as whole seconds, none missing."""
+    given = table["timestamp"]
+    times = given.cast(pl.Int64, strict=False)
+    is_wrong = times.is_null()
+    if given.dtype.is_temporal():
+        is_wrong = pl.Series([True] * len(given), dtype=pl.Boolean)
+    if is_wrong.any():
+        raise DataError(
+            "Wanted timestamps in seconds since 1970; got "
+            f"{given.filter(is_wrong)[0]!r} in column timestamp. "
+            "Convert the column, or leave it out."
+        )
+    return times
 
 
 def _ids(table: pl.DataFrame, column: str) -> pl.Series:

@@ -1,18 +1,23 @@
 """A trained model as a pair of embedding matrices, ready to answer."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from maxella.closed_form.drift import Drift
 from maxella.closed_form.fold_in import FoldIn
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
+from maxella.data.recency import recency_weights
 from maxella.errors import ConfigError
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.joint import JointModel
 from maxella.model.rating_head import RatedPairs
 from maxella.training.newcomers import read_ratings
+
+_PAIRS = 2**12  # rated at once: what a rating head keeps fits the cache
 
 
 class Scorer:
@@ -20,6 +25,10 @@ class Scorer:
 
     Every row is embedded once. The item bias of the retrieval score is folded in as one
     more dimension, (u, 1)·(v, b) = u·v + b, so a score is one plain dot product.
+
+    A model that uses time looks at the order of what is known, never at the test: retrieval
+    reads the latest items of a history most (`data.recency`), ratings follow how a user rated
+    around a moment (`closed_form.drift`).
 
     A user whom training did not have is read from their history: the id part of their
     embedding is folded in (`closed_form.fold_in`), and what the rating head holds of them is
@@ -83,11 +92,22 @@ class Scorer:
         return self.user_embeddings[users] @ self.item_embeddings.T
 
     @torch.inference_mode()
-    def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
-        """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range."""
-        ratings = self._head(self._pairs(users, items))
+    def predict(
+        self, users: torch.Tensor, items: torch.Tensor, times: np.ndarray | None = None
+    ) -> torch.Tensor:
+        """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range.
+
+        (n,) times in seconds: when they would be given; not given: after all that is known.
+        Only a model whose ratings use time looks at them.
+        """
+        ratings = self._head(self._pairs(users, items, times))
         low, high = self._model.rating_range
         return ratings.clamp(low, high)  # type: ignore[no-any-return]
+
+    @property
+    def rates_by_time(self) -> bool:
+        """Whether `predict` and `distribution` look at the times they are given."""
+        return self._drift is not None
 
     @property
     def rating_levels(self) -> torch.Tensor:
@@ -95,8 +115,10 @@ class Scorer:
         return self._head.levels
 
     @torch.inference_mode()
-    def distribution(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
-        """(n,) user rows, (n,) item rows → (n, K) probabilities of the rating levels.
+    def distribution(
+        self, users: torch.Tensor, items: torch.Tensor, times: np.ndarray | None = None
+    ) -> torch.Tensor:
+        """As `predict`, but (n, K) probabilities of the rating levels.
 
         Raises ConfigError where the model has none.
         """
@@ -106,12 +128,17 @@ class Scorer:
                 "Wanted a distribution over ratings; this model has none. "
                 "Train with model.rating_head = 'ordinal'."
             )
-        return head.distribution(self._pairs(users, items))
+        return head.distribution(self._pairs(users, items, times))
 
-    def _pairs(self, users: torch.Tensor, items: torch.Tensor) -> RatedPairs:
+    def _pairs(
+        self, users: torch.Tensor, items: torch.Tensor, times: np.ndarray | None
+    ) -> RatedPairs:
         each = torch.arange(len(users))
         u, v = self._tower_users[users], self.tower_items[items]
-        return RatedPairs(u, v, self._head_rows[users], items, each, each)
+        drifts = None
+        if self._drift is not None:
+            drifts = torch.from_numpy(self._drift.at(users.numpy(), times))
+        return RatedPairs(u, v, self._head_rows[users], items, each, each, drifts)
 
     def _embed(self, model_rows: torch.Tensor, history: History, known: Interactions) -> None:
         """Users by the row that the model has for each (the unknown one, if none) and histories."""
@@ -123,6 +150,11 @@ class Scorer:
             new = is_new.nonzero().squeeze(1)
             users[new, : tower.ids.dim] = self._fold_in.embed(history.take(new))
         self._tower_users = self.user_embeddings = users
+        uses_time = self._model.uses_time if known.timestamps is not None else ()
+        if "retrieval" in uses_time and tower.history is not None:
+            latest = tower.history(replace(bags, weights=recency_weights(known, history)))
+            users = torch.cat([users[:, : -latest.shape[1]], latest], dim=1)
+            self.user_embeddings = users
         if self._biases is not None:
             self.user_embeddings = torch.cat([users, users.new_ones(len(users), 1)], dim=1)
         self._head, self._head_rows = self._model.rating_head, model_rows
@@ -130,7 +162,17 @@ class Scorer:
         rated = rated.take(is_new.numpy()[rated.users] & (rated.items != UNKNOWN_ROW))
         if len(rated):
             self._read_ratings(model_rows, rated)
+        self._drift = None
+        if "ratings" in uses_time and known.ratings is not None:
+            self._drift = self._found_drift(known.rated)
         self.knows = (model_rows != UNKNOWN_ROW) | (bags.counts > 0)
+
+    def _found_drift(self, rated: Interactions) -> Drift:
+        assert rated.ratings is not None  # noqa: S101 - they are those that have one
+        pairs = torch.from_numpy(np.stack([rated.users, rated.items]))
+        blocks = torch.split(pairs, _PAIRS, dim=1)
+        predictions = torch.cat([self.predict(*block) for block in blocks])
+        return Drift.of(rated, rated.ratings - predictions.numpy())
 
     def _read_ratings(self, model_rows: torch.Tensor, rated: Interactions) -> None:
         """Give the rating head rows for the users of these interactions, whom it lacks."""

@@ -25,7 +25,8 @@ def read_ratings(head: RatingHead, pairs: RatedPairs, ratings: torch.Tensor) -> 
     task = task_of(head)
     # Out of inference mode, whose tensors no gradient can pass.
     with torch.inference_mode(mode=False), torch.enable_grad():
-        pairs = RatedPairs(*(getattr(pairs, name).clone() for name in pairs.__dataclass_fields__))
+        tensors = {name: value.clone() for name, value in vars(pairs).items() if value is not None}
+        pairs = RatedPairs(**tensors)
         ratings = ratings.clone()
         tables = [getattr(head, name) for name in head.user_tables]
         if not tables:

@@ -1,0 +1,101 @@
+"""Models that look at the order in which their users did things."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import maxella
+from maxella.errors import ConfigError
+from maxella.experiment.reevaluate import reevaluate
+
+OPTIONS = {
+    "split": {"kind": "random", "test": 0.25},
+    "model": {"dim": 4, "history_dim": 4, "start": "closed_form", "rating_head": "mixed"},
+    "tasks": {"retrieval_loss": "leave_one_out_softmax", "rating_shapes_towers": False, "l2": 0.0},
+    "training": {"learning_rate": 0.02, "batch_size": 64, "epochs": 10},
+    "evaluation": {"resamples": 0},
+    "compare": {"baselines": []},
+}
+
+
+@pytest.fixture
+def log():
+    """100 users, who go through most of the twenty items of three of six shelves in turn.
+
+    Each rates 4 or 5 during one half of it, 1 or 2 during the other.
+    """
+    rng = np.random.default_rng(1)
+    rows = []
+    for user in range(100):
+        shelves = rng.permutation(6)[:3]
+        items = [20 * shelf + book for shelf in shelves for book in rng.permutation(20)[:16]]
+        likes_late = rng.integers(2)
+        for time, item in enumerate(items):
+            low = 4 if (time >= 24) == likes_late else 1
+            rows.append((f"u{user}", f"i{item}", float(low + rng.integers(2)), 7 * time))
+    columns = ["user_id", "item_id", "rating", "timestamp"]
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+@pytest.fixture
+def run(log, tmp_path):
+    def run(uses_time, split="random"):
+        log.write_csv(tmp_path / "log.csv")
+        model = OPTIONS["model"] | {"uses_time": uses_time}
+        changes = {"model": model, "split": {"kind": split, "test": 0.25}}
+        data = {"path": str(tmp_path / "log.csv")}
+        return maxella.run(OPTIONS | changes | {"data": data}, tmp_path / "run", overwrite=True)
+
+    return run
+
+
+def test_ratings_follow_how_the_user_rated_around_then(run):
+    plain, timed = (run(uses)["models"][0]["metrics"] for uses in ([], ["ratings"]))
+    assert timed["rmse"] < plain["rmse"] - 0.2
+    assert timed["log_loss"] < plain["log_loss"] - 0.1
+    assert timed["filtered"] == plain["filtered"]
+
+
+def test_lists_follow_the_latest_items(run):
+    plain, timed = (
+        run(uses, split="leave_last_out")["models"][0]["metrics"] for uses in ([], ["retrieval"])
+    )
+    assert timed["filtered"]["top_k_accuracy@5"] > plain["filtered"]["top_k_accuracy@5"] + 0.3
+    assert timed["rmse"] == plain["rmse"]
+
+
+def test_the_report_says_what_uses_time(run):
+    notes = run(["ratings", "retrieval"])["dataset"]["notes"]
+    assert [note.split(":")[0] for note in notes[-2:]] == ["joint uses time"] * 2
+    assert not [note for note in run([])["dataset"]["notes"] if "time" in note]
+
+
+def test_a_saved_model_answers_for_any_time(run, log, tmp_path):
+    report = run(["ratings"])
+    assert reevaluate(tmp_path / "run")["models"][0]["metrics"] == report["models"][0]["metrics"]
+    recommender = maxella.load(tmp_path / "run")
+    pairs = log.select("user_id", "item_id").unique(maintain_order=True)[:400]
+    early, late = (
+        recommender.predict(pairs.with_columns(timestamp=pl.lit(time)))["predicted_rating"]
+        for time in (0, 7 * 48)
+    )
+    now = recommender.predict(pairs)["predicted_rating"]
+    assert now.equals(late)
+    assert (early - late).abs().mean() > 0.8
+    # Somebody new is read like who was there.
+    new = recommender.for_newcomers(log).predict(pairs)["predicted_rating"]
+    assert (new - now).abs().mean() < 0.5 < (new - early).abs().mean()
+
+
+def test_a_log_without_times_is_refused(run, log, tmp_path):
+    log.drop("timestamp").write_csv(tmp_path / "without.csv")
+    options = OPTIONS | {"data": {"path": str(tmp_path / "without.csv")}}
+    options["model"] = OPTIONS["model"] | {"uses_time": ["ratings"]}
+    with pytest.raises(ConfigError, match="wants a timestamp in every interaction"):
+        maxella.run(options)
+
+
+def test_lists_want_a_history(log):
+    options = {"data": {"kind": "synthetic"}, "model": {"uses_time": ["retrieval"]}}
+    with pytest.raises(ConfigError, match=r"wanted model\.history_dim above 0"):
+        maxella.run(options)
