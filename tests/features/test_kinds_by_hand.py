@@ -133,6 +133,7 @@ def test_seconds_dates_and_datetimes_say_the_same():
         assert Time.fit(same, parts=parts) == expected
     midnight = Time.fit(pl.Series([date(1969, 12, 31)]), parts=parts)
     assert midnight.column_names == ("00:00", "Wednesday", "1969")
+    assert Time.fit(pl.Series([-1e-7]), parts=["year"]).column_names == ("1969",)
 
 
 def test_a_part_that_was_never_seen_leaves_the_others(dense):
