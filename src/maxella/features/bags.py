@@ -1,0 +1,82 @@
+"""What every kind of feature gives: for each value a weighted bag of columns.
+
+It is a sparse matrix by rows. One `embedding_bag` with weights turns it into embeddings,
+whatever the kinds: an empty bag adds nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+NO_COLUMN = -1
+
+
+@dataclass(frozen=True)
+class WeightedBags:
+    """The columns of n values and their weights, one value after another."""
+
+    begins: np.ndarray  # (n,) int64: where each value's columns begin
+    columns: np.ndarray  # (m,) int64, ascending within a value, each once
+    weights: np.ndarray  # (m,) float32
+
+    @classmethod
+    def of(
+        cls, rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, n_values: int
+    ) -> "WeightedBags":
+        """(m,) ascending rows from 0 to n_values - 1, their columns and weights → bags."""
+        begins = np.searchsorted(rows, np.arange(n_values))
+        return cls(begins, columns.astype(np.int64), weights.astype(np.float32))
+
+    @classmethod
+    def one_hot(cls, columns: np.ndarray) -> "WeightedBags":
+        """(n,) columns → bags of one column with weight 1; an empty one for `NO_COLUMN`.
+
+        >>> WeightedBags.one_hot(np.array([2, NO_COLUMN, 0])).counts.tolist()
+        [1, 0, 1]
+        """
+        rows = np.flatnonzero(columns != NO_COLUMN)
+        return cls.of(rows, columns[rows], np.ones(len(rows)), len(columns))
+
+    @classmethod
+    def empty(cls, n_values: int) -> "WeightedBags":
+        """An empty bag for each value."""
+        return cls.one_hot(np.full(n_values, NO_COLUMN))
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(n,) columns of each value, 0 too."""
+        return np.diff(self.begins, append=len(self.columns))
+
+    def take(self, rows: np.ndarray) -> "WeightedBags":
+        """(r,) rows, in any order and repeated at will → their bags."""
+        counts = self.counts[rows]
+        begins = counts.cumsum() - counts
+        places = np.arange(counts.sum()) + np.repeat(self.begins[rows] - begins, counts)
+        return WeightedBags(begins, self.columns[places], self.weights[places])
+
+
+def side_by_side(parts: Sequence[WeightedBags], widths: Sequence[int]) -> WeightedBags:
+    """One bag for each value out of several features' bags of the same n values.
+
+    `widths` are the features' numbers of columns; each feature's columns stand behind those
+    of the features before it.
+
+    >>> one, other = (WeightedBags.one_hot(np.array(columns)) for columns in ([0, 1], [0, 2]))
+    >>> side_by_side([one, other], [2, 3]).columns.tolist()
+    [0, 2, 1, 4]
+    """
+    counts = np.stack([part.counts for part in parts], axis=1)  # (n, parts)
+    begins = counts.ravel().cumsum().reshape(counts.shape) - counts
+    columns = np.empty(counts.sum(), dtype=np.int64)
+    weights = np.empty(len(columns), dtype=np.float32)
+    offset = 0
+    for i, (part, width) in enumerate(zip(parts, widths, strict=True)):
+        places = np.arange(len(part.columns)) + np.repeat(begins[:, i] - part.begins, counts[:, i])
+        columns[places] = part.columns + offset
+        weights[places] = part.weights
+        offset += width
+    return WeightedBags(begins[:, 0].copy(), columns, weights)

@@ -1,0 +1,82 @@
+"""Several values of equal standing, such as a film's genres: a column for each label."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from maxella.errors import ConfigError
+from maxella.features.bags import WeightedBags
+from maxella.features.missing import names_with_missing, with_missing
+from maxella.features.tokens import Tokens
+from maxella.features.values import as_texts, require_whole_number
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A column for each label of the fit; the n known ones of a value weigh 1/√n each.
+
+    So every bag has the norm 1, and ten genres say no more than one. A value without a label,
+    an empty list or text, is missing.
+
+    >>> genres = Labels.fit(pl.Series(["Comedy|Drama", "War", "Comedy"]))
+    >>> genres.column_names
+    ('Comedy', 'Drama', 'War')
+    >>> bags = genres.encode(pl.Series(["War|Comedy|War", "Western|Drama", "Western"]))
+    >>> bags.begins.tolist(), bags.columns.tolist(), bags.weights.round(3).tolist()
+    ([0, 2, 3], [0, 2, 1], [0.7070000171661377, 0.7070000171661377, 1.0])
+    """
+
+    known: tuple[str, ...]  # ascending
+    separator: str
+    has_missing: bool
+
+    @classmethod
+    def fit(cls, values: pl.Series, *, separator: str = "|", min_count: int = 1) -> "Labels":
+        """The labels that at least `min_count` values have.
+
+        `values` are lists, or texts that hold `separator` between labels.
+        """
+        require_whole_number("min_count", min_count, 1)
+        if not isinstance(separator, str) or not separator:
+            raise ConfigError(f"separator wants a text such as '|'; got {separator!r}.")
+        tokens = _tokens(values, separator)
+        known = tokens.spread(min_count)["token"]
+        return cls(tuple(known), separator, bool(tokens.is_missing.any()))
+
+    @property
+    def n_columns(self) -> int:
+        """Known labels, and the missing one."""
+        return len(self.known) + self.has_missing
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The labels."""
+        return names_with_missing(self.known, has_column=self.has_missing)
+
+    def encode(self, values: pl.Series) -> WeightedBags:
+        """The columns of the known labels; a label that repeats counts once."""
+        tokens = _tokens(values, self.separator)
+        rows, columns, _ = tokens.counted(self.known)
+        sizes = np.bincount(rows, minlength=len(values))
+        bags = WeightedBags.of(rows, columns, 1 / np.sqrt(sizes[rows]), len(values))
+        return with_missing(bags, tokens.is_missing, len(self.known), has_column=self.has_missing)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "known": list(self.known),
+            "separator": self.separator,
+            "has_missing": self.has_missing,
+        }
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> "Labels":
+        """What `to_dict` gave."""
+        return cls(tuple(facts["known"]), facts["separator"], facts["has_missing"])
+
+
+def _tokens(values: pl.Series, separator: str) -> Tokens:
+    is_list = isinstance(values.dtype, pl.List)
+    return Tokens.of(values if is_list else as_texts(values).str.split(separator))
