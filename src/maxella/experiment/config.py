@@ -99,6 +99,20 @@ class SplitOptions(Section):
     """Share of the training rows that keep their rating: what do interactions alone teach?"""
 
 
+class FeatureOptions(Section):
+    """What is known of users and items beside their ids, and how to read it.
+
+    A name of the table's column → its kind (category, labels, number, time, text), or a table
+    with kind, the kind's own options, and column where the feature has another name:
+    `genres = "labels"`, `era = { kind = "time", column = "release_date", parts = ["decade"] }`.
+    """
+
+    user: dict[str, str | dict[str, Any]] = {}
+    """Features of users, which the user tower reads."""
+    item: dict[str, str | dict[str, Any]] = {}
+    """Features of items, which the item tower reads."""
+
+
 class ModelOptions(Section):
     """The towers and the rating head."""
 
@@ -228,6 +242,7 @@ class Config(Section):
     """What the report is headed with."""
     data: DataOptions
     split: SplitOptions = SplitOptions()
+    features: FeatureOptions = FeatureOptions()
     model: ModelOptions = ModelOptions()
     tasks: TaskOptions = TaskOptions()
     training: TrainingOptions = TrainingOptions()
