@@ -6,9 +6,9 @@ from maxella.sources.misspelt_titles import MISSPELT_TITLES
 from maxella.sources.titles import normalise_title, title_keys
 
 PARTS = ("The", "L'", "A", ", ", "(", ")", " ", "(1995)", "(V)", "a.k.a. ", "&amp;", "\u0301")
-TITLES = st.text() | st.lists(st.sampled_from((*PARTS, "é", "½", "x", "\n", "\u2013")), max_size=9).map(
-    "".join
-)
+TITLES = st.text() | st.lists(
+    st.sampled_from((*PARTS, "é", "½", "x", "\n", "\u2013")), max_size=9
+).map("".join)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 
 from maxella.errors import ConfigError, unknown_name
-from maxella.sources.changes import Change, first_examples
+from maxella.sources.changes import MOST_EXAMPLES, Change
 from maxella.sources.checks import PAIR, keep_last
 from maxella.sources.tables import Tables
 
@@ -70,11 +70,8 @@ def _drop(tables: Tables, extra: pl.DataFrame) -> _Outcome:
             tables.interactions["user_id"].n_unique() - log["user_id"].n_unique()
         ),
     }
-    return (
-        replace(tables, interactions=log, items=_without(tables.items, extra)),
-        counts,
-        ("{kept} alone"),
-    )
+    dropped = replace(tables, interactions=log, items=_without(tables.items, extra))
+    return dropped, counts, "{kept} alone"
 
 
 def _without(table: pl.DataFrame, extra: pl.DataFrame) -> pl.DataFrame:
@@ -84,9 +81,9 @@ def _without(table: pl.DataFrame, extra: pl.DataFrame) -> pl.DataFrame:
 def _examples(ids: pl.DataFrame, outcome: str) -> tuple[tuple[str, str], ...]:
     one = pl.format("{} ({})", "item_id", "interactions")
     films = ids.group_by("kept", *_FILM, maintain_order=True).agg(one.alias("ids"))
-    return first_examples(
+    return tuple(
         (f"{film['title']} ({film['year']}): {', '.join(film['ids'])}", outcome.format(**film))
-        for film in films.head(10).iter_rows(named=True)
+        for film in films.head(MOST_EXAMPLES).iter_rows(named=True)
     )
 
 

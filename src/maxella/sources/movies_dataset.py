@@ -3,7 +3,7 @@
 import ast
 import io
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class MoviesDataset:
     films: pl.DataFrame  # tmdb_id, titles: List(String), year, imdb_id, release_date, cast, crew
     links: pl.DataFrame  # item_id, tmdb_id; empty where there is no links.csv
     file: str
-    faults: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int]  # what was wrong with the files → in how many rows
 
 
 def read_movies_dataset(path: str | Path) -> MoviesDataset:

@@ -79,7 +79,7 @@ def _plainer(title: str) -> str:
 def _parts(title: str) -> tuple[str, list[str]]:
     """A title and what stands in brackets at its end."""
     match = _TITLE_AND_ALIASES.match(title)
-    if match is None:  # it has a line break, which is none of a normal title
+    if match is None:  # a blank title may hold a line break
         return title, []
     return match[1], [alias.strip() for alias in _IN_BRACKETS.findall(match[2])]
 
@@ -94,4 +94,5 @@ def _fronted(name: str) -> str:
     match = _ARTICLE.match(name)
     if match is None:
         return name
-    return f"{match[2]}{'' if match[2].endswith(chr(39)) else ' '}{match[1]}"
+    rest, article = match.groups()
+    return article + rest if article == "L'" else f"{article} {rest}"

@@ -125,16 +125,13 @@ def _titles(tables: Tables, wishes: Wishes) -> tuple[Tables, Change]:
     if "year" not in items.columns:
         items = items.with_columns(year=before.str.extract(YEAR_AT_END).cast(pl.Int32))
     items = items.with_columns(after, title_as_written=before)
+    without_year = before.str.replace(r"\s*" + YEAR_AT_END, "")  # or examples show little else
     counts = {
         "titles changed": _n_changed(before, after),
-        "of these by more than the year": _n_changed(
-            before.str.replace(r"\s*" + YEAR_AT_END, ""), after
-        ),
+        "of these by more than the year": _n_changed(without_year, after),
         "titles without a year": items["year"].null_count(),
     }
-    # Rather those than ten times a year off the end.
-    pairs = changed_pairs(before.str.replace(r"\s*" + YEAR_AT_END, ""), after)
-    return replace(tables, items=items), Change(counts, pairs)
+    return replace(tables, items=items), Change(counts, changed_pairs(without_year, after))
 
 
 def _duplicates(tables: Tables, wishes: Wishes) -> tuple[Tables, Change]:
