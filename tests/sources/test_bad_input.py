@@ -96,7 +96,8 @@ DAMAGE = [
     b"nan",
     b"-",
 ]
-SAMPLE_FILES = sorted(f for f in SAMPLES.glob("*/*") if f.parent.name != "delimited")
+NO_SOURCES = ("delimited", "movies-dataset")  # the one needs options, the other is joined
+SAMPLE_FILES = sorted(f for f in SAMPLES.glob("*/*") if f.parent.name not in NO_SOURCES)
 
 
 @given(

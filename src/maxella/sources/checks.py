@@ -35,7 +35,7 @@ def build_tables(
         _refuse_missing(interactions, "timestamp")
     first = [c for c in (*PAIR, "rating", "timestamp") if c in present]
     log = interactions.frame.select(*first, *[c for c in present if c not in first])
-    log, repeats = _keep_last(log, PAIR)
+    log, repeats = keep_last(log, PAIR)
     all_notes = list(notes)
     if repeats:
         all_notes.append(
@@ -87,7 +87,8 @@ def _check_ratings(sheet: Sheet, rating_range: tuple[float, float] | None) -> No
     )
 
 
-def _keep_last(frame: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, int]:
+def keep_last(frame: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, int]:
+    """The last row of each key in the order of the rows, and how many rows that drops."""
     # Looking is several times cheaper than keeping the order; mostly there is nothing to drop.
     if not frame.select(key).is_duplicated().any():
         return frame, 0
@@ -103,7 +104,7 @@ def _complete(
     if sheet is None:
         return in_log
     _refuse_missing(sheet, column)
-    rows, repeats = _keep_last(sheet.frame, [column])
+    rows, repeats = keep_last(sheet.frame, [column])
     if repeats:
         notes.append(f"{repeats:,} rows of {sheet.file} repeat a {column}; the last is kept.")
     unknown = in_log.join(rows, on=column, how="anti", maintain_order="left")

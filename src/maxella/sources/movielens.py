@@ -13,7 +13,9 @@ import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.checks import build_tables
-from maxella.sources.files import Folder, open_file
+from maxella.sources.files import Folder
+from maxella.sources.occupations import OCCUPATIONS
+from maxella.sources.people import fill_gaps, read_people
 from maxella.sources.tables import Tables
 from maxella.sources.text import (
     UTF8,
@@ -23,6 +25,7 @@ from maxella.sources.text import (
     read_text,
     require_columns,
 )
+from maxella.sources.titles import YEAR_AT_END
 
 WANTED = "movielens: u.data, ratings.dat, or ratings.csv beside movies.csv"
 INTERACTION_COLUMNS = ("user_id", "item_id", "rating", "timestamp")
@@ -51,30 +54,6 @@ GENRES_OF_100K = (
     "Thriller",
     "War",
     "Western",
-)
-# The position is the code in `users.dat` of MovieLens 1M.
-OCCUPATIONS_OF_1M = (
-    "other/not specified",
-    "academic/educator",
-    "artist",
-    "clerical/admin",
-    "college/grad student",
-    "customer service",
-    "doctor/health care",
-    "executive/managerial",
-    "farmer",
-    "homemaker",
-    "K-12 student",
-    "lawyer",
-    "programmer",
-    "retired",
-    "sales/marketing",
-    "scientist",
-    "self-employed",
-    "technician/engineer",
-    "tradesman/craftsman",
-    "unemployed",
-    "writer",
 )
 
 
@@ -105,7 +84,7 @@ def read_movielens(
     parts = LAYOUTS[_layout(folder)](folder)
     items = parts.items
     if people is not None and items is not None:
-        items = _join_people(items, Path(people))
+        items = items.with_frame(fill_gaps(items.frame, read_people(people), of=items.file))
     return build_tables(
         folder.name,
         parts.interactions,
@@ -209,7 +188,7 @@ def _read_dat(folder: Folder) -> _Parts:
     if users is None:
         return _Parts(interactions, None, items, HALF_STARS, _absent(folder, "movies.dat"))
     label = pl.col("occupation_code").replace_strict(
-        range(len(OCCUPATIONS_OF_1M)), OCCUPATIONS_OF_1M, default=None, return_dtype=pl.String
+        range(len(OCCUPATIONS)), OCCUPATIONS, default=None, return_dtype=pl.String
     )
     users = users.with_frame(
         users.frame.select(
@@ -272,34 +251,14 @@ def _absent(folder: Folder, *names: str) -> tuple[str, ...]:
 
 
 def _year() -> pl.Expr:
-    """The year a title ends in: 1995 of "Toy Story (1995)", 2006 of "Show (2006–2008)".
-
-    IMDb marks a video by "(V)" after the year.
-    """
-    year = pl.col("title").str.extract(r"\((\d{4})(?:[-\u2013]\d{0,4})?\)(?:\s*\(V\))?\s*$")
-    return year.cast(pl.Int32).alias("year")
+    """The year a title ends in."""
+    return pl.col("title").str.extract(YEAR_AT_END).cast(pl.Int32).alias("year")
 
 
 def _with_year_and_genres(items: pl.DataFrame) -> pl.DataFrame:
     genres = pl.col("genres").fill_null("").str.split("|")
     kept = genres.list.eval(pl.element().filter(~pl.element().is_in(NO_GENRES)))
     return items.select("item_id", "title", _year(), kept.alias("genres"))
-
-
-def _join_people(items: Sheet, path: Path) -> Sheet:
-    people = read_text(*open_file(path), numbers={"release_date": pl.Int64()})
-    require_columns(people, ["movie_id"], "It says which movie a row is about.")
-    more = people.frame.rename({"movie_id": "item_id"}).unique("item_id", keep="last")
-    joined = items.frame.join(more, on="item_id", how="left", maintain_order="left", suffix=" new")
-    known = [c for c in more.columns if f"{c} new" in joined.columns]
-    for column in known:
-        if joined[column].dtype != joined[f"{column} new"].dtype:
-            raise DataError(
-                f"Wanted new columns of movies in {people.file}; {items.file} has '{column}' "
-                "already. Remove or rename it."
-            )
-    filled = [pl.coalesce(pl.col(c), pl.col(f"{c} new")).alias(c) for c in known]
-    return items.with_frame(joined.with_columns(filled).drop([f"{c} new" for c in known]))
 
 
 LAYOUTS: dict[str, Callable[[Folder], _Parts]] = {
