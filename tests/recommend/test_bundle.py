@@ -13,6 +13,8 @@ from maxella.recommend.bundle import load_bundle, save_bundle, weights_hash
 FILES = (
     "MODEL_CARD.md",
     "config.toml",
+    "features.json",
+    "features.safetensors",
     "item_table.parquet",
     "items.parquet",
     "manifest.json",

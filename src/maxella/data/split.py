@@ -3,8 +3,8 @@
 Validation comes out of the training side, so the test side of a seed is the same
 whether or not a validation part is asked for.
 
-A split by whole users tells half of what each held-out user did when they are served, and
-asks for the other half: those rows are `given`, known at the end but never trained on.
+A split by whole users tells a share of what each held-out user did when they are served, and
+asks for the rest: those rows are `given`, known at the end but never trained on.
 """
 
 from collections.abc import Callable
@@ -37,11 +37,13 @@ def split_interactions(
     validation: float,
     seed: int,
     rated: float = 1.0,
+    given: float = 0.5,
 ) -> Split:
     """Cut an interactions table by one of `SPLITS`.
 
     `test` is a share of all rows, `validation` a share of what is then left for
-    training; for `cold_user`, shares of the users. For `leave_last_out` each user gives one
+    training; for `cold_user` shares of the users, of whose rows the share `given` is known when
+    they are served; for `cold_item` shares of the items. For `leave_last_out` each user gives one
     row to either side, so a share only says whether there is such a side at all (0 or above 0).
     `rated` is the share of the training rows that keep their rating.
     """
@@ -57,14 +59,14 @@ def split_interactions(
     chosen = held_out(interactions[rest], validation, numpy_generator(seed, "validation"))
     validation_rows = rest[chosen]
     train_rows = np.setdiff1d(rest, validation_rows, assume_unique=True)
-    given = _NO_ROWS
+    given_rows = _NO_ROWS
     if kind == "cold_user":
         users = interactions["user_id"].rank("dense").to_numpy()
-        of_test, test_rows = _halves(test_rows, users, numpy_generator(seed, "given test"))
-        of_validation, validation_rows = _halves(
-            validation_rows, users, numpy_generator(seed, "given validation")
+        of_test, test_rows = _shared(test_rows, users, given, numpy_generator(seed, "given test"))
+        of_validation, validation_rows = _shared(
+            validation_rows, users, given, numpy_generator(seed, "given validation")
         )
-        given = np.sort(np.concatenate([of_test, of_validation]))
+        given_rows = np.sort(np.concatenate([of_test, of_validation]))
     if not len(train_rows):
         raise DataError(
             f"The split left no interaction to train on: {len(every)} in all, "
@@ -73,7 +75,7 @@ def split_interactions(
         )
     n_unrated = len(train_rows) - round(rated * len(train_rows))
     unrated = numpy_generator(seed, "unrated").permutation(train_rows)[:n_unrated]
-    return Split(train_rows, validation_rows, test_rows, given, np.sort(unrated))
+    return Split(train_rows, validation_rows, test_rows, given_rows, np.sort(unrated))
 
 
 def _no_rows(interactions: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -118,28 +120,56 @@ def _latest_rows(interactions: pl.DataFrame, share: float, rng: np.random.Genera
     return np.flatnonzero(times >= moment)
 
 
+def _latest_rows_of_each(
+    interactions: pl.DataFrame, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """The last share of each user's rows in time, rounded down; equal times keep file order."""
+    del rng
+    if not share:
+        return _NO_ROWS
+    _need_times(interactions)
+    in_time = interactions.select("user_id", "timestamp").with_row_index("row")
+    in_time = in_time.sort("timestamp", maintain_order=True).with_columns(
+        left=pl.len().over("user_id") - pl.int_range(pl.len()).over("user_id"),
+        held_out=(pl.len().over("user_id") * share).floor(),
+    )
+    latest = in_time.filter(pl.col("left") <= pl.col("held_out"))["row"]
+    return np.sort(latest.to_numpy().astype(np.int64))
+
+
 def _rows_of_users(
     interactions: pl.DataFrame, share: float, rng: np.random.Generator
 ) -> np.ndarray:
     """All rows of a random share of the users, rounded down to whole users."""
-    users = interactions["user_id"].unique(maintain_order=True)
-    chosen = users[rng.permutation(len(users))[: int(share * len(users))]]
-    return np.flatnonzero(interactions["user_id"].is_in(chosen.implode()).to_numpy())
+    return _rows_of_some(interactions["user_id"], share, rng)
 
 
-def _halves(
-    rows: np.ndarray, users: np.ndarray, rng: np.random.Generator
+def _rows_of_items(
+    interactions: pl.DataFrame, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """All rows of a random share of the items, rounded down to whole items."""
+    return _rows_of_some(interactions["item_id"], share, rng)
+
+
+def _rows_of_some(column: pl.Series, share: float, rng: np.random.Generator) -> np.ndarray:
+    ids = column.unique(maintain_order=True)
+    chosen = ids[rng.permutation(len(ids))[: int(share * len(ids))]]
+    return np.flatnonzero(column.is_in(chosen.implode()).to_numpy())
+
+
+def _shared(
+    rows: np.ndarray, users: np.ndarray, share: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the table and the user of every row of it → a random half of each user's, the rest.
+    """Rows of the table, the user of every row of it → a random share of each user's, the rest.
 
-    Both sorted. Of an odd number the first part has one more.
+    Both sorted. The first part is rounded up, so that of an odd number it has the larger half.
     """
     shuffled = rows[rng.permutation(len(rows))]
     shuffled = shuffled[np.argsort(users[shuffled], kind="stable")]
     _, counts = np.unique(users[shuffled], return_counts=True)
     place, within = ranges(np.zeros(len(counts), dtype=np.int64), counts)
-    is_first_half = within < (counts[place] + 1) // 2
-    return np.sort(shuffled[is_first_half]), np.sort(shuffled[~is_first_half])
+    is_first = within < np.ceil(share * counts)[place]
+    return np.sort(shuffled[is_first]), np.sort(shuffled[~is_first])
 
 
 def _need_times(interactions: pl.DataFrame) -> None:
@@ -158,5 +188,7 @@ SPLITS: dict[str, Callable[[pl.DataFrame, float, np.random.Generator], np.ndarra
     "random": _random_rows,
     "leave_last_out": _last_rows,
     "temporal": _latest_rows,
+    "user_temporal": _latest_rows_of_each,
     "cold_user": _rows_of_users,
+    "cold_item": _rows_of_items,
 }

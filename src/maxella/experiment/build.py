@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,17 +11,21 @@ import polars as pl
 from maxella.data.batches import Batches, RowBatches, UserBatches
 from maxella.data.columns import MakeColumns, OwnAndUniform, OwnAndUnseen, WholeCatalogue
 from maxella.data.dataset import Dataset
+from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.history import History
 from maxella.data.split import Split, split_interactions
 from maxella.errors import ConfigError
 from maxella.experiment.config import (
     Config,
     DataOptions,
+    FeatureOptions,
     ModelOptions,
     SplitOptions,
     TaskOptions,
     TrainingOptions,
 )
+from maxella.features.feature_set import FeatureSpec
+from maxella.features.kinds import FEATURE_KINDS
 from maxella.model.build import ModelSpec
 from maxella.model.joint import JointModel
 from maxella.seeds import torch_generator
@@ -35,6 +40,7 @@ from maxella.training.checkpoint import Checkpoint
 from maxella.training.fit import Plan
 from maxella.training.start import start_demotion, start_in_closed_form
 
+NO_FEATURES = FeatureOptions()
 MOST_LEVELS = 101  # whole numbers from 0 to 100
 
 
@@ -67,10 +73,13 @@ def split_table(interactions: pl.DataFrame, options: SplitOptions) -> Split:
         validation=options.validation,
         seed=options.seed,
         rated=options.rated,
+        given=options.given,
     )
 
 
-def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
+def model_spec(
+    options: ModelOptions, dataset: Dataset, features: FeatureOptions = NO_FEATURES
+) -> ModelSpec:
     """The facts of a model for this data set."""
     ratings = dataset.train.rated.ratings
     return ModelSpec(
@@ -89,7 +98,31 @@ def model_spec(options: ModelOptions, dataset: Dataset) -> ModelSpec:
         rating_levels=_rating_levels(options, ratings),
         demotion_dim=options.demotion_dim,
         uses_time=_uses_time(options, dataset),
+        feature_layers=features.layers,
     )
+
+
+def build_features(options: FeatureOptions, tables: Tables, dataset: Dataset) -> Features:
+    """The features of both sides, from encoders that saw what training has."""
+    train = dataset.train
+    sides = []
+    for declared, table, key, ids, rows in (
+        (options.user, tables.users, "user_id", dataset.users, train.users),
+        (options.item, tables.items, "item_id", dataset.items, train.items),
+    ):
+        fit_on = np.bincount(rows, minlength=ids.n_rows) > 0
+        specs = [_feature_spec(name, how) for name, how in declared.items()]
+        sides.append(EntityFeatures.fit(table, key, ids, specs, fit_on) if specs else None)
+    return Features(*sides)
+
+
+def _feature_spec(name: str, how: str | dict[str, Any]) -> FeatureSpec:
+    options: dict[str, Any] = {"kind": how} if isinstance(how, str) else dict(how)
+    if "kind" not in options:
+        kinds = ", ".join(FEATURE_KINDS)
+        raise ConfigError(f"Feature '{name}' wants a kind ({kinds}); got {how}. Add one.")
+    column, kind = options.pop("column", name), options.pop("kind")
+    return FeatureSpec(column, kind, options, name)
 
 
 def _uses_time(options: ModelOptions, dataset: Dataset) -> tuple[str, ...]:
@@ -177,7 +210,7 @@ def build_plan(options: TrainingOptions) -> Plan:
 
 def build_checkpoint(path: Path, config: Config, dataset: Dataset) -> Checkpoint:
     """A checkpoint that only the same options on the same rows can resume."""
-    options = config.model_dump_json(include={"model", "tasks", "training"})
+    options = config.model_dump_json(include={"features", "model", "tasks", "training"})
     fingerprint = hashlib.sha256(options.encode())
     for column in (dataset.train.users, dataset.train.items, dataset.train.ratings):
         if column is not None:

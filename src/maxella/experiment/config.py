@@ -86,15 +86,28 @@ class DataOptions(Section):
 class SplitOptions(Section):
     """Which interactions train, validate and test."""
 
-    kind: Literal["random", "leave_last_out", "temporal", "cold_user", "none"] = "temporal"
-    """random, leave_last_out, temporal (all rows from one moment on), cold_user (users held out
-    whole, served from half of what they did) or none (train on all)."""
+    kind: Literal[
+        "random",
+        "leave_last_out",
+        "temporal",
+        "user_temporal",
+        "cold_user",
+        "cold_item",
+        "none",
+    ] = "temporal"
+    """random, leave_last_out, temporal (all rows from one moment on), user_temporal (the last of
+    each user's), cold_user (users held out whole, served from a share of what they did), cold_item
+    (items held out whole, ranked among themselves) or none (train on all)."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of a random split."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    """Share of all rows that is held out for the test; for cold_user, of the users."""
+    """Share of all rows that is held out for the test; for cold_user, of the users,
+    and for cold_item of the items."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the remaining rows that is held out for validation."""
+    given: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """For cold_user: the share of a held-out user's interactions that is known when they are
+    served; 0 leaves nothing but their features."""
     rated: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the training rows that keep their rating: what do interactions alone teach?"""
 
@@ -111,6 +124,9 @@ class FeatureOptions(Section):
     """Features of users, which the user tower reads."""
     item: dict[str, str | dict[str, Any]] = {}
     """Features of items, which the item tower reads."""
+    layers: Literal["sum", "mlp", "cross", "low_rank_cross"] = "sum"
+    """What the towers make of them: the sum of an embedding for each value; and, beside it, a
+    hidden layer over all of a row's features, or DCN-v2 cross layers, in full or of low rank."""
 
 
 class ModelOptions(Section):
@@ -122,10 +138,13 @@ class ModelOptions(Section):
     """Dimensions of what the history says of a user; 0 leaves the history out."""
     start: Literal["random", "closed_form"] = "random"
     """closed_form: the towers start from iALS (ids) and low-rank EDLAE (history)."""
-    rating_head: Literal["dot", "mlp", "variational", "ordinal", "mixed"] = "dot"
+    rating_head: Literal[
+        "dot", "mlp", "variational", "ordinal", "mixed", "cross", "low_rank_cross"
+    ] = "dot"
     """dot: biases and a dot product; mlp: the notebook's layers; variational: dot with factors of
     its own that find their regularisation themselves; ordinal: the same, with ratings as ordered
-    levels; mixed: the mean of the last two, of rating_dim factors and of twice as many."""
+    levels; mixed: the mean of the last two, of rating_dim factors and of twice as many; cross: dot,
+    and DCN-v2 over all features of both sides, low_rank_cross of a quarter of the rank."""
     rating_dim: Annotated[int, Field(ge=1)] = 32
     """Factors of the dot product of the rating head."""
     rating_members: Annotated[int, Field(ge=1)] = 1
@@ -213,6 +232,8 @@ class ModelEntry(Section):
 
     name: str
     """Its name in the table."""
+    features: dict[str, Any] = {}
+    """Options of [features] that differ."""
     model: dict[str, Any] = {}
     """Options of [model] that differ."""
     tasks: dict[str, Any] = {}

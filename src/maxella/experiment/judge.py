@@ -3,9 +3,12 @@
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from maxella.baselines.table import BASELINES, RANKERS, RATERS
 from maxella.data.dataset import Dataset
 from maxella.errors import ConfigError, MissingExtraError
+from maxella.evaluation.among import Among
 from maxella.evaluation.evaluate import Report, evaluate
 from maxella.experiment.config import Config
 from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
@@ -26,12 +29,18 @@ def judge(
     `raw_ranker` scores for the raw protocol in the ranker's place, where there is one.
     """
     part = dataset.validation if on_validation else dataset.test
+    seen = dataset.known_in_validation if on_validation else dataset.known
+    n_item_rows = dataset.items.n_rows
+    if config.split.kind == "cold_item":
+        among = Among(np.unique(part.items), n_item_rows)
+        ranker, rater, raw_ranker = (one and among.view(one) for one in (ranker, rater, raw_ranker))
+        part, seen, n_item_rows = among.log(part), among.log(seen), among.n_item_rows
     return evaluate(
         ranker,
         rater if len(part.rated) else None,
         part,
-        seen=dataset.known_in_validation if on_validation else dataset.known,
-        n_item_rows=dataset.items.n_rows,
+        seen=seen,
+        n_item_rows=n_item_rows,
         seed=config.split.seed,
         resamples=0 if on_validation else config.evaluation.resamples,
         raw_ranker=raw_ranker,

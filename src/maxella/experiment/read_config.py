@@ -47,7 +47,7 @@ def parse_config(options: dict[str, Any], *, where: str) -> Config:
 def config_of_model(config: Config, entry: ModelEntry) -> Config:
     """The config of one model of a comparison: the sections with its changes put in."""
     options = config.model_dump()
-    for section in ("model", "tasks", "training"):
+    for section in ("features", "model", "tasks", "training"):
         options[section] |= getattr(entry, section)
     return parse_config(options, where=f"compare.models '{entry.name}'")
 

@@ -59,11 +59,18 @@ def report_dict(
             "rating_histogram": _histogram(dataset),
         },
         "split": config.split.model_dump(),
-        "candidates": len(dataset.items),
+        "candidates": _n_candidates(config, dataset),
         "test_reads": 1 if len(dataset.test) else 0,
         "models": [outcome.row for outcome in outcomes],
         "ceiling": ceilings[0] if ceilings else {},
     }
+
+
+def _n_candidates(config: Config, dataset: Dataset) -> int:
+    """Items that a ranking is taken over; of a split by whole items, those held out."""
+    if config.split.kind == "cold_item":
+        return len(np.unique(dataset.test.items))
+    return len(dataset.items)
 
 
 def model_row(

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 from maxella.data.dataset import Dataset, build_dataset
+from maxella.data.history import History
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.names import figure_names
 from maxella.experiment.build import (
     build_batches,
     build_checkpoint,
+    build_features,
     build_objective,
     build_plan,
     build_start,
@@ -31,9 +33,11 @@ from maxella.experiment.run_folder import RunFolder
 from maxella.model.build import build_model
 from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.recommend.scorer import Scorer
+from maxella.seeds import torch_generator
 from maxella.sources.tables import Tables
 from maxella.training.demotion import train_demotion
 from maxella.training.fit import Validation, fit
+from maxella.training.stand_ins import find_stand_ins
 
 OnStep = Callable[[str, int, int], None]  # (model's name, steps done, steps in all)
 
@@ -80,8 +84,9 @@ def train(
 ) -> Outcome:
     """Train one model and read the test once."""
     reset_peak_memory()
-    spec = model_spec(config.model, dataset)
-    model = build_model(spec, config.training.seed)
+    features = build_features(config.features, tables, dataset)
+    spec = model_spec(config.model, dataset, config.features)
+    model = build_model(spec, config.training.seed, features)
 
     trained = np.bincount(dataset.train.users, minlength=dataset.users.n_rows) > 0
 
@@ -117,6 +122,8 @@ def train(
             run_log=folder.log,
             on_step=partial(on_step, f"{name}, demotion") if on_step else None,
         )
+    history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
+    find_stand_ins(model, history, torch_generator(config.training.seed, "stand-ins"))
     scorer = Scorer(model, dataset.known, torch.from_numpy(trained))
     found = None
     if len(dataset.test):
@@ -135,7 +142,7 @@ def train(
     items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
     options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
     bundle = Bundle(
-        spec, model, dataset.users, dataset.items, trained, dataset.known, items, options
+        spec, model, features, dataset.users, dataset.items, trained, dataset.known, items, options
     )
     return Outcome(row, found, bundle)
 

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from maxella.data.entity_features import EntityFeatures, Features
+from maxella.model.cross_head import CrossHead, LowRankCrossHead
 from maxella.model.demotion import Demotion
+from maxella.model.feature_part import FeaturePart
 from maxella.model.joint import JointModel
 from maxella.model.mixed_head import MixedHead
 from maxella.model.ordinal_head import OrdinalHead
@@ -32,16 +35,31 @@ class ModelSpec:
     rating_levels: tuple[float, ...] = ()  # distinct training ratings, ascending; () for too many
     demotion_dim: int = 0  # of the demotion part; 0: no such part, as in older bundles
     uses_time: tuple[str, ...] = ()  # "ratings", "retrieval": what may look at the time
+    feature_layers: str = "sum"  # what features meet in: sum, or of LAYERS
 
 
-def build_model(spec: ModelSpec, seed: int) -> JointModel:
+def build_model(spec: ModelSpec, seed: int, features: Features | None = None) -> JointModel:
     """The model at its start, drawn from the seed."""
+    features = features or Features()
     generator = torch_generator(seed, "weights")
+    of_features = torch_generator(seed, "features")  # the other weights are as without any
+
+    def part(known: EntityFeatures | None, width: int) -> FeaturePart | None:
+        if known is None or not width:
+            return None
+        return FeaturePart(known, width, spec.feature_layers, generator=of_features)
+
     scale = spec.embedding_scale
     dim = spec.dim + spec.history_dim
     ids = history = None
     if spec.dim:
-        ids = Tower(spec.n_user_rows, spec.dim, scale=scale, generator=generator)
+        ids = Tower(
+            spec.n_user_rows,
+            spec.dim,
+            scale=scale,
+            generator=generator,
+            features=part(features.users, spec.dim),
+        )
     if spec.history_dim:
         history = HistoryReading(
             spec.n_item_rows,
@@ -50,7 +68,13 @@ def build_model(spec: ModelSpec, seed: int) -> JointModel:
             scale=scale,
             generator=generator,
         )
-    item_tower = Tower(spec.n_item_rows, dim, scale=scale, generator=generator)
+    item_tower = Tower(
+        spec.n_item_rows,
+        dim,
+        scale=scale,
+        generator=generator,
+        features=part(features.items, dim),
+    )
     shape = HeadShape(
         spec.n_user_rows,
         spec.n_item_rows,
@@ -60,6 +84,8 @@ def build_model(spec: ModelSpec, seed: int) -> JointModel:
         spec.rating_levels,
         spec.mean_rating,
         generator,
+        features.users,
+        features.items,
     )
     rating_head = RATING_HEADS[spec.rating_head](shape)
     demotion = None
@@ -84,4 +110,6 @@ RATING_HEADS: dict[str, Callable[[HeadShape], RatingHead]] = {
     "variational": VariationalHead,
     "ordinal": OrdinalHead,
     "mixed": MixedHead,
+    "cross": CrossHead,
+    "low_rank_cross": LowRankCrossHead,
 }

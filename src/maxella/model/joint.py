@@ -1,5 +1,8 @@
 """The joint model: two towers, one retrieval score, one rating."""
 
+import itertools
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
@@ -7,6 +10,7 @@ from maxella.data.history import Bags
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.demotion import Demotion
 from maxella.model.rating_head import RatingHead
+from maxella.model.stand_in import StandIn
 from maxella.model.tower import Tower, UserTower
 
 
@@ -42,15 +46,42 @@ class JointModel(nn.Module):
         if item_biases:
             self.item_biases = nn.Embedding(item_tower.n_rows, 1, padding_idx=UNKNOWN_ROW)
             nn.init.zeros_(self.item_biases.weight)
+        self.user_stand_in = None
+        of_users = None if user_tower.ids is None else user_tower.ids.features
+        if of_users is not None:
+            self.user_stand_in = StandIn(of_users.bags.n_columns, item_tower.dim)
+        self.item_stand_ins = nn.ModuleDict()  # by the names of `item_parts`
+        if item_tower.features is not None:
+            n_columns = item_tower.features.bags.n_columns
+            for name, table in self.item_parts().items():
+                self.item_stand_ins[name] = StandIn(n_columns, table.embedding_dim)
         # A buffer, so that a bundle carries it.
         low, high = rating_range or (-torch.inf, torch.inf)
         self.register_buffer("rating_range", torch.tensor([low, high]))
+
+    def tower_parameters(self) -> Iterator[nn.Parameter]:
+        """The weights of the towers' tables and feature parts."""
+        for table in itertools.chain(*self.tower_tables()):
+            yield from table.parameters()
+        for tower in (self.user_tower.ids, self.item_tower):
+            if tower is not None and tower.features is not None:
+                yield from tower.features.parameters()
 
     def tower_tables(self) -> tuple[list[nn.Embedding], list[nn.Embedding]]:
         """The towers' tables with a row for each user, and those with a row for each item."""
         ids, history = self.user_tower.ids, self.user_tower.history
         of_items = [self.item_tower.table, *([] if history is None else [history.readings])]
         return [] if ids is None else [ids.table], of_items
+
+    def item_parts(self) -> dict[str, nn.Embedding]:
+        """The tables that say of an item what its features could say in their place, by name."""
+        parts = {"tower": self.item_tower.table}
+        if self.item_biases is not None:
+            parts["biases"] = self.item_biases
+        for name, table in self.rating_head.named_modules():
+            if name.split(".")[-1] in ("item_biases", "item_factors"):
+                parts[f"rating_{name.replace('.', '_')}"] = table
+        return parts
 
     def tables(self) -> tuple[list[nn.Embedding], list[nn.Embedding]]:
         """All tables with a row for each user, and all with a row for each item.

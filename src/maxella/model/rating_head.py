@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import torch
 from torch import nn
 
+from maxella.data.entity_features import EntityFeatures
 from maxella.features.id import UNKNOWN_ROW
 
 
@@ -23,6 +24,8 @@ class HeadShape:
     levels: tuple[float, ...]  # the ratings that can be given, ascending; none: not known
     mean_rating: float  # of the training log
     generator: torch.Generator
+    user_features: EntityFeatures | None = None
+    item_features: EntityFeatures | None = None
 
 
 @dataclass(frozen=True)

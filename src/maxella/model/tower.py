@@ -6,20 +6,29 @@ from torch.nn import functional
 
 from maxella.data.history import Bags
 from maxella.features.id import UNKNOWN_ROW
+from maxella.model.feature_part import FeaturePart
 
 
 class Tower(nn.Module):
-    """The sum of what each feature of a row says about it; for now, its id.
+    """The sum of what the id of a row says about it and what its features say.
 
-    A feature joins by adding its embedding in `forward`; callers go on passing rows.
     The unknown row embeds to zeros and stays there.
     """
 
-    def __init__(self, n_rows: int, dim: int, *, scale: float, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        n_rows: int,
+        dim: int,
+        *,
+        scale: float,
+        generator: torch.Generator,
+        features: FeaturePart | None = None,
+    ) -> None:
         """A table of `n_rows` embeddings, uniform in [−scale, scale] (Keras' start: .05)."""
         super().__init__()
         self.n_rows = n_rows
         self.dim = dim
+        self.features = features
         self.table = nn.Embedding(n_rows, dim, padding_idx=UNKNOWN_ROW)
         with torch.no_grad():
             self.table.weight.uniform_(-scale, scale, generator=generator)
@@ -27,7 +36,8 @@ class Tower(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """(n,) int64 rows → (n, dim)."""
-        return self.table(rows)  # type: ignore[no-any-return]
+        of_ids: torch.Tensor = self.table(rows)
+        return of_ids if self.features is None else of_ids + self.features(rows)
 
 
 class HistoryReading(nn.Module):

@@ -18,20 +18,25 @@ import tomli_w
 import torch
 from safetensors.torch import load_file, save
 
+from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.interactions import Interactions
 from maxella.errors import BundleError
+from maxella.features.bags import WeightedBags
+from maxella.features.feature_set import FeatureSet
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.model.build import ModelSpec, build_model
 from maxella.model.joint import JointModel
 from maxella.recommend.recommender import Recommender
 from maxella.recommend.scorer import Scorer
 
-FORMAT = 3
+FORMAT = 4
 _FILES = (  # beside the manifest
     "weights.safetensors",
     "users.parquet",
     "items.parquet",
     "seen.parquet",
+    "features.json",
+    "features.safetensors",
     "item_table.parquet",
     "config.toml",
     "MODEL_CARD.md",
@@ -44,6 +49,7 @@ class Bundle:
 
     spec: ModelSpec
     model: JointModel
+    features: Features
     users: Vocabulary
     items: Vocabulary
     trained: np.ndarray  # (user rows,) bool: who was there in training
@@ -94,6 +100,7 @@ def save_bundle(folder: Path, bundle: Bundle, card: str) -> None:
     if bundle.spec.uses_time:
         seen = seen.with_columns(timestamp=bundle.seen.timestamps)
     seen.write_parquet(unfinished / "seen.parquet")
+    _save_features(unfinished, bundle.features)
     (unfinished / "config.toml").write_text(tomli_w.dumps(bundle.config), encoding="utf-8")
     (unfinished / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     hashes = {name: _sha256(unfinished / name) for name in _FILES}
@@ -111,7 +118,8 @@ def load_bundle(folder: Path) -> Bundle:
         folder = folder / "bundle"
     spec, config = _read_manifest(folder)
     try:
-        model = build_model(spec, seed=0)
+        features = _load_features(folder)
+        model = build_model(spec, 0, features)
         model.load_state_dict(load_file(folder / "weights.safetensors"))
     except (KeyError, TypeError, RuntimeError) as error:  # torch: names or shapes differ
         raise _unreadable(folder, "its manifest describes another model") from error
@@ -121,6 +129,7 @@ def load_bundle(folder: Path) -> Bundle:
     return Bundle(
         spec,
         model,
+        features,
         Vocabulary(users["id"]),
         Vocabulary(pl.read_parquet(folder / "items.parquet")["id"]),
         np.concatenate([[False], users["trained"].to_numpy()]),
@@ -133,6 +142,30 @@ def load_bundle(folder: Path) -> Bundle:
         pl.read_parquet(folder / "item_table.parquet"),
         config,
     )
+
+
+def _save_features(folder: Path, features: Features) -> None:
+    """What the encoders have seen, and the bags of all rows."""
+    sides = {side: known for side, known in vars(features).items() if known is not None}
+    facts = {side: known.features.to_dict() for side, known in sides.items()}
+    (folder / "features.json").write_text(json.dumps(facts), encoding="utf-8")
+    columns = {
+        f"{side}.{name}": torch.from_numpy(column)
+        for side, known in sides.items()
+        for name, column in vars(known.bags).items()
+    }
+    (folder / "features.safetensors").write_bytes(save(columns))
+
+
+def _load_features(folder: Path) -> Features:
+    facts = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+    columns = load_file(folder / "features.safetensors")
+    sides = {}
+    for side, of_side in facts.items():
+        names = WeightedBags.__dataclass_fields__
+        bags = WeightedBags(*(columns[f"{side}.{name}"].numpy() for name in names))
+        sides[side] = EntityFeatures(FeatureSet.from_dict(of_side), bags)
+    return Features(**sides)
 
 
 def _read_manifest(folder: Path) -> tuple[ModelSpec, dict[str, Any]]:

@@ -8,11 +8,13 @@ import torch
 
 from maxella.closed_form.drift import Drift
 from maxella.closed_form.fold_in import FoldIn
+from maxella.data.entity_features import EntityFeatures
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.data.recency import recency_weights
 from maxella.errors import ConfigError
 from maxella.features.id import UNKNOWN_ROW
+from maxella.model.feature_part import FeatureBags
 from maxella.model.joint import JointModel
 from maxella.model.rating_head import RatedPairs
 from maxella.training.newcomers import read_ratings
@@ -59,15 +61,20 @@ class Scorer:
         if self._biases is not None:
             self.item_embeddings = torch.cat([self.tower_items, self._biases[:, None]], dim=1)
         self._own_rows, self._own_history = users, History.of(known, len(users), n_items)
-        self._embed(self._own_rows, self._own_history, known)
+        ids = model.user_tower.ids
+        features = None if ids is None or ids.features is None else ids.features.bags
+        self._embed(self._own_rows, self._own_history, known, features)
 
     @torch.inference_mode()
-    def of_newcomers(self, known: Interactions, n_user_rows: int) -> "Scorer":
+    def of_newcomers(
+        self, known: Interactions, n_user_rows: int, features: EntityFeatures | None = None
+    ) -> "Scorer":
         """The same items, for other users, of whom nothing but this is known."""
         other = copy.copy(self)
         nobody = torch.full((n_user_rows,), UNKNOWN_ROW)
         history = History.of(known, n_user_rows, len(self.tower_items))
-        other._embed(nobody, history, known)  # noqa: SLF001 - one of its own
+        bags = None if features is None else FeatureBags.of(features)
+        other._embed(nobody, history, known, bags)  # noqa: SLF001 - one of its own
         return other
 
     @torch.inference_mode()
@@ -140,8 +147,17 @@ class Scorer:
             drifts = torch.from_numpy(self._drift.at(users.numpy(), times))
         return RatedPairs(u, v, self._head_rows[users], items, each, each, drifts)
 
-    def _embed(self, model_rows: torch.Tensor, history: History, known: Interactions) -> None:
-        """Users by the row that the model has for each (the unknown one, if none) and histories."""
+    def _embed(
+        self,
+        model_rows: torch.Tensor,
+        history: History,
+        known: Interactions,
+        features: FeatureBags | None,
+    ) -> None:
+        """Users by the row that the model has for each (the unknown one, if none) and histories.
+
+        Of whom there is neither, features speak.
+        """
         tower = self._model.user_tower
         self._bags = bags = history.bags(torch.arange(len(model_rows)))
         users = tower(model_rows, bags)
@@ -149,6 +165,13 @@ class Scorer:
         if tower.ids is not None and is_new.any():
             new = is_new.nonzero().squeeze(1)
             users[new, : tower.ids.dim] = self._fold_in.embed(history.take(new))
+        stand_in = self._model.user_stand_in
+        has_features = torch.zeros(len(users), dtype=torch.bool)
+        if stand_in is not None and features is not None:
+            rows = torch.arange(len(users))
+            has_features = (features.take(rows)[2] > 0) & (rows != UNKNOWN_ROW)
+            alone = has_features & (model_rows == UNKNOWN_ROW) & (bags.counts == 0)
+            users[alone] = stand_in(features, rows[alone])
         self._tower_users = self.user_embeddings = users
         uses_time = self._model.uses_time if known.timestamps is not None else ()
         if "retrieval" in uses_time and tower.history is not None:
@@ -165,7 +188,7 @@ class Scorer:
         self._drift = None
         if "ratings" in uses_time and known.ratings is not None:
             self._drift = self._found_drift(known.rated)
-        self.knows = (model_rows != UNKNOWN_ROW) | (bags.counts > 0)
+        self.knows = (model_rows != UNKNOWN_ROW) | (bags.counts > 0) | has_features
 
     def _found_drift(self, rated: Interactions) -> Drift:
         assert rated.ratings is not None  # noqa: S101 - they are those that have one

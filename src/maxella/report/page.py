@@ -40,8 +40,13 @@ _SPLITS = {
     "leave_last_out": "The last interaction of each user is the test.",
     "temporal": "All that happened after one moment is the test: the past predicts the future.",
     "cold_user": (
-        "Test users were held out of training wholly and served from half of what they did; the "
-        "other half is the test."
+        "Test users were held out of training wholly and served from what they are given; the "
+        "rest of what they did is the test."
+    ),
+    "user_temporal": "The last of what each user did is the test.",
+    "cold_item": (
+        "Test items were held out of training wholly; they are ranked among themselves, by what "
+        "their features say."
     ),
 }
 

@@ -126,6 +126,8 @@ RATING_TASKS: dict[str, RatingTask] = {  # by the rating head that they train
     "variational": variational_bound,
     "ordinal": ordinal_bound,
     "mixed": mean_bound,
+    "cross": mean_squared_error,
+    "low_rank_cross": mean_squared_error,
 }
 
 

@@ -107,11 +107,10 @@ def fit(
 
 def _groups(model: JointModel, plan: Plan) -> list[dict[str, Any]]:
     """The weights by learning rate, for an optimiser."""
-    of_users, of_items = model.tower_tables()
-    tables = {id(table.weight) for table in [*of_users, *of_items]}
+    of_towers = {id(weight) for weight in model.tower_parameters()}
     parts: list[list[torch.nn.Parameter]] = [[], []]
     for weight in model.parameters():
-        parts[id(weight) in tables].append(weight)
+        parts[id(weight) in of_towers].append(weight)
     rates = (plan.learning_rate, plan.tower_learning_rate)
     return [
         {"params": part, "lr": rate, "peak": rate} for part, rate in zip(parts, rates, strict=True)

@@ -1,0 +1,59 @@
+"""What is known of the users, or of the items, beside their ids: a bag of columns for each row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from maxella.features.bags import WeightedBags
+from maxella.features.feature_set import FeatureSet, FeatureSpec
+from maxella.features.id import Vocabulary
+
+
+@dataclass(frozen=True)
+class EntityFeatures:
+    """Features of one side, in the order of its rows; the unknown row has an empty bag."""
+
+    features: FeatureSet
+    bags: WeightedBags  # (rows,)
+
+    @classmethod
+    def fit(
+        cls,
+        table: pl.DataFrame,
+        key: str,
+        ids: Vocabulary,
+        specs: Sequence[FeatureSpec],
+        fit_on: np.ndarray,
+    ) -> "EntityFeatures":
+        """From a table with a column of ids, called `key`, and the features' columns.
+
+        (rows,) bool says which rows training has: the encoders see no other.
+        """
+        in_order = _in_order(table, key, ids)
+        features = FeatureSet.fit(in_order, specs, fit_on[1:])
+        return cls(features, _with_unknown(features.encode(in_order)))
+
+    def of_others(self, table: pl.DataFrame, key: str, ids: Vocabulary) -> "EntityFeatures":
+        """The same features of other ids, read from their table."""
+        bags = self.features.encode(_in_order(table, key, ids))
+        return EntityFeatures(self.features, _with_unknown(bags))
+
+
+@dataclass(frozen=True)
+class Features:
+    """Those of both sides, where there are any."""
+
+    users: EntityFeatures | None = None
+    items: EntityFeatures | None = None
+
+
+def _in_order(table: pl.DataFrame, key: str, ids: Vocabulary) -> pl.DataFrame:
+    """A row for each id; an id that the table lacks has nothing but missing values."""
+    wanted = ids.ids.alias(key).to_frame()
+    return wanted.join(table, on=key, how="left", maintain_order="left")
+
+
+def _with_unknown(bags: WeightedBags) -> WeightedBags:
+    return WeightedBags(np.insert(bags.begins, 0, 0), bags.columns, bags.weights)

@@ -1,0 +1,42 @@
+"""Layers that multiply features with each other."""
+
+import torch
+from torch import nn
+
+_START = 0.01  # standard deviation of the first weights beside the identity
+
+
+class CrossLayers(nn.Module):
+    """x_{l+1} = x_0 ⊙ (W_l x_l + b_l) + x_l, DCN-v2 (Wang et al. 2021, arXiv:2008.13535).
+
+    A rank makes W_l = U_l V_lᵀ of that rank, with fewer weights.
+    """
+
+    def __init__(
+        self, width: int, depth: int, rank: int | None, *, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.width = width
+        inner = width if rank is None else rank
+        self.narrow = nn.ModuleList(
+            nn.Identity() if rank is None else nn.Linear(width, rank, bias=False)
+            for _ in range(depth)
+        )
+        self.widen = nn.ModuleList(nn.Linear(inner, width) for _ in range(depth))
+        for narrow in self.narrow.parameters():
+            nn.init.normal_(narrow, std=width**-0.5, generator=generator)
+        for wide in self.widen.parameters():
+            nn.init.normal_(wide, std=_START, generator=generator)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, width) → (n, width)."""
+        start = x
+        for narrow, widen in zip(self.narrow, self.widen, strict=True):
+            x = start * widen(narrow(x)) + x
+        return x
+
+    def matrices(self) -> list[torch.Tensor]:
+        """(width, width) W of each layer, multiplied out where it has a rank."""
+        start = torch.eye(self.width)
+        pairs = zip(self.narrow, self.widen, strict=True)
+        return [(widen(narrow(start)) - widen.bias).T for narrow, widen in pairs]

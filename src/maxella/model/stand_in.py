@@ -1,0 +1,24 @@
+"""What stands in for an embedding that training could not learn: what the features alone say."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from maxella.model.feature_part import FeatureBags
+
+
+class StandIn(nn.Module):
+    """intercept + Σ over the columns of a row of weight · table; found once all else is trained."""
+
+    def __init__(self, n_columns: int, dim: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(n_columns, dim))
+        self.intercept = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, bags: FeatureBags, rows: torch.Tensor) -> torch.Tensor:
+        """(n,) rows of these bags → (n, dim)."""
+        columns, weights, counts = bags.take(rows)
+        begins = counts.cumsum(0) - counts
+        return self.intercept + functional.embedding_bag(
+            columns, self.table, begins, mode="sum", per_sample_weights=weights
+        )

@@ -1,0 +1,56 @@
+"""What features alone say of an item or a user, found once all else is trained."""
+
+import torch
+
+from maxella.closed_form.ridge import ridge
+from maxella.data.history import History
+from maxella.features.bags import WeightedBags
+from maxella.features.id import UNKNOWN_ROW
+from maxella.model.feature_part import FeatureBags
+from maxella.model.joint import JointModel
+from maxella.model.stand_in import StandIn
+
+
+@torch.no_grad()
+def find_stand_ins(model: JointModel, history: History, generator: torch.Generator) -> None:
+    """Fit each stand-in to what training learnt, and put it in the place of what it could not.
+
+    That is every item that no training interaction names. What interactions name is not moved,
+    so their figures are those of a model without stand-ins. Users are read when they are
+    served. Nothing happens where the model has no features.
+    """
+    everyone = torch.arange(model.user_tower.n_rows)
+    bags = history.bags(everyone)
+    if model.user_stand_in is not None:
+        of_users = model.user_tower.ids.features.bags  # type: ignore[union-attr]
+        trained = everyone[bags.counts > 0]
+        embeddings = model.user_tower(everyone, bags)
+        _fit(model.user_stand_in, of_users, embeddings, trained, generator)
+    features = model.item_tower.features
+    if features is None:
+        return
+    items = torch.arange(model.item_tower.n_rows)
+    counts = torch.bincount(history.items, minlength=len(items))
+    trained = items[counts > 0]
+    cold = items[counts == 0]
+    cold = cold[cold != UNKNOWN_ROW]
+    for name, table in model.item_parts().items():
+        stand_in = model.item_stand_ins[name]
+        whole = model.item_tower(items) if name == "tower" else table.weight
+        _fit(stand_in, features.bags, whole, trained, generator)  # type: ignore[arg-type]
+        found = stand_in(features.bags, cold)
+        table.weight[cold] = found - features(cold) if name == "tower" else found
+
+
+def _fit(
+    stand_in: StandIn,
+    bags: FeatureBags,
+    embeddings: torch.Tensor,
+    rows: torch.Tensor,
+    generator: torch.Generator,
+) -> None:
+    rows = rows[torch.randperm(len(rows), generator=generator)]
+    known = WeightedBags(bags.begins.numpy(), bags.columns.numpy(), bags.weights.numpy())
+    found = ridge(known.take(rows.numpy()), len(stand_in.table), embeddings[rows])
+    stand_in.table.copy_(found.table)
+    stand_in.intercept.copy_(found.intercept)
