@@ -85,7 +85,7 @@ def train(
     """Train one model and read the test once."""
     reset_peak_memory()
     features = build_features(config.features, tables, dataset)
-    spec = model_spec(config.model, dataset, config.features)
+    spec = model_spec(config.model, dataset, config.features.layers)
     model = build_model(spec, config.training.seed, features)
 
     trained = np.bincount(dataset.train.users, minlength=dataset.users.n_rows) > 0
