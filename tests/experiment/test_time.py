@@ -7,6 +7,7 @@ import pytest
 import maxella
 from maxella.errors import ConfigError
 from maxella.experiment.reevaluate import reevaluate
+from maxella.report.findings import findings
 
 OPTIONS = {
     "split": {"kind": "random", "test": 0.25},
@@ -64,10 +65,12 @@ def test_lists_follow_the_latest_items(run):
     assert timed["rmse"] == plain["rmse"]
 
 
-def test_the_report_says_what_uses_time(run):
-    notes = run(["ratings", "retrieval"])["dataset"]["notes"]
-    assert [note.split(":")[0] for note in notes[-2:]] == ["joint uses time"] * 2
-    assert not [note for note in run([])["dataset"]["notes"] if "time" in note]
+def test_the_report_says_what_uses_time(run, tmp_path):
+    both = [line for line in findings(run(["ratings", "retrieval"])) if "uses time" in line]
+    assert [line.split(":")[0] for line in both] == ["joint uses time"] * 2
+    assert "joint uses time: a held-out rating" in (tmp_path / "run/report.html").read_text()
+    assert "joint uses time: a held-out" in (tmp_path / "run/bundle/MODEL_CARD.md").read_text()
+    assert not [line for line in findings(run([])) if "time" in line]
 
 
 def test_a_saved_model_answers_for_any_time(run, log, tmp_path):

@@ -138,6 +138,7 @@ def train(
         "start_seconds": start_seconds,
         "history": progress.history,
         "best_epoch": progress.best_epoch,
+        "uses_time": list(spec.uses_time),
     }
     items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
     options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
