@@ -40,7 +40,7 @@ def log():
 
 @pytest.fixture
 def run(log, tmp_path):
-    def run(uses_time, split="random"):
+    def run(uses_time, split="random", log=log):
         log.write_csv(tmp_path / "log.csv")
         model = OPTIONS["model"] | {"uses_time": uses_time}
         changes = {"model": model, "split": {"kind": split, "test": 0.25}}
@@ -55,6 +55,12 @@ def test_ratings_follow_how_the_user_rated_around_then(run):
     assert timed["rmse"] < plain["rmse"] - 0.2
     assert timed["log_loss"] < plain["log_loss"] - 0.1
     assert timed["filtered"] == plain["filtered"]
+
+
+def test_neighbours_do_not_tell_a_shuffled_rating(run, log):
+    shuffled = log.with_columns(pl.col("rating").shuffle(seed=1))
+    plain, timed = (run(uses, log=shuffled)["models"][0]["metrics"] for uses in ([], ["ratings"]))
+    assert timed["rmse"] > plain["rmse"] - 0.01
 
 
 def test_lists_follow_the_latest_items(run):
