@@ -1,20 +1,24 @@
 """Delimited text → a `Sheet` of typed columns; whatever is wrong is named with its line."""
 
+import codecs
 import csv
 import difflib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.files import Folder
+from maxella.sources.plain import numbers_among
 
 UTF8 = ("utf-8",)
 # Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
 # and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
+_PIECE = 2**24  # bytes
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ class Sheet:
         """The same rows with other columns."""
         return replace(self, frame=frame)
 
+    def where(self, is_kept: pl.Expr) -> "Sheet":
+        """The rows where an expression is true, which still know their lines."""
+        rows = self.frame.select(is_kept.arg_true().alias("row"))["row"]
+        return Sheet(self.frame.filter(is_kept), self.file, lambda row: self.line_of(rows[row]))
+
     def first(self, mask: pl.Expr) -> int | None:
         """The first row where an expression is true."""
         rows = self.frame.select(mask.arg_true().first().alias("row"))["row"]
@@ -48,6 +57,11 @@ class _Text:
     separator: str
     is_quoted: bool
     has_header: bool
+
+    @property
+    def end_of_line(self) -> str:
+        """A carriage return alone in files of the old Mac."""
+        return "\r" if b"\n" not in self.data and b"\r" in self.data else "\n"
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """(line, fields) of each row that is not empty, the header among them. Slow."""
@@ -84,32 +98,53 @@ def read_text(
     numbers: Mapping[str, pl.DataType] | None = None,
     encodings: Sequence[str] = UTF8,
     is_quoted: bool = True,
+    as_text: Callable[[list[str]], Collection[str]] | None = None,
 ) -> Sheet:
     """A text file as a sheet: strings but for the `numbers`, empty fields missing.
 
     `columns` names the columns of a file without a header; `encodings` are tried in
-    order. Raises DataError for an empty file, a wrong encoding, a row with more or
+    order. `as_text`, where given, says which of the columns stay text for certain: of the
+    others those become numbers that hold nothing but numbers in their plain form.
+    Raises DataError for an empty file, a wrong encoding, a row with more or
     fewer fields than columns, and a number that cannot be read.
     """
-    file = folder.where(name)
-    data = _decode(folder.read(name), file, encodings)
-    if b"\n" not in data:
-        data = data.replace(b"\r", b"\n")  # lines of the old Mac
-    if len(separator) > 1:  # Polars cuts at one byte; the unit separator occurs in no text
-        data, separator = data.replace(separator.encode(), b"\x1f"), "\x1f"
-    text = _Text(data, file, separator, is_quoted=is_quoted, has_header=columns is None)
+
+    def load() -> _Text:
+        return _load(folder, name, separator, encodings, is_quoted, has_header=columns is None)
+
+    text = load()
     names = _header(text) if columns is None else list(columns)
-    if not data.strip():
-        raise _empty(file)
-    frame = _parse(text, names, numbers or {})
+    if not text.data.strip():
+        raise _empty(text.file)
+    kinds = dict(numbers or {})
+    if as_text is not None:
+        kinds |= _plain_numbers(text, names, as_text(names))
+    frame = _parse(text, names, kinds)
     blank = pl.all_horizontal(pl.all().is_null())
     if frame[:, -1].null_count():
         n_before = frame.height
         frame = frame.filter(~blank)
         _refuse_short_rows(text, frame, n_columns=len(names), had_blank=frame.height < n_before)
     if frame.is_empty():
-        raise _empty(file)
-    return Sheet(frame, file, text.line_of)
+        raise _empty(text.file)
+    # The bytes are not kept for the sake of a line that may never be asked for.
+    return Sheet(frame, text.file, lambda row: load().line_of(row))
+
+
+def _load(
+    folder: Folder,
+    name: str,
+    separator: str,
+    encodings: Sequence[str],
+    is_quoted: bool,
+    *,
+    has_header: bool,
+) -> _Text:
+    file = folder.where(name)
+    data = _decode(folder.read(name), file, encodings)
+    if len(separator) > 1:  # Polars cuts at one byte; the unit separator occurs in no text
+        data, separator = data.replace(separator.encode(), b"\x1f"), "\x1f"
+    return _Text(data, file, separator, is_quoted=is_quoted, has_header=has_header)
 
 
 def require_columns(sheet: Sheet, wanted: Sequence[str], remedy: str) -> None:
@@ -135,6 +170,8 @@ def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
     if data.isascii() and "utf-16" not in encodings[0]:
         return data
     for encoding in encodings:
+        if encoding == "utf-8" and _is_utf8(data):
+            return data
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError as error:
@@ -143,11 +180,24 @@ def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
         except LookupError as error:
             raise DataError(f"Wanted the name of an encoding; got '{encoding}'.") from error
         else:
-            return data if encoding == "utf-8" else text.encode()
+            return text.encode()
     raise DataError(
         f"Wanted text in {encodings[-1].upper()}; {problem} is none. "
         "Save the file as UTF-8, or name its encoding (such as iso-8859-1)."
     )
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Piece by piece, so that a large file is not in memory twice."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    pieces = memoryview(data)
+    try:
+        for start in range(0, len(data), _PIECE):
+            decoder.decode(pieces[start : start + _PIECE])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _header(text: _Text) -> list[str]:
@@ -188,13 +238,27 @@ def _parse(text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]) ->
 
 
 def _polars(text: _Text, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    return pl.read_csv(
-        text.data,
-        separator=text.separator,
-        quote_char='"' if text.is_quoted else None,
-        has_header=text.has_header,
-        schema=dict(schema),
-    )
+    return pl.read_csv(text.data, schema=dict(schema), **_form(text))
+
+
+def _plain_numbers(
+    text: _Text, names: list[str], as_text: Collection[str]
+) -> dict[str, pl.DataType]:
+    strings = dict.fromkeys(names, pl.String())
+    rows = pl.scan_csv(io.BytesIO(text.data), schema=strings, **_form(text))
+    try:
+        return numbers_among(rows, [name for name in names if name not in as_text])
+    except pl.exceptions.PolarsError:  # whoever reads the rows says what is wrong with them
+        return {}
+
+
+def _form(text: _Text) -> dict[str, Any]:
+    return {
+        "separator": text.separator,
+        "quote_char": '"' if text.is_quoted else None,
+        "eol_char": text.end_of_line,
+        "has_header": text.has_header,
+    }
 
 
 def to_number(sheet: Sheet, name: str, kind: pl.DataType) -> Sheet:
