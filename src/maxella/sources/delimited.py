@@ -192,7 +192,7 @@ def _open_parquet(
 ) -> Sheet:
     file = folder.where(name)
     try:
-        frame = pl.scan_parquet(_source(folder, name)).collect()
+        frame = pl.scan_parquet(_source(folder, name), glob=False).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {file} as Parquet: {reason}. Write it anew.") from error

@@ -6,7 +6,9 @@ import difflib
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -50,22 +52,45 @@ class Sheet:
 
 @dataclass(frozen=True)
 class _Text:
-    """The bytes of a file and how they are cut into fields."""
+    """Where the bytes of a file are, and how they are cut into fields."""
 
-    data: bytes  # UTF-8
+    place: Path | bytes  # UTF-8; a file on disk is never in memory as a whole
     file: str
     separator: str
     is_quoted: bool
     has_header: bool
 
     @property
+    def source(self) -> Path | io.BytesIO:
+        """What Polars reads."""
+        return self.place if isinstance(self.place, Path) else io.BytesIO(self.place)
+
+    def opened(self) -> BinaryIO:
+        """The bytes as a stream."""
+        return self.place.open("rb") if isinstance(self.place, Path) else io.BytesIO(self.place)
+
+    def count(self, letter: bytes) -> int:
+        """How often one byte occurs."""
+        with self.opened() as stream:
+            return sum(piece.count(letter) for piece in _pieces(stream))
+
+    def has(self, letter: bytes) -> bool:
+        """Whether one byte occurs."""
+        with self.opened() as stream:
+            return any(letter in piece for piece in _pieces(stream))
+
+    @cached_property
     def end_of_line(self) -> str:
         """A carriage return alone in files of the old Mac."""
-        return "\r" if b"\n" not in self.data and b"\r" in self.data else "\n"
+        return "\r" if not self.has(b"\n") and self.has(b"\r") else "\n"
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """(line, fields) of each row that is not empty, the header among them. Slow."""
-        stream = io.TextIOWrapper(io.BytesIO(self.data), encoding="utf-8", newline="")
+        with self.opened() as binary:
+            stream = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+            yield from self._records(stream)
+
+    def _records(self, stream: io.TextIOWrapper) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(
             stream,
             delimiter=self.separator,
@@ -114,7 +139,7 @@ def read_text(
 
     text = load()
     names = _header(text) if columns is None else list(columns)
-    if not text.data.strip():
+    if not any(text.records()):
         raise _empty(text.file)
     kinds = dict(numbers or {})
     if as_text is not None:
@@ -141,6 +166,9 @@ def _load(
     has_header: bool,
 ) -> _Text:
     file = folder.where(name)
+    on_disk = folder.path / name
+    if encodings[0] == "utf-8" and len(separator) == 1 and _is_plain_utf8(on_disk):
+        return _Text(on_disk, file, separator, is_quoted=is_quoted, has_header=has_header)
     data = _decode(folder.read(name), file, encodings)
     if len(separator) > 1:  # Polars cuts at one byte; the unit separator occurs in no text
         data, separator = data.replace(separator.encode(), b"\x1f"), "\x1f"
@@ -170,7 +198,7 @@ def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
     if data.isascii() and "utf-16" not in encodings[0]:
         return data
     for encoding in encodings:
-        if encoding == "utf-8" and _is_utf8(data):
+        if encoding == "utf-8" and _is_utf8(io.BytesIO(data)):
             return data
         try:
             text = data.decode(encoding)
@@ -187,17 +215,32 @@ def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
     )
 
 
-def _is_utf8(data: bytes) -> bool:
-    """Piece by piece, so that a large file is not in memory twice."""
+def _is_plain_utf8(path: Path) -> bool:
+    """Whether a file is there whose bytes are UTF-8 as they stand: no mark, no zero bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        start = stream.read(4096)
+        if start.startswith(b"\xef\xbb\xbf") or b"\0" in start:
+            return False
+        stream.seek(0)
+        return _is_utf8(stream)
+
+
+def _is_utf8(stream: BinaryIO) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
-    pieces = memoryview(data)
     try:
-        for start in range(0, len(data), _PIECE):
-            decoder.decode(pieces[start : start + _PIECE])
+        for piece in _pieces(stream):
+            decoder.decode(piece)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    while piece := stream.read(_PIECE):
+        yield piece
 
 
 def _header(text: _Text) -> list[str]:
@@ -244,18 +287,18 @@ def _with_quotes_doubled(text: _Text) -> _Text:
     strict = io.StringIO()
     writer = csv.writer(strict, delimiter=text.separator, lineterminator="\r\n")
     writer.writerows(fields for _, fields in text.records())
-    return replace(text, data=strict.getvalue().encode())
+    return replace(text, place=strict.getvalue().encode())
 
 
 def _polars(text: _Text, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    return pl.read_csv(text.data, schema=dict(schema), **_form(text))
+    return pl.read_csv(text.source, schema=dict(schema), **_form(text))
 
 
 def _plain_numbers(
     text: _Text, names: list[str], as_text: Collection[str]
 ) -> dict[str, pl.DataType]:
     strings = dict.fromkeys(names, pl.String())
-    rows = pl.scan_csv(io.BytesIO(text.data), schema=strings, **_form(text))
+    rows = pl.scan_csv(text.source, schema=strings, **_form(text))
     try:
         return numbers_among(rows, [name for name in names if name not in as_text])
     except pl.exceptions.PolarsError:  # whoever reads the rows says what is wrong with them
@@ -268,6 +311,7 @@ def _form(text: _Text) -> dict[str, Any]:
         "quote_char": '"' if text.is_quoted else None,
         "eol_char": text.end_of_line,
         "has_header": text.has_header,
+        "glob": False,
     }
 
 
@@ -303,9 +347,9 @@ def _refuse_short_rows(
 ) -> None:
     # Polars fills a short row up with missing values, so only then is there need to look.
     # Without quotes, counting separators settles it; too long rows are refused already.
-    if not had_blank and not (text.is_quoted and b'"' in text.data):
+    if not had_blank and not (text.is_quoted and text.has(b'"')):
         n_lines = frame.height + text.has_header
-        if text.data.count(text.separator.encode()) == n_lines * (n_columns - 1):
+        if text.count(text.separator.encode()) == n_lines * (n_columns - 1):
             return
     _refuse_ragged_rows(text, n_columns)
 
