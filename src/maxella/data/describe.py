@@ -112,7 +112,7 @@ def _summary(table: pl.DataFrame) -> TableSummary:
         columns.append(
             ColumnSummary(
                 name=values.name,
-                distinct=_comparable(values).n_unique() - (missing > 0),
+                distinct=comparable(values).n_unique() - (missing > 0),
                 type=str(values.dtype),
                 missing=missing,
                 missing_percent=100 * missing / max(len(values), 1),
@@ -121,7 +121,7 @@ def _summary(table: pl.DataFrame) -> TableSummary:
     return TableSummary(table.height, tuple(columns))
 
 
-def _comparable(values: pl.Series) -> pl.Series:
+def comparable(values: pl.Series) -> pl.Series:
     """Lists as text, which Polars counts for every type; other values as they are."""
     if not isinstance(values.dtype, pl.List):
         return values
