@@ -125,7 +125,8 @@ def _rated_rows(coded: Coded) -> np.ndarray:
     if coded.ratings is None:
         return np.empty(0, dtype=np.int64)
     rows = np.setdiff1d(coded.split.train, coded.split.unrated, assume_unique=True)
-    return rows[~np.isnan(coded.ratings[rows])]
+    rated: np.ndarray = rows[~np.isnan(coded.ratings[rows])]
+    return rated
 
 
 def _drawn(n: int) -> np.ndarray:

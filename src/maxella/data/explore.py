@@ -129,9 +129,8 @@ def explore(coded: Coded) -> Exploration:
     of_items = _Sums.of(coded.items, ratings, len(coded.item_table))
     months, months_of_year, weekdays = _times(coded.times, ratings)
     users = user_groupings(coded.user_table.drop("user_id"))[:MOST_COLUMNS]
-    items = item_groupings(coded.item_table.drop("item_id"))[:MOST_COLUMNS]
-    named = name_column(coded.item_table)
-    people = coded.item_table.drop("item_id", *([named] if named else []))
+    item_table = coded.item_table.drop("item_id", name_column(coded.item_table) or "item_id")
+    items = item_groupings(item_table)[:MOST_COLUMNS]
     return Exploration(
         n_interactions=len(coded.users),
         damping=DAMPING,
@@ -143,7 +142,7 @@ def explore(coded: Coded) -> Exploration:
         favourites=_favourites(coded.item_table, of_items, mean, _N_BEST),
         by_user=tuple(_by_user(coded, g, of_users, ratings, levels, mean) for g in users),
         by_item=tuple(_by_item(g, of_items, rows) for g, rows in items),
-        people=tuple(_busiest(g, of_items) for g in people_groupings(people)[:MOST_COLUMNS]),
+        people=tuple(_busiest(g, of_items) for g in people_groupings(item_table)[:MOST_COLUMNS]),
     )
 
 

@@ -79,9 +79,10 @@ def _by_value(values: pl.Series, most: int = MOST_GROUPS) -> Grouping | None:
         values = values.fill_nan(None)
     if isinstance(values.dtype, pl.Categorical | pl.Enum):
         values = values.cast(pl.String)
-    distinct = values.drop_nulls().unique().sort()
-    if not 2 <= len(distinct) <= most:
-        return None
+    present = values.drop_nulls()
+    distinct = present.unique().sort()
+    if not 2 <= len(distinct) <= most or len(distinct) == len(present) > 2:
+        return None  # a column in which all differ names things
     codes = values.rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
     return _with_missing(values.name, tuple(map(_text, distinct)), codes)
 
