@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from maxella.data.coded import code
 from maxella.data.explore import DAMPING, Group, explore
-from maxella.data.groups import MOST_BINS, item_groupings, people_groupings, user_groupings
+from maxella.data.groups import (
+    MOST_BINS,
+    MOST_GROUPS,
+    item_groupings,
+    people_groupings,
+    user_groupings,
+)
 from maxella.data.means import damped_means
 from maxella.data.split import split_interactions
 from maxella.sources.tables import Tables
@@ -70,6 +76,13 @@ def test_groups_of_items():
     assert counts(genres.groups) == [("A", 5), ("B", 2)]
     assert [group.size for group in genres.groups] == [2, 1]
     assert genres.groups[1].mean == 3.0
+
+
+def test_of_many_tags_the_busiest_are_shown():
+    items = ITEMS.with_columns(genres=pl.Series([["A"] + [f"t{k}" for k in range(99)], ["A"], []]))
+    (tags,) = explored(items=items).by_item
+    assert len(tags.groups) == MOST_GROUPS
+    assert counts(tags.groups)[0] == ("A", 5)
 
 
 def test_favourites():
@@ -140,7 +153,7 @@ def test_bins_hold_their_numbers(numbers):
     for grouping in user_groupings(table):
         assert len(grouping.codes) == len(numbers)
         assert grouping.codes.min() >= 0
-        assert grouping.codes.max() < len(grouping.names) <= max(MOST_BINS, 30) + 1
+        assert grouping.codes.max() < len(grouping.names) <= max(MOST_BINS, MOST_GROUPS) + 1
 
 
 def test_what_parts_items():

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from maxella.data.check_leaks import leaking_columns, rating_averages
-from maxella.data.check_users import fast_users, one_rating_users
+from maxella.data.check_users import _busiest, _in_order, fast_users, one_rating_users
 from maxella.data.coded import code
 from maxella.data.finding import MOST_EXAMPLES
 from maxella.data.quality import CHECKS, check_data
@@ -205,6 +205,7 @@ def test_a_leak_under_noise(noise, is_leak):
         pl.Series("x", ["a", None, "c"] * 2000)[:N],
         pl.Series("x", [True, False] * 3000)[:N],
         pl.Series("x", [["a", "b"], None, []] * 2000)[:N],
+        pl.Series("x", [[["a"], ["b"]], None, [[]]] * 2000)[:N],
         pl.Series("x", [float("nan"), None, float("inf"), 1.0] * 1500)[:N],
         pl.Series("x", [None] * N, dtype=pl.Float64),
         pl.Series("x", np.arange(N)).cast(pl.Datetime("us")),
@@ -278,6 +279,17 @@ def test_nine_of_ten_likes_are_no_sign_of_a_bot():
     assert finding.severity == "ok"
     same = log.with_columns(rating=pl.lit(1.0, pl.Float32))
     assert one_rating_users(coded(replace(CLEAN, interactions=same))) is None
+
+
+def test_windows_are_the_same_where_times_are_too_far_apart_for_one_number():
+    rng = np.random.default_rng(1)
+    users, times = rng.integers(0, 20, 500), rng.integers(0, 5000, 500)
+    near = _busiest(*_in_order(users, times), 60, 20)
+    far = _busiest(*_in_order(np.append(users, 19), np.append(times, 2**62)), 60, 20)
+    by_hand = [
+        max(((t[t >= s] - s) < 60).sum() for s in t) for t in (times[users == u] for u in range(20))
+    ]
+    assert near.tolist() == far.tolist() == by_hand
 
 
 @pytest.mark.slow

@@ -97,6 +97,11 @@ def test_titles_are_escaped_and_nothing_is_loaded(tables):
     assert "default-src &#x27;none&#x27;" in page
 
 
+def test_control_characters_of_a_title_do_not_break_a_drawing(tables):
+    items = tables.items.with_columns(title=pl.lit("a\x00b\x1b[31m"))
+    assert "a b [31m" in quality_page(_checked(replace(tables, items=items)))
+
+
 def test_the_same_data_give_the_same_bytes(tables):
     assert quality_page(_checked(tables)) == quality_page(_checked(tables))
 

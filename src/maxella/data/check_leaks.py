@@ -141,11 +141,12 @@ def _left_over(coded: Coded, rows: np.ndarray, is_fit: np.ndarray) -> np.ndarray
     ratings = coded.ratings[rows].astype(np.float64)
     ratings -= ratings[is_fit].mean()
     of_user, of_item = np.zeros(len(coded.user_table)), np.zeros(len(coded.item_table))
+    fit_users, fit_items, fit_ratings = users[is_fit], items[is_fit], ratings[is_fit]
     for _ in range(_SWEEPS):
-        left = (ratings - of_user[users])[is_fit]
-        of_item = damped_means(items[is_fit], left, len(of_item), _DAMPING)
-        left = (ratings - of_item[items])[is_fit]
-        of_user = damped_means(users[is_fit], left, len(of_user), _DAMPING)
+        left = fit_ratings - of_user[fit_users]
+        of_item = damped_means(fit_items, left, len(of_item), _DAMPING)
+        left = fit_ratings - of_item[fit_items]
+        of_user = damped_means(fit_users, left, len(of_user), _DAMPING)
     left_over: np.ndarray = ratings - of_user[users] - of_item[items]
     return left_over
 

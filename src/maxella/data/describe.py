@@ -122,9 +122,14 @@ def _summary(table: pl.DataFrame) -> TableSummary:
 
 
 def comparable(values: pl.Series) -> pl.Series:
-    """Lists as text, which Polars counts for every type; other values as they are."""
+    """Lists as text, which Polars counts for every type; other values as they are.
+
+    A missing list of lists is a text too.
+    """
     if not isinstance(values.dtype, pl.List):
         return values
+    if isinstance(values.dtype.inner, pl.List):
+        return values.to_frame().to_struct().struct.json_encode()
     return values.cast(pl.List(pl.String)).list.join("\x1f", ignore_nulls=False)
 
 

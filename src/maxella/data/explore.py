@@ -6,11 +6,17 @@ import numpy as np
 import polars as pl
 
 from maxella.data.coded import Coded, name_column
-from maxella.data.groups import MISSING, Grouping, item_groupings, people_groupings, user_groupings
+from maxella.data.groups import (
+    MISSING,
+    MOST_GROUPS,
+    Grouping,
+    item_groupings,
+    people_groupings,
+    user_groupings,
+)
 
 DAMPING = 25.0  # ratings at the overall mean that an item's own ones are averaged with
 MOST_LEVELS = 20  # more distinct ratings than this are no levels
-MOST_COLUMNS = 6  # of a kind; the first of the table
 MOST_MONTHS = 1200  # a log that spans more has a time that is none
 _N_BEST, _N_BEST_OF_GROUP, _N_PEOPLE = 10, 3, 12
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999
@@ -128,9 +134,9 @@ def explore(coded: Coded) -> Exploration:
     of_users = _Sums.of(coded.users, ratings, len(coded.user_table))
     of_items = _Sums.of(coded.items, ratings, len(coded.item_table))
     months, months_of_year, weekdays = _times(coded.times, ratings)
-    users = user_groupings(coded.user_table.drop("user_id"))[:MOST_COLUMNS]
+    users = user_groupings(coded.user_table.drop("user_id"))
     item_table = coded.item_table.drop("item_id", name_column(coded.item_table) or "item_id")
-    items = item_groupings(item_table)[:MOST_COLUMNS]
+    items = item_groupings(item_table)
     return Exploration(
         n_interactions=len(coded.users),
         damping=DAMPING,
@@ -142,7 +148,7 @@ def explore(coded: Coded) -> Exploration:
         favourites=_favourites(coded.item_table, of_items, mean, _N_BEST),
         by_user=tuple(_by_user(coded, g, of_users, ratings, levels, mean) for g in users),
         by_item=tuple(_by_item(g, of_items, rows) for g, rows in items),
-        people=tuple(_busiest(g, of_items) for g in people_groupings(item_table)[:MOST_COLUMNS]),
+        people=tuple(_busiest(g, of_items) for g in people_groupings(item_table)),
     )
 
 
@@ -219,16 +225,21 @@ def _by_user(
 
 
 def _by_item(grouping: Grouping, of_items: _Sums, rows: np.ndarray) -> Breakdown:
-    """Most interactions first."""
-    n = len(grouping.names)
-    sizes = np.bincount(grouping.codes, minlength=n)
-    groups = of_items.by(grouping.codes, rows, n).groups(grouping.names, sizes)
-    return Breakdown(grouping.column, tuple(sorted(groups, key=lambda g: -g.count)))
+    """Most interactions first; of many groups, such as tags, the first `MOST_GROUPS`."""
+    groups = _item_groups(grouping, of_items, rows)
+    most = sorted(groups, key=lambda group: -group.count)[:MOST_GROUPS]
+    return Breakdown(grouping.column, tuple(most))
 
 
 def _busiest(grouping: Grouping, of_items: _Sums) -> Breakdown:
     """Those with the most items first, those with more interactions first among equals."""
-    groups = _by_item(grouping, of_items, np.arange(len(grouping.codes))).groups
+    groups = _item_groups(grouping, of_items, np.arange(len(grouping.codes)))
     named = [group for group in groups if group.name != MISSING]
-    most = sorted(named, key=lambda group: -(group.size or 0))[:_N_PEOPLE]
+    most = sorted(named, key=lambda group: (-(group.size or 0), -group.count))[:_N_PEOPLE]
     return Breakdown(grouping.column, tuple(most))
+
+
+def _item_groups(grouping: Grouping, of_items: _Sums, rows: np.ndarray) -> tuple[Group, ...]:
+    n = len(grouping.names)
+    sizes = np.bincount(grouping.codes, minlength=n)
+    return of_items.by(grouping.codes, rows, n).groups(grouping.names, sizes)

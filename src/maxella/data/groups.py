@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 MOST_GROUPS = 30  # more values than this make no groups
+MOST_COLUMNS = 6  # of a kind; the first of the table
 MOST_BINS = 10  # of a number with more values than that
 _OFTEN = 0.75  # distinct values of a column of people (of repeated texts) over its values
 MISSING = "missing"
@@ -25,6 +26,7 @@ def user_groupings(table: pl.DataFrame) -> list[Grouping]:
     """Columns of users with 2 to 30 values, and numbers with more in bins of a round width.
 
     A column that only relabels an earlier one, such as a code beside its name, is left out.
+    As of the columns of items, the first six.
     """
     groupings: list[Grouping] = []
     for values in table:
@@ -33,6 +35,8 @@ def user_groupings(table: pl.DataFrame) -> list[Grouping]:
             grouping = _by_bin(values)
         if grouping is not None and not any(_is_same(grouping, earlier) for earlier in groupings):
             groupings.append(grouping)
+        if len(groupings) == MOST_COLUMNS:
+            break
     return groupings
 
 
@@ -57,7 +61,7 @@ def item_groupings(table: pl.DataFrame) -> list[tuple[Grouping, np.ndarray]]:
         grouping = _by_value(column, most)
         if grouping is not None:
             groupings.append((grouping, rows))
-    return groupings
+    return groupings[:MOST_COLUMNS]
 
 
 def people_groupings(table: pl.DataFrame) -> list[Grouping]:
@@ -69,7 +73,7 @@ def people_groupings(table: pl.DataFrame) -> list[Grouping]:
         present = values.drop_nulls()
         if MOST_GROUPS < present.n_unique() <= _OFTEN * len(present):
             groupings.append(_by_value(values, len(values)))
-    return [grouping for grouping in groupings if grouping is not None]
+    return [grouping for grouping in groupings if grouping is not None][:MOST_COLUMNS]
 
 
 def _by_value(values: pl.Series, most: int = MOST_GROUPS) -> Grouping | None:
@@ -125,5 +129,8 @@ def _text(value: object) -> str:
 
 def _is_same(one: Grouping, other: Grouping) -> bool:
     """Whether the groups of both hold the same rows."""
-    pairs = np.unique(np.stack([one.codes, other.codes]), axis=1).shape[1]
-    return bool(pairs == len(np.unique(one.codes)) == len(np.unique(other.codes)))
+    pairs = one.codes * len(other.names) + other.codes
+    n_pairs, n_one, n_other = (
+        np.count_nonzero(np.bincount(codes)) for codes in (pairs, one.codes, other.codes)
+    )
+    return bool(n_pairs == n_one == n_other)

@@ -37,8 +37,8 @@ def short_name(model: dict[str, Any]) -> str:
 
 
 def short_text(text: str) -> str:
-    """A text on one line, cut where it is long."""
-    text = " ".join(text.split())
+    """A text on one line without control characters, which no SVG may hold; cut where long."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
 
 
