@@ -1,8 +1,8 @@
 """Counts, means and shares of groups as SVG; called within `maxella.report.svg.drawing`."""
 
+import math
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -58,8 +58,8 @@ def columns(name: str, title: str, names: list[str], counts: list[int], label: s
     axes = figure.add_subplot()
     is_long = len(names) > 12
     axes.bar(range(len(names)), counts, 1.0 if is_long else 0.7, color=SERIES[0])
-    n_named = min(len(names), _LETTERS_BELOW // (max(map(len, names)) + 1))
-    places = np.unique(np.linspace(0, len(names) - 1, n_named).round().astype(int)).tolist()
+    n_named = max(1, _LETTERS_BELOW // (max(map(len, names)) + 1))
+    places = range(0, len(names), math.ceil(len(names) / n_named))
     axes.set_xticks(places, [names[place] for place in places])
     axes.grid(visible=False, axis="x")
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
