@@ -1,13 +1,7 @@
-"""`report.html`: one page that opens with the answer and loads nothing from anywhere.
+"""`report.html`: one page that opens with the answer. All text of the report is escaped."""
 
-All text of the report is escaped; a content security policy forbids scripts and
-requests, should an escape ever be missed.
-"""
-
-from collections.abc import Iterable
 from datetime import datetime
 from html import escape
-from importlib import resources
 from typing import Any
 
 from maxella.report.columns import (
@@ -17,11 +11,11 @@ from maxella.report.columns import (
     shown_columns,
 )
 from maxella.report.findings import findings, headline
+from maxella.report.html import definitions, document, figures, section, table
 from maxella.report.plot import Plot, model_colours
 from maxella.report.plots import draw_plots
 from maxella.report.svg import css_variable
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _NONE = "—"
 
 _PROTOCOL = {
@@ -63,27 +57,11 @@ def html_page(report: dict[str, Any]) -> str:
         _all_figures(report),
         _making(report),
     ]
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>
-{resources.files("maxella.report").joinpath("page.css").read_text(encoding="utf-8")}</style>
-</head>
-<body>
-{_opening(report, title)}
-<main>
-{"".join(sections)}</main>
-<footer>Made by maxella {escape(str(report.get("maxella", "")))}. The same figures stand in
-<code>report.json</code>.</footer>
-</body>
-</html>
-"""
+    footer = (
+        f"Made by maxella {escape(str(report.get('maxella', '')))}. The same figures stand in\n"
+        "<code>report.json</code>."
+    )
+    return document(title, _opening(report, title), sections, footer)
 
 
 def _title(report: dict[str, Any]) -> str:
@@ -119,15 +97,15 @@ def _comparison(report: dict[str, Any]) -> str:
         bodies.append([f'<tr><th scope="row">ceiling</th>{cells}</tr>\n'])
     heads = "".join(f'<th scope="col">{_words(column.label)}</th>' for column in columns)
     meanings = [(column.label, column.meaning) for column in columns]
-    return _section(
+    return section(
         "Comparison",
-        _table(
+        table(
             "Best of each column in bold. Under a figure, half the width of its 95 % interval. "
             "Hollow diamonds are baselines.",
             f'<tr><th scope="col">model</th>{heads}</tr>',
             bodies,
         ),
-        f'<div class="note">{_definitions(meanings)}</div>',
+        f'<div class="note">{definitions(meanings)}</div>',
     )
 
 
@@ -146,12 +124,7 @@ def _model_row(model: dict[str, Any], colour: str, cells: list[tuple[Column, boo
 def _plots(plots: list[Plot]) -> str:
     if not plots:
         return ""
-    figures = "".join(
-        f"<figure>\n<h3>{escape(plot.title)}</h3>\n{plot.svg}\n"
-        f"<figcaption>{escape(plot.caption)}</figcaption>\n</figure>\n"
-        for plot in plots
-    )
-    return _section("Plots", f'<div class="plots">\n{figures}</div>')
+    return section("Plots", figures(plots))
 
 
 def _dataset(dataset: dict[str, Any]) -> str:
@@ -166,7 +139,7 @@ def _dataset(dataset: dict[str, Any]) -> str:
     facts = "".join(
         f"<div><dt>{escape(term)}</dt><dd>{escape(text)}</dd></div>\n" for term, text in counts
     )
-    return _section("Data set", f'<div class="facts"><dl>\n{facts}</dl></div>\n{notes}')
+    return section("Data set", f'<div class="facts"><dl>\n{facts}</dl></div>\n{notes}')
 
 
 def _protocol(report: dict[str, Any]) -> str:
@@ -183,7 +156,7 @@ def _protocol(report: dict[str, Any]) -> str:
     reads = report.get("test_reads")
     if reads is not None:
         rows.append(("Test", "Read once." if reads == 1 else f"Read {reads} times."))
-    return _section("How it was measured", _definitions(rows))
+    return section("How it was measured", definitions(rows))
 
 
 def _checkpoints(report: dict[str, Any]) -> str:
@@ -205,7 +178,7 @@ def _checkpoints(report: dict[str, Any]) -> str:
     heads = ("model", "kind", "weights rating / retrieval", "epoch kept", "epochs", "SHA-256")
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     caption = "All figures of a model come from the one checkpoint whose hash stands in its row."
-    return _section("Checkpoints", _table(caption, f"<tr>{head}</tr>", [rows], "left"))
+    return section("Checkpoints", table(caption, f"<tr>{head}</tr>", [rows], "left"))
 
 
 def _all_figures(report: dict[str, Any]) -> str:
@@ -220,8 +193,8 @@ def _all_figures(report: dict[str, Any]) -> str:
         return ""
     head = "".join(f'<th scope="col">{_name(model)}</th>' for model in models)
     caption = "Every metric of every model, [low, high] of its 95 % interval below."
-    table = _table(caption, f'<tr><th scope="col">metric</th>{head}</tr>', bodies.values())
-    return _section("All figures", table)
+    head = f'<tr><th scope="col">metric</th>{head}</tr>'
+    return section("All figures", table(caption, head, bodies.values()))
 
 
 def _metric_paths(models: list[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -260,26 +233,7 @@ def _making(report: dict[str, Any]) -> str:
     if not command and not machine:
         return ""
     shown = f"<pre><code>{escape(str(command))}</code></pre>\n" if command else ""
-    return _section("How it was made", shown + (_definitions(machine) if machine else ""))
-
-
-def _section(title: str, *contents: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{''.join(contents)}\n</section>\n"
-
-
-def _table(caption: str, head: str, bodies: Iterable[list[str]], style: str = "") -> str:
-    """A table that scrolls sideways where the page is narrow, also by keyboard."""
-    inner = "".join(f"<tbody>\n{''.join(rows)}</tbody>\n" for rows in bodies if rows)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">\n'
-        f'<table class="{style}">\n<caption><span>{escape(caption)}</span></caption>\n'
-        f"<thead>{head}</thead>\n{inner}</table>\n</div>\n"
-    )
-
-
-def _definitions(rows: Iterable[tuple[str, str]]) -> str:
-    items = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>\n" for term, text in rows)
-    return f"<dl>\n{items}</dl>\n"
+    return section("How it was made", shown + (definitions(machine) if machine else ""))
 
 
 def _name(model: dict[str, Any]) -> str:
