@@ -62,9 +62,8 @@ def read_delimited(
     users and items also those of dates and of lists.
     """
     columns = dict(columns or {})
-    sheets = open_sheets(folder, users=users, items=items, encoding=encoding, columns=columns)
     return arrange(
-        sheets,
+        open_sheets(folder, users=users, items=items, encoding=encoding, columns=columns),
         columns=columns,
         user_columns=user_columns,
         item_columns=item_columns,
@@ -110,19 +109,21 @@ def arrange(
     rating_range: tuple[float, float] | None = None,
 ) -> Tables:
     """Files as opened → tables; what there is to say of it stands in `read_delimited`."""
-    opened = [s for s in (sheets.log, sheets.users, sheets.items) if s is not None]
-    refuse_idle_mapping(columns, opened)
+    name, log, users, items = sheets.name, sheets.log, sheets.users, sheets.items
+    del sheets  # a column of a large log need not stay once another is in its place
+    refuse_idle_mapping(columns, [sheet for sheet in (log, users, items) if sheet is not None])
     notes: list[str] = []
-    log = rename(sheets.log, columns, IDS, ("rating", "timestamp"))
-    users = sheets.users and rename(sheets.users, columns, ("user_id",))
-    items = sheets.items and rename(sheets.items, columns, ("item_id",))
+    if events is not None:  # first of all: a shop's log is mostly of other events
+        log = _keep_events(log, *events, notes)
+    log = rename(log, columns, IDS, ("rating", "timestamp"))
+    log = _numbers(_times(log, time_unit), "rating", pl.Float32())
+    users = users and rename(users, columns, ("user_id",))
+    items = items and rename(items, columns, ("item_id",))
     log, users = move_facts(log, users, "user_id", user_columns, notes)
     log, items = move_facts(log, items, "item_id", item_columns, notes)
-    if events is not None:
-        log = _keep_events(log, *events, notes)
     return build_tables(
-        sheets.name,
-        _numbers(_times(log, time_unit), "rating", pl.Float32()),
+        name,
+        log,
         _plain(users),
         _plain(items),
         rating_range=rating_range,

@@ -13,6 +13,8 @@ NUMBERS = ((WHOLE, pl.Int64()), (DECIMAL, pl.Float64()))
 DATE = r"^\s*\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|\s*$)"
 _ELEMENT = r"""(?:-?\d+(?:\.\d+)?|"[^"\\]*"|'[^'\\]*')"""
 LIST = rf"^\[\s*(?:{_ELEMENT}(?:\s*,\s*{_ELEMENT})*)?\s*\]$"
+_MOMENT = pl.Datetime("us", "UTC")
+_PART = 1_000_000  # rows of texts that are copied at a time
 _N_FIRST = 1000  # rows that tell most columns of words from those that may hold numbers
 
 
@@ -76,8 +78,13 @@ def plain_value(values: pl.Series) -> pl.Series:
 
 def as_moments(values: pl.Series) -> pl.Series:
     """(n,) ISO dates, all of one form → (n,) Datetime in UTC; missing where one can't be read."""
+    parts = [_moments(values[start : start + _PART]) for start in range(0, len(values), _PART)]
+    return pl.concat(parts) if parts else values.cast(_MOMENT)
+
+
+def _moments(values: pl.Series) -> pl.Series:
     texts = values.str.strip_chars().str.replace(r"\s*(?:UTC|Z)$", "")
     try:
-        return texts.str.to_datetime(strict=False, time_zone="UTC")
+        return texts.str.to_datetime(strict=False, time_zone="UTC").cast(_MOMENT)
     except pl.exceptions.PolarsError:  # not even the first fits any form
-        return pl.Series(values.name, [None] * len(values), dtype=pl.Datetime("us", "UTC"))
+        return pl.Series(values.name, [None] * len(values), dtype=_MOMENT)

@@ -42,7 +42,8 @@ class Sheet:
     def where(self, is_kept: pl.Expr) -> "Sheet":
         """The rows where an expression is true, which still know their lines."""
         rows = self.frame.select(is_kept.arg_true().alias("row"))["row"]
-        return Sheet(self.frame.filter(is_kept), self.file, lambda row: self.line_of(rows[row]))
+        line_of = self.line_of  # not self: its rows need not stay
+        return Sheet(self.frame.filter(is_kept), self.file, lambda row: line_of(rows[row]))
 
     def first(self, mask: pl.Expr) -> int | None:
         """The first row where an expression is true."""
