@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from maxella.data import words as known
+from maxella.seeds import numpy_generator
 
-MOST_ROWS = 100_000  # of a table, evenly spaced, that are looked at
+MOST_ROWS = 100_000  # of a table that are looked at
+FEWEST_RUNNING = 20  # numbers of which each is one more than the one before
 MOST_LABELS = 2000  # distinct ones
 FEWEST_EACH = 1.4  # rows of a value of a category on average
 SEPARATORS = ("|", ";", ",")
@@ -33,10 +36,10 @@ class Kind:
 def infer_kind(values: pl.Series) -> Kind:
     """The kind of a column of users or items, one value a row.
 
-    At most `MOST_ROWS` rows are looked at, evenly spaced, so that the answer is the same
-    each time. Kinds are those of `maxella.features.kinds.FEATURE_KINDS`.
+    At most `MOST_ROWS` rows are looked at, always the same ones. Kinds are those of
+    `maxella.features.kinds.FEATURE_KINDS`.
     """
-    values = evenly_spaced(values, MOST_ROWS)
+    values = rows_throughout(values, MOST_ROWS)
     present = values.drop_nulls()
     if values.dtype == pl.String:
         present = present.filter(present.str.strip_chars() != "")
@@ -46,15 +49,23 @@ def infer_kind(values: pl.Series) -> Kind:
     n_distinct = present.n_unique() if not values.dtype.is_nested() else 0
     if n_distinct == 1 and not n_missing:
         return Kind(None, f"every row has the same value, {_shown(present[0])}")
+    if n_distinct == 1:
+        return Kind("category", f"{_shown(present[0])} or missing")
     for fits, infer in _BY_TYPE:
         if fits(values.dtype):
             return infer(present, n_distinct, known.words_of(values.name))
     return Kind(None, f"values of type {values.dtype} are no feature")
 
 
-def evenly_spaced(rows: Any, most: int) -> Any:
-    """At most so many rows of a series or a frame, from the first to the last."""
-    return rows if len(rows) <= most else rows.gather_every(-(-len(rows) // most))
+def rows_throughout(rows: Any, most: int) -> Any:
+    """At most so many rows of a series or a frame: one drawn out of each of as many equal parts.
+
+    Drawn, as every n-th row of a log that repeats itself would be the same; always the same ones.
+    """
+    if len(rows) <= most:
+        return rows
+    places = np.arange(most) + numpy_generator(0, "rows throughout").random(most)
+    return rows[np.floor(places * (len(rows) / most)).astype(np.int64).clip(max=len(rows) - 1)]
 
 
 def extent(values: pl.Series) -> tuple[Any, Any]:
@@ -91,7 +102,7 @@ def _of_numbers(present: pl.Series, n_distinct: int, words: frozenset[str]) -> K
         return _category(n_distinct, n_each) or Kind(
             None, f"{n_distinct:,} numbers that name and hardly ever repeat"
         )
-    if is_whole and n_each == 1 and len(present) > 2 and high - low == len(present) - 1:
+    if is_whole and len(present) >= FEWEST_RUNNING and (present.diff().drop_nulls() == 1).all():
         return Kind(None, "a running number")
     if is_whole and n_distinct == 2:
         return Kind("category", f"{low} or {high}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from maxella.data import words
-from maxella.data.feature_kinds import evenly_spaced, extent
+from maxella.data.feature_kinds import extent, rows_throughout
 from maxella.data.words import has_word, words_of
 from maxella.errors import DataError
 
@@ -67,10 +67,10 @@ def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
     """The roles of a log's columns.
 
     `spelled` maps user_id, item_id, rating and timestamp to columns that are spelled so.
-    Of a long log `MOST_ROWS` rows are looked at, evenly spaced; events are counted in all.
+    Of a long log `MOST_ROWS` rows are looked at; events are counted in all.
     Raises DataError where a column of users or of items cannot be told.
     """
-    search = _Search(log, evenly_spaced(log, MOST_ROWS))
+    search = _Search(log, rows_throughout(log, MOST_ROWS))
     for name in log.columns:
         if search.sample[name].null_count() == len(search.sample):
             search.take(name, "left out: no row has a value")

@@ -255,7 +255,8 @@ def _numbers(log: Sheet, name: str, kind: pl.DataType) -> Sheet:
             f"Wanted numbers as {name}; in {log.file} it is of type {written}. "
             "Write that column as numbers."
         )
-    number = pl.col(name).floor() if kind.is_integer() else pl.col(name)
+    is_rounded = kind.is_integer() and written.is_float()  # large whole numbers stay exact
+    number = pl.col(name).floor() if is_rounded else pl.col(name)
     return converted(log, name, number.cast(kind, strict=False), "a number")
 
 

@@ -1,14 +1,15 @@
 """Columns of text of which every value has one plain form: numbers, dates, lists.
 
-Plain means that nothing is lost: "007", "02138" and "-0" are no whole numbers.
+Plain means that nothing is lost: "007", "02138" and "-0" are no whole numbers, and one of more
+digits than a number can hold is none at all.
 """
 
 from collections.abc import Sequence
 
 import polars as pl
 
-WHOLE = r"^(?:0|-?[1-9]\d{0,17})$"
-DECIMAL = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$"
+WHOLE = r"^(?:0|-?[1-9]\d{0,17}|[1-8]\d{18})$"  # what 64 bits can hold
+DECIMAL = r"^-?(?:0|[1-9]\d{0,14})(?:\.\d+)?(?:[eE][+-]?\d+)?$"
 NUMBERS = ((WHOLE, pl.Int64()), (DECIMAL, pl.Float64()))
 DATE = r"^\s*\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|\s*$)"
 _ELEMENT = r"""(?:-?\d+(?:\.\d+)?|"[^"\\]*"|'[^'\\]*')"""

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,7 +15,7 @@ import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.files import Folder
-from maxella.sources.plain import numbers_among
+from maxella.sources.plain import numbers_among, plain_number
 
 UTF8 = ("utf-8",)
 # Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
@@ -142,10 +143,11 @@ def read_text(
     names = _header(text) if columns is None else list(columns)
     if not any(text.records()):
         raise _empty(text.file)
-    kinds = dict(numbers or {})
-    if as_text is not None:
-        kinds |= _plain_numbers(text, names, as_text(names))
+    may_be_numbers = [] if as_text is None else sorted({*names} - {*as_text(names)})
+    kinds = dict(numbers or {}) | _plain_numbers(text, names, may_be_numbers)
     frame = _parse(text, names, kinds)
+    if may_be_numbers and not kinds:  # none, or rows that Polars reads in strict form alone
+        frame = frame.with_columns(plain_number(frame[name]) for name in may_be_numbers)
     blank = pl.all_horizontal(pl.all().is_null())
     if frame[:, -1].null_count():
         n_before = frame.height
@@ -282,13 +284,16 @@ def _parse(text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]) ->
 
 
 def _with_quotes_doubled(text: _Text) -> _Text:
-    """The same rows in strict form: Polars loses count at a lone quote, as in 5" screen."""
+    """The same rows in strict form, without the header.
+
+    Polars loses count at a lone quote, as in 5" screen, and knows no quotes in names of columns.
+    """
     if not text.is_quoted:
         return text
     strict = io.StringIO()
     writer = csv.writer(strict, delimiter=text.separator, lineterminator="\r\n")
-    writer.writerows(fields for _, fields in text.records())
-    return replace(text, place=strict.getvalue().encode())
+    writer.writerows(fields for _, fields in islice(text.records(), int(text.has_header), None))
+    return replace(text, place=strict.getvalue().encode(), has_header=False)
 
 
 def _polars(text: _Text, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
@@ -296,12 +301,13 @@ def _polars(text: _Text, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
 
 
 def _plain_numbers(
-    text: _Text, names: list[str], as_text: Collection[str]
+    text: _Text, names: list[str], may_be_numbers: list[str]
 ) -> dict[str, pl.DataType]:
-    strings = dict.fromkeys(names, pl.String())
-    rows = pl.scan_csv(text.source, schema=strings, **_form(text))
+    if not may_be_numbers:
+        return {}
+    rows = pl.scan_csv(text.source, schema=dict.fromkeys(names, pl.String()), **_form(text))
     try:
-        return numbers_among(rows, [name for name in names if name not in as_text])
+        return numbers_among(rows, may_be_numbers)
     except pl.exceptions.PolarsError:  # whoever reads the rows says what is wrong with them
         return {}
 

@@ -1,0 +1,218 @@
+"""`maxella init`, then `maxella train`, untouched but for the number of epochs."""
+
+import json
+import random
+import shutil
+import tomllib
+
+import polars as pl
+import pytest
+
+from maxella.experiment.read_config import load_config
+from maxella.features.kinds import FEATURE_KINDS
+
+N_USERS, N_ITEMS = 14, 12
+QUICK = ("--set", "training.epochs=1", "--set", "evaluation.resamples=0")
+QUICK += ("--set", 'compare.baselines=["popularity"]')
+
+
+def pairs():
+    """Users of one half mostly take items of the same half, in a drawn order."""
+    draw = random.Random(1)
+    both = [(user, item) for user in range(N_USERS) for item in range(N_ITEMS)]
+    taken = [p for p in both if draw.random() < (0.7 if p[0] % 2 == p[1] % 2 else 0.2)]
+    draw.shuffle(taken)
+    return taken
+
+
+def ratings():
+    lines = ["customer,product,stars,ts"]
+    for row, (user, item) in enumerate(pairs()):
+        stars = 1 + (user + item) % 5
+        lines.append(f"{user:05},p {item},{stars},{1_600_000_000_000 + row * 86_400_000}")
+    return "\n".join(lines)
+
+
+def picks():
+    return "\n".join(["visitor;page", *(f"{user:05};p{item}" for user, item in pairs())])
+
+
+def shop():
+    events = ["view", "view", "cart", "purchase", "view", "remove_from_cart"]
+    lines = ["event_time,event_type,product_id,brand,price,user_id,user_session"]
+    for row, (user, item) in enumerate(pairs() * 3):
+        time = f"2020-01-{1 + row // 24 % 28:02} {row % 24:02}:00:00 UTC"
+        event = events[row % 6] if row % 7 else "purchase"
+        facts = f"b{item % 3},{item}.99"
+        lines.append(f"{time},{event},{item:04},{facts},{user},{row:08x}-0000")
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def init(cli, tmp_path):
+    """Runs `init`, checks what it wrote, and gives the JSON and the config."""
+
+    def run(path, *more):
+        out = tmp_path / "maxella.toml"
+        done = cli("init", path, "--out", out, "--json", *more)
+        assert (done.code, done.err) == (0, "")
+        config = load_config(out)  # refuses every option that is none
+        written = tomllib.loads(out.read_text("utf-8"))
+        for side in written.get("features", {}).values():
+            for kind in side.values():
+                assert (kind if isinstance(kind, str) else kind["kind"]) in FEATURE_KINDS
+        return json.loads(done.out), config
+
+    return run
+
+
+def train(cli, tmp_path):
+    out = tmp_path / "run"
+    done = cli("train", tmp_path / "maxella.toml", "--out", out, "--json", *QUICK)
+    assert (done.code, done.err) == (0, "")
+    return json.loads(done.out)
+
+
+def roles(facts):
+    return {column["column"]: column["role"] for column in facts["columns"]}
+
+
+def test_ratings_with_files_of_users_and_items(cli, init, tmp_path):
+    (tmp_path / "log.csv").write_text(ratings())
+    users = [f"{user:05},{20 + user},{'fm'[user % 2]}" for user in range(N_USERS)]
+    (tmp_path / "people.csv").write_text("\n".join(["customer,age,gender", *users]))
+    items = [f"p {item},Thing {item} of many,{'a|b' if item % 2 else 'b'}" for item in range(12)]
+    (tmp_path / "things.csv").write_text("\n".join(["id,name,tags", *items]))
+    files = ("--users", tmp_path / "people.csv", "--items", tmp_path / "things.csv")
+    facts, config = init(tmp_path / "log.csv", *files)
+    assert roles(facts) == {
+        "customer": "user_id",
+        "product": "item_id",
+        "stars": "rating",
+        "ts": "timestamp",
+        "age": "number",
+        "gender": "category",
+        "name": "text",
+        "tags": "labels",
+    }
+    assert config.data.time_unit == "ms"
+    assert config.features.item == {"name": "text", "tags": "labels"}
+    assert config.tasks.rating_weight > 0
+    report = train(cli, tmp_path)
+    assert report["models"][0]["metrics"]["rmse"] > 0
+    vocabulary = pl.read_parquet(tmp_path / "run" / "bundle" / "users.parquet")["id"]
+    assert sorted(vocabulary) == [f"{user:05}" for user in range(N_USERS)]
+
+
+def test_picks_without_a_rating_or_time(cli, init, tmp_path):
+    (tmp_path / "log.csv").write_text(picks())
+    facts, config = init(tmp_path / "log.csv")
+    assert roles(facts) == {"visitor": "user_id", "page": "item_id"}
+    assert (config.split.kind, config.tasks.rating_weight) == ("random", 0.0)
+    assert train(cli, tmp_path)["models"][0]["kind"] == "retrieval"
+
+
+def test_a_log_of_a_shop(cli, init, tmp_path):
+    (tmp_path / "log.csv").write_text(shop())
+    facts, config = init(tmp_path / "log.csv")
+    found = roles(facts)
+    assert found["event_type"] == "events"
+    assert (found["brand"], found["user_session"]) == ("category", "left out")
+    assert set(config.data.events.keep) == {"cart", "purchase"}
+    assert config.data.item_columns == ["brand", "price"]
+    assert "# Rows of each event: " in (tmp_path / "maxella.toml").read_text()
+    train(cli, tmp_path)
+
+
+def test_a_parquet_file(cli, init, tmp_path):
+    draw = [(user, 900 + item, 1.0 + (user * item) % 5) for user, item in pairs()]
+    frame = pl.DataFrame(draw, schema=["user", "item", "rating"], orient="row")
+    frame.write_parquet(tmp_path / "log [1].parquet")
+    facts, _ = init(tmp_path / "log [1].parquet")
+    assert roles(facts) == {"user": "user_id", "item": "item_id", "rating": "rating"}
+    train(cli, tmp_path)
+
+
+def test_odd_names_of_columns_stay_as_they_are(cli, init, tmp_path):
+    header = 'customer,product,stars,ts,"a ""b"" = [1]\n# x"'
+    lines = [line + f",{row % 3}" for row, line in enumerate(ratings().splitlines()[1:])]
+    (tmp_path / "log.csv").write_text("\n".join([header, *lines]))
+    facts, _ = init(tmp_path / "log.csv")
+    assert facts["columns"][4]["column"] == 'a "b" = [1]\n# x'
+    train(cli, tmp_path)
+
+
+def test_it_says_what_it_took_for_what(cli, tmp_path):
+    (tmp_path / "log.csv").write_text(shop())
+    done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "maxella.toml")
+    text = " ".join(done.out.split())
+    for part in ("event_type events the kind of event; ", "taken as because", "Read it, then: "):
+        assert part in text
+
+
+def test_nothing_is_written_over(cli, tmp_path):
+    (tmp_path / "log.csv").write_text(picks())
+    (tmp_path / "maxella.toml").write_text("mine")
+    done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "maxella.toml")
+    assert done.code == 2
+    assert "is there already" in done.err
+    assert (tmp_path / "maxella.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"1\t2\t3\t4\n2\t3\t4\t5\n", "it looks like data: add a line"),
+        (b"user_id,item_id\n1,2\n1\n", "line 3 has 1"),
+        (b"user_id,item_id\n1,\xe9\n", "name its encoding (such as iso-8859-1)"),
+        (b"user_id,item_id\n1,2\n,3\n", "wants its user_id"),
+        (b"", "is empty"),
+    ],
+)
+def test_a_bad_file_is_refused(cli, tmp_path, content, part):
+    (tmp_path / "log.csv").write_bytes(content)
+    done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "maxella.toml")
+    assert done.code == 2
+    assert part in done.err
+    assert not (tmp_path / "maxella.toml").exists()
+
+
+def test_a_layout_reads_its_own_users(cli, tmp_path, shared_data):
+    shutil.unpack_archive(shared_data / "ml-100k.zip", tmp_path)
+    (tmp_path / "mine.csv").write_text("user_id\n1\n")
+    data = tmp_path / "ml-100k"
+    files = ("--users", tmp_path / "mine.csv", "--out", tmp_path / "maxella.toml")
+    done = cli("init", data / "u.data", *files)
+    assert done.code == 2
+    assert "leave --users out" in done.err
+    (tmp_path / "maxella.toml").unlink(missing_ok=True)
+    own = ("--users", data / "u.user", "--items", data / "u.item")
+    assert cli("init", data / "u.data", *own, "--out", tmp_path / "maxella.toml").code == 0
+
+
+REAL = [
+    ("ml-100k.zip", "ml-100k/u.data", "ml-100k/u.item", "ml-100k/u.user"),
+    ("ml-100k.zip", None, None, None),
+    ("ml-latest-small.zip", "ml-latest-small/ratings.csv", "ml-latest-small/movies.csv", None),
+    ("notebook-tables.zip", None, None, None),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("archive", "log", "items", "users"), REAL)
+def test_real_data(cli, init, tmp_path, shared_data, archive, log, items, users):
+    folder = tmp_path / "data"
+    if log is not None:
+        shutil.unpack_archive(shared_data / archive, folder)
+    more = [
+        x
+        for name, file in (("--items", items), ("--users", users))
+        if file
+        for x in (name, folder / file)
+    ]
+    facts, _ = init(folder / log if log else shared_data / archive, *more)
+    assert {"rating", "timestamp", "text", "labels"} <= set(roles(facts).values())
+    report = train(cli, tmp_path)
+    joint, popularity = report["models"][:2]
+    figure = "top_k_accuracy@100"
+    assert joint["metrics"]["filtered"][figure] > 0.9 * popularity["metrics"]["filtered"][figure]

@@ -1,0 +1,148 @@
+import polars as pl
+import pytest
+
+from maxella.data.roles import infer_roles
+from maxella.errors import DataError
+from maxella.sources.mapping import guess_columns
+
+N_USERS, N_ITEMS = 8, 10
+PAIRS = [(user, item) for user in range(N_USERS) for item in range(N_ITEMS) if (user + item) % 3]
+N = len(PAIRS)
+SECOND = 1_600_000_000
+EVENTS = ["view", "view", "view", "cart", "purchase", "remove_from_cart"]
+
+
+def log(**columns):
+    base = {
+        "user_id": [f"{user:03}" for user, _ in PAIRS],
+        "item_id": [f"i{item}" for _, item in PAIRS],
+    }
+    return pl.DataFrame(base | columns)
+
+
+def roles_of(frame):
+    return infer_roles(frame, guess_columns(frame.columns))
+
+
+@pytest.mark.parametrize(
+    ("user", "item"),
+    [
+        ("userId", "movieId"),
+        ("customer_id", "article_id"),
+        ("visitorid", "itemid"),
+        ("reviewerID", "asin"),
+        ("User-ID", "ISBN"),
+        ("client no", "film key"),
+        ("a", "b"),  # by values
+        ("user_id", "b"),
+    ],
+)
+def test_ids(user, item):
+    frame = log(when=[SECOND + row for row in range(N)]).rename({"user_id": user, "item_id": item})
+    roles = roles_of(frame)
+    assert (roles.user_id, roles.item_id, roles.timestamp) == (user, item, "when")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "is_rating"),
+    [
+        ("rating", [1 + row % 5 for row in range(N)], True),
+        ("stars", [0.5 + row % 10 / 2 for row in range(N)], True),
+        ("Book-Rating", [row % 11 for row in range(N)], True),
+        ("user_score", [row % 11 * 10 for row in range(N)], True),
+        ("rating", [5] * N, False),
+        ("score", [row * 1.37 for row in range(N * 3)][::3], True),
+        ("score", [row * 1e5 for row in range(N)], False),
+        ("quantity", [1 + row % 5 for row in range(N)], False),
+        ("price", [1.99 + row % 7 for row in range(N)], False),
+        ("rating_count", [1 + row % 5 for row in range(N)], False),
+        ("avg_rating", [1 + item % 5 for _, item in PAIRS], False),
+        ("star", ["Cary Grant", "Audrey Hepburn"] * (N // 2) + ["x"] * (N % 2), False),
+    ],
+)
+def test_a_rating(name, values, is_rating):
+    assert roles_of(log(**{name: values})).rating == (name if is_rating else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "unit"),
+    [
+        ("timestamp", [SECOND + row for row in range(N)], "s"),
+        ("ts", [1000 * SECOND + row for row in range(N)], "ms"),
+        ("ts", [10**6 * SECOND + row for row in range(N)], "us"),
+        ("ts", [10**9 * SECOND + row for row in range(N)], "ns"),
+        ("x", [SECOND + row for row in range(N)], "s"),
+        ("created_at", [f"2020-01-{1 + row % 28:02} 10:00:00 UTC" for row in range(N)], "s"),
+        ("timestamp", list(range(N)), "s"),  # the order alone
+    ],
+)
+def test_a_time(name, values, unit):
+    roles = roles_of(log(**{name: values}))
+    assert (roles.timestamp, roles.time_unit) == (name, unit)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("date", [f"{1 + row % 28}/1/2020" for row in range(N)]),  # of no one form
+        ("timestamp", [None, *[SECOND + row for row in range(1, N)]]),
+        ("release_date", [SECOND + 1000 * item for _, item in PAIRS]),  # the item's
+        ("amount", list(range(N))),
+    ],
+)
+def test_no_time(name, values):
+    assert roles_of(log(**{name: values})).timestamp is None
+
+
+def test_events_count_as_picks_where_somebody_chose():
+    roles = roles_of(log(event_type=[EVENTS[row % 6] for row in range(N)]))
+    assert roles.events.column == "event_type"
+    assert set(roles.events.keep) == {"cart", "purchase"}
+    assert sum(roles.events.counts.values()) == N
+    assert next(iter(roles.events.counts)) == "view"
+
+
+@pytest.mark.parametrize(
+    ("events", "keep"),
+    [
+        (["view", "detail"], {"view", "detail"}),
+        (["view"] * 30 + ["buy"], {"view", "buy"}),  # one choice is too few
+        (["view", "remove"], {"view"}),
+        (["like", "dislike"], {"like"}),
+    ],
+)
+def test_where_nobody_chose_looks_count(events, keep):
+    roles = roles_of(log(event=[events[row % len(events)] for row in range(N)]))
+    assert set(roles.events.keep) == keep
+
+
+def test_facts_go_with_whom_they_tell_of():
+    roles = roles_of(
+        log(
+            age=[20 + user for user, _ in PAIRS],
+            brand=[f"b{item % 3}" for _, item in PAIRS],
+            price=[1.5 * item for _, item in PAIRS],
+            basket=list(range(N)),
+            is_gift=[row == 7 for row in range(N)],  # nearly constant is no fact
+            shop=["x"] * N,
+            gap=[None] * N,
+        )
+    )
+    assert roles.user_facts == ("age",)
+    assert roles.item_facts == ("brand", "price")
+    assert {name for name, why in roles.reasons.items() if why.startswith("left out")} == {
+        *("basket", "is_gift", "shop", "gap")
+    }
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["1", "2.5", "x"], r"user.*there are 1, 2.5, x.*add a line with the names"),
+        (["price"], r"Cannot tell which column holds the users' ids"),
+    ],
+)
+def test_no_ids(columns, message):
+    frame = pl.DataFrame({name: [0.5 + row for row in range(9)] for name in columns})
+    with pytest.raises(DataError, match=message):
+        roles_of(frame)
