@@ -50,6 +50,10 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     if left_out:
         _print_line(console, f"Left out for want of width: {', '.join(left_out)}.", "dim")
     _print_line(console, headline(report))
+    slices = dict.fromkeys(one["slice"] for model in models for one in model.get("slices", []))
+    if slices:
+        names = ", ".join(slices)
+        _print_line(console, f"By slice ({names}): in report.html and report.json.", "dim")
 
 
 def _table(
