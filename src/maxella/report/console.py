@@ -52,8 +52,8 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     _print_line(console, headline(report))
     slices = dict.fromkeys(one["slice"] for model in models for one in model.get("slices", []))
     if slices:
-        names = ", ".join(slices)
-        _print_line(console, f"By slice ({names}): in report.html and report.json.", "dim")
+        line = f"By slice ({', '.join(slices)}): in report.html and report.json."
+        _print_line(console, line, "dim")
 
 
 def _table(
