@@ -78,3 +78,35 @@ def test_describe_reads_other_data_than_the_config_names(cli, config, write_log,
     path = write_log().rename(tmp_path / "other.csv")
     assert cli("data", "describe", config).code == 2
     assert cli("data", "describe", config, "--data", path).code == 0
+
+
+def test_check_takes_a_config_or_the_data(cli, config, write_log, tmp_path):
+    path = write_log()
+    by_config = cli("data", "check", config, "--json")
+    by_path = cli("data", "check", path, "--json")
+    assert by_config.out == by_path.out
+    quality = json.loads(by_path.out)
+    assert (quality["format"], quality["n_users"], quality["n_test"]) == (1, 6, 8)
+    assert {finding["severity"] for finding in quality["findings"]} <= {"ok", "note", "warning"}
+    page = tmp_path / "pages" / "check.html"
+    done = cli("data", "check", path, "--html", page)
+    assert (done.code, done.err) == (0, "")
+    assert f"The page: {page}" in done.out
+    assert "Interactions by weekday" in page.read_text(encoding="utf-8")
+    assert cli("data", "check", config, "--json", "--html", page).out == by_config.out
+
+
+def test_check_looks_at_the_split_of_the_config(cli, config, write_log):
+    write_log()
+    config.write_text(config.read_text() + '[split]\nkind = "random"\ntest = 0.5\n')
+    quality = json.loads(cli("data", "check", config, "--json").out)
+    assert (quality["split"]["kind"], quality["n_test"]) == ("random", 15)
+
+
+def test_check_of_data_without_times_splits_at_random(cli, config, write_log):
+    path = write_log([("u1", "i1", 1), ("u2", "i1", 2)], header="user_id,item_id,rating")
+    done = cli("data", "check", path)
+    assert done.code == 0
+    assert "Split: random" in done.out
+    # A config that asks for a split in time is wrong, as it is for training.
+    assert "wants a timestamp" in cli("data", "check", config).err

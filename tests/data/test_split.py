@@ -10,6 +10,7 @@ from maxella.errors import ConfigError, DataError
 
 def log_of(users, times=None):
     columns = {"user_id": [str(user) for user in users]}
+    columns["item_id"] = [str(row % 4) for row in range(len(columns["user_id"]))]
     if times is not None:
         columns["timestamp"] = times
     return pl.DataFrame(columns)
@@ -117,7 +118,30 @@ def test_a_share_of_the_training_rows_keeps_its_rating():
     assert split.train.tolist() == plain.train.tolist()
 
 
-@pytest.mark.parametrize("kind", ["leave_last_out", "temporal"])
+@pytest.mark.parametrize(("given", "n_given"), [(0.0, 0), (0.2, 3), (0.5, 6)])
+def test_the_share_that_a_cold_user_is_told_is_rounded_up(given, n_given):
+    users = np.repeat(["a", "b", "c", "d"], 11)
+    options = {"kind": "cold_user", "test": 0.25, "validation": 0.0, "seed": 3}
+    split = split_interactions(log_of(users), given=given, **options)
+    assert len(split.given) == n_given
+    assert len(split.test) == 11 - n_given
+
+
+def test_cold_items_are_held_out_whole():
+    log = log_of(range(40))
+    split = split_interactions(log, kind="cold_item", test=0.25, validation=0.0, seed=3)
+    (item,) = set(log["item_id"][split.test])
+    assert log["item_id"][split.train].n_unique() == 3
+    assert item not in set(log["item_id"][split.train])
+
+
+def test_the_last_of_each_user_in_time():
+    log = log_of("aaaabbb", [5, 1, 3, 2, 9, 9, 9])
+    split = split_interactions(log, kind="user_temporal", test=0.5, validation=0.0, seed=3)
+    assert split.test.tolist() == [0, 2, 6]  # two of four, one of three
+
+
+@pytest.mark.parametrize("kind", ["leave_last_out", "temporal", "user_temporal"])
 @pytest.mark.parametrize("times", [None, [1, None, 3]])
 def test_a_split_in_time_wants_times(kind, times):
     with pytest.raises(DataError, match="timestamp"):

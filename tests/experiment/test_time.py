@@ -7,6 +7,7 @@ import pytest
 import maxella
 from maxella.errors import ConfigError
 from maxella.experiment.reevaluate import reevaluate
+from maxella.report.findings import findings
 
 OPTIONS = {
     "split": {"kind": "random", "test": 0.25},
@@ -39,7 +40,7 @@ def log():
 
 @pytest.fixture
 def run(log, tmp_path):
-    def run(uses_time, split="random"):
+    def run(uses_time, split="random", log=log):
         log.write_csv(tmp_path / "log.csv")
         model = OPTIONS["model"] | {"uses_time": uses_time}
         changes = {"model": model, "split": {"kind": split, "test": 0.25}}
@@ -56,6 +57,12 @@ def test_ratings_follow_how_the_user_rated_around_then(run):
     assert timed["filtered"] == plain["filtered"]
 
 
+def test_neighbours_do_not_tell_a_shuffled_rating(run, log):
+    shuffled = log.with_columns(pl.col("rating").shuffle(seed=1))
+    plain, timed = (run(uses, log=shuffled)["models"][0]["metrics"] for uses in ([], ["ratings"]))
+    assert timed["rmse"] > plain["rmse"] - 0.01
+
+
 def test_lists_follow_the_latest_items(run):
     plain, timed = (
         run(uses, split="leave_last_out")["models"][0]["metrics"] for uses in ([], ["retrieval"])
@@ -64,10 +71,12 @@ def test_lists_follow_the_latest_items(run):
     assert timed["rmse"] == plain["rmse"]
 
 
-def test_the_report_says_what_uses_time(run):
-    notes = run(["ratings", "retrieval"])["dataset"]["notes"]
-    assert [note.split(":")[0] for note in notes[-2:]] == ["joint uses time"] * 2
-    assert not [note for note in run([])["dataset"]["notes"] if "time" in note]
+def test_the_report_says_what_uses_time(run, tmp_path):
+    both = [line for line in findings(run(["ratings", "retrieval"])) if "uses time" in line]
+    assert [line.split(":")[0] for line in both] == ["joint uses time"] * 2
+    assert "joint uses time: a held-out rating" in (tmp_path / "run/report.html").read_text()
+    assert "joint uses time: a held-out" in (tmp_path / "run/bundle/MODEL_CARD.md").read_text()
+    assert not [line for line in findings(run([])) if "time" in line]
 
 
 def test_a_saved_model_answers_for_any_time(run, log, tmp_path):

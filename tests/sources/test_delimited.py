@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxella.errors import DataError
-from maxella.sources.delimited import guess_columns, read_pairs
+from maxella.sources.delimited import read_pairs
 from maxella.sources.load import detect, load_source
+from maxella.sources.mapping import guess_columns
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 MAPPING = {"user_id": "customer", "item_id": "product", "timestamp": "when"}

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
+from maxella.data.means import damped_means
 from maxella.errors import DataError
 from maxella.features.id import UNKNOWN_ROW
 
@@ -77,10 +78,7 @@ class Bias:
 
 
 def _damped_means(rows: np.ndarray, values: np.ndarray, n_rows: int, damping: float) -> np.ndarray:
-    """(n,) rows and values → (n_rows,) sum / (number + damping); 0 without values or known row."""
-    sums = np.bincount(rows, weights=values, minlength=n_rows)
-    numbers = np.bincount(rows, minlength=n_rows)
-    numbers[UNKNOWN_ROW] = 0
-    out = np.zeros(n_rows)
-    means: np.ndarray = np.divide(sums, numbers + damping, out=out, where=numbers > 0)
+    """As `damped_means` around 0; 0 for the unknown row."""
+    means = damped_means(rows, values, n_rows, damping)
+    means[UNKNOWN_ROW] = 0
     return means

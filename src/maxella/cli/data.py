@@ -1,12 +1,17 @@
-"""`maxella data`: get a data set, look at one, prepare one."""
+"""`maxella data`: get a data set, look at one, prepare one, check one before training."""
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="Get a data set, look at one, or prepare one.", no_args_is_help=True)
+if TYPE_CHECKING:  # heavy imports happen inside commands
+    from maxella.experiment.config import DataOptions, SplitOptions
+
+app = typer.Typer(
+    help="Get a data set, look at one, prepare one, or check one.", no_args_is_help=True
+)
 
 
 @app.command("get")
@@ -51,13 +56,8 @@ def describe(
     """Columns, types, missing values, ratings, activity and popularity of a data set."""
     from maxella.data.describe import describe as describe_tables
     from maxella.experiment.build import load_tables
-    from maxella.experiment.config import DataOptions
-    from maxella.experiment.read_config import load_config
 
-    if source.suffix == ".toml":
-        options = load_config(source, data=data).data
-    else:
-        options = DataOptions(path=source)
+    options, _ = _options(source, data)
     description = describe_tables(load_tables(options)).to_dict()
     if as_json:
         typer.echo(json.dumps(description))
@@ -120,3 +120,55 @@ def prepare(
 
     print_changes(report, Console())
     typer.echo(f"Tables and all examples: {out}")
+
+
+@app.command("check")
+def check(
+    source: Annotated[
+        Path,
+        typer.Argument(help="A config (.toml), or a zip, folder or file.", show_default=False),
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="With a config: local files to read instead.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="A page to write, with pictures of the data.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """What to see to before training: repeats, leaks, cold ids, bots; with a page of pictures."""
+    from maxella.data.quality import check_data
+    from maxella.experiment.build import load_tables, split_table
+
+    options, split = _options(source, data)
+    tables = load_tables(options)
+    if source.suffix != ".toml" and "timestamp" not in tables.interactions.columns:
+        split = split.model_copy(update={"kind": "random"})  # nobody asked for one in time
+    quality = check_data(tables, split_table(tables.interactions, split)).to_dict()
+    quality["split"] = split.model_dump()
+    if html is not None:
+        from maxella.report.files import write_text
+        from maxella.report.quality_page import quality_page
+
+        write_text(quality_page(quality), html)
+    if as_json:
+        typer.echo(json.dumps(quality))
+        return
+    from rich.console import Console
+
+    from maxella.report.quality import print_quality
+
+    print_quality(quality, Console())
+    if html is not None:
+        typer.echo(f"\nThe page: {html}")
+
+
+def _options(source: Path, data: Path | None) -> "tuple[DataOptions, SplitOptions]":
+    """Those of a config; of a bare source, the source itself and the default split."""
+    from maxella.experiment.config import DataOptions, SplitOptions
+    from maxella.experiment.read_config import load_config
+
+    if source.suffix == ".toml":
+        config = load_config(source, data=data)
+        return config.data, config.split
+    return DataOptions(path=source), SplitOptions()

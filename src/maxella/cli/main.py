@@ -10,6 +10,7 @@ import typer
 
 from maxella import __version__
 from maxella.cli import answers, data, experiments
+from maxella.cli.init import init
 from maxella.errors import EXIT_CODE, MaxellaError
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
+app.command("init")(init)
 app.command("train")(experiments.train)
 app.command("compare")(experiments.compare)
 app.command("evaluate")(experiments.evaluate)

@@ -112,7 +112,7 @@ def _summary(table: pl.DataFrame) -> TableSummary:
         columns.append(
             ColumnSummary(
                 name=values.name,
-                distinct=_comparable(values).n_unique() - (missing > 0),
+                distinct=comparable(values).n_unique() - (missing > 0),
                 type=str(values.dtype),
                 missing=missing,
                 missing_percent=100 * missing / max(len(values), 1),
@@ -121,10 +121,15 @@ def _summary(table: pl.DataFrame) -> TableSummary:
     return TableSummary(table.height, tuple(columns))
 
 
-def _comparable(values: pl.Series) -> pl.Series:
-    """Lists as text, which Polars counts for every type; other values as they are."""
+def comparable(values: pl.Series) -> pl.Series:
+    """Lists as text, which Polars counts for every type; other values as they are.
+
+    A missing list of lists is a text too.
+    """
     if not isinstance(values.dtype, pl.List):
         return values
+    if isinstance(values.dtype.inner, pl.List):
+        return values.to_frame().to_struct().struct.json_encode()
     return values.cast(pl.List(pl.String)).list.join("\x1f", ignore_nulls=False)
 
 

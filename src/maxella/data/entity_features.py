@@ -40,6 +40,15 @@ class EntityFeatures:
         bags = self.features.encode(_in_order(table, key, ids))
         return EntityFeatures(self.features, _with_unknown(bags))
 
+    def followed_by(self, others: "EntityFeatures") -> "EntityFeatures":
+        """These rows, then those of the others but their unknown one."""
+        return EntityFeatures(self.features, self.bags.followed_by(others.bags.take(others.rows)))
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(rows - 1,) all but the unknown one."""
+        return np.arange(1, len(self.bags))
+
 
 @dataclass(frozen=True)
 class Features:

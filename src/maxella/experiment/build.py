@@ -40,7 +40,6 @@ from maxella.training.checkpoint import Checkpoint
 from maxella.training.fit import Plan
 from maxella.training.start import start_demotion, start_in_closed_form
 
-NO_FEATURES = FeatureOptions()
 MOST_LEVELS = 101  # whole numbers from 0 to 100
 
 
@@ -57,6 +56,10 @@ def load_tables(options: DataOptions) -> Tables:
         columns=options.columns or None,
         users=options.users,
         items=options.items,
+        user_columns=options.user_columns or None,
+        item_columns=options.item_columns or None,
+        events=options.events and (options.events.column, options.events.keep),
+        time_unit=options.time_unit,
         encoding=options.encoding,
         people=options.people,
         rating_range=options.rating_range,
@@ -77,9 +80,7 @@ def split_table(interactions: pl.DataFrame, options: SplitOptions) -> Split:
     )
 
 
-def model_spec(
-    options: ModelOptions, dataset: Dataset, features: FeatureOptions = NO_FEATURES
-) -> ModelSpec:
+def model_spec(options: ModelOptions, dataset: Dataset, feature_layers: str = "sum") -> ModelSpec:
     """The facts of a model for this data set."""
     ratings = dataset.train.rated.ratings
     return ModelSpec(
@@ -98,7 +99,7 @@ def model_spec(
         rating_levels=_rating_levels(options, ratings),
         demotion_dim=options.demotion_dim,
         uses_time=_uses_time(options, dataset),
-        feature_layers=features.layers,
+        feature_layers=feature_layers,
     )
 
 

@@ -34,6 +34,15 @@ def _absolute(path: Path) -> Path:
 LocalPath = Annotated[Path, AfterValidator(_absolute)]
 
 
+class EventOptions(Section):
+    """Which rows of a log of several kinds of events count as picks."""
+
+    column: str
+    """The column that names the event, such as event_type."""
+    keep: Annotated[list[str], Field(min_length=1)]
+    """The events that count; rows of others are left out."""
+
+
 class DataOptions(Section):
     """Where the interactions come from."""
 
@@ -52,6 +61,14 @@ class DataOptions(Section):
     """For delimited files: a file with one row a user."""
     items: LocalPath | None = None
     """For delimited files: a file with one row an item."""
+    user_columns: list[str] = []
+    """For delimited files: columns of the log that tell of the user alone, such as age."""
+    item_columns: list[str] = []
+    """For delimited files: columns of the log that tell of the item alone, such as brand."""
+    events: EventOptions | None = None
+    """For delimited files: which events count, `{ column = "event_type", keep = ["purchase"] }`."""
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    """For delimited files: what numbers as timestamp count, where not seconds."""
     encoding: str | None = None
     """For delimited files: their encoding, where it is not UTF-8."""
     people: LocalPath | None = None

@@ -15,11 +15,6 @@ from maxella.experiment.machine import command_line, machine_facts
 from maxella.recommend.bundle import Bundle
 from maxella.sources.tables import Tables
 
-_USES_OF_TIME = {
-    "ratings": "a held-out rating is predicted knowing when among the user's others it was given.",
-    "retrieval": "its lists are for after the last known interaction of a user.",
-}
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -55,7 +50,7 @@ def report_dict(
             "validation": len(dataset.validation),
             "test": len(dataset.test),
             "given": len(dataset.given),
-            "notes": [*tables.notes, *notes, *_model_notes(outcomes)],
+            "notes": [*tables.notes, *notes, *_demotion_notes(outcomes)],
             "rating_histogram": _histogram(dataset),
         },
         "split": config.split.model_dump(),
@@ -96,18 +91,14 @@ def kind_of(tasks: TaskOptions) -> str:
     return "retrieval" if tasks.retrieval_weight else "rating"
 
 
-def _model_notes(outcomes: list[Outcome]) -> list[str]:
-    """What figures mean of a model with a demotion part, and of one that uses time."""
-    notes = []
-    for name, bundle in ((outcome.row["name"], outcome.bundle) for outcome in outcomes):
-        if bundle is not None and bundle.spec.demotion_dim:
-            notes.append(
-                f"Raw figures of {name} rank by its score with the "
-                f"{bundle.spec.demotion_dim} demotion dimensions; all others leave them out."
-            )
-        uses = bundle.spec.uses_time if bundle is not None else ()
-        notes += [f"{name} uses time: {_USES_OF_TIME[use]}" for use in uses]
-    return notes
+def _demotion_notes(outcomes: list[Outcome]) -> list[str]:
+    """What the raw figures of a model with a demotion part are figures of."""
+    return [
+        f"Raw figures of {outcome.row['name']} rank by its score with the "
+        f"{outcome.bundle.spec.demotion_dim} demotion dimensions; all others leave them out."
+        for outcome in outcomes
+        if outcome.bundle is not None and outcome.bundle.spec.demotion_dim
+    ]
 
 
 def _histogram(dataset: Dataset) -> dict[str, int]:

@@ -89,7 +89,7 @@ def train(
     """Train one model and read the test once."""
     reset_peak_memory()
     features = build_features(config.features, tables, dataset)
-    spec = model_spec(config.model, dataset, config.features)
+    spec = model_spec(config.model, dataset, config.features.layers)
     model = build_model(spec, config.training.seed, features)
 
     trained = np.bincount(dataset.train.users, minlength=dataset.users.n_rows) > 0
@@ -143,6 +143,7 @@ def train(
         "start_seconds": start_seconds,
         "history": progress.history,
         "best_epoch": progress.best_epoch,
+        "uses_time": list(spec.uses_time),
     }
     items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
     options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})

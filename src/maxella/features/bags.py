@@ -58,6 +58,14 @@ class WeightedBags:
         places = np.arange(counts.sum()) + np.repeat(self.begins[rows] - begins, counts)
         return WeightedBags(begins, self.columns[places], self.weights[places])
 
+    def followed_by(self, other: "WeightedBags") -> "WeightedBags":
+        """These values, then the other's, of the same columns."""
+        return WeightedBags(
+            np.concatenate([self.begins, other.begins + len(self.columns)]),
+            np.concatenate([self.columns, other.columns]),
+            np.concatenate([self.weights, other.weights]),
+        )
+
 
 def side_by_side(parts: Sequence[WeightedBags], widths: Sequence[int]) -> WeightedBags:
     """One bag for each value out of several features' bags of the same n values.

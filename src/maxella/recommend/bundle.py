@@ -73,7 +73,14 @@ class Bundle:
 
     def recommender(self) -> Recommender:
         """Ready to answer."""
-        return Recommender(self.scorer(), self.users, self.items, self.seen, rates=self.rates)
+        return Recommender(
+            self.scorer(),
+            self.users,
+            self.items,
+            self.seen,
+            rates=self.rates,
+            user_features=self.features.users,
+        )
 
 
 def weights_hash(model: JointModel) -> str:

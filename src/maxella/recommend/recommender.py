@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from maxella.data.dataset import encode
+from maxella.data.entity_features import EntityFeatures
 from maxella.data.interactions import Interactions
 from maxella.data.ranges import ranges
 from maxella.errors import ConfigError, DataError
@@ -37,13 +38,16 @@ class Recommender:
         *,
         rates: bool = True,
         popularity: torch.Tensor | None = None,
+        user_features: EntityFeatures | None = None,
     ) -> None:
         """`seen`: the interactions that the model was given, left out of recommendations.
 
         `rates`: whether the model has learnt ratings; else predicted_rating is missing.
+        `user_features`: those of the model's users, by which newcomers' are read.
         `popularity`: (item rows,) how often each was picked; as `seen` has it, if not given.
         """
         self._rates = rates
+        self._user_features = user_features
         self.users = users
         self.items = items
         self._scorer = scorer
@@ -56,28 +60,50 @@ class Recommender:
         self._seen_items = seen.items[order]
         self._seen_stops = counts.cumsum()  # (user rows,) where a user's seen items end
 
-    def for_newcomers(self, history: pl.DataFrame) -> "Recommender":
-        """A recommender for the users of this table, read from what it says and nothing else.
+    def for_newcomers(
+        self, history: pl.DataFrame | None = None, users: pl.DataFrame | None = None
+    ) -> "Recommender":
+        """A recommender for the users of these tables, read from what they say and nothing else.
 
-        Columns: user_id, item_id and, where there are any, rating and timestamp (seconds; for a
+        `history`: user_id, item_id and, where there are any, rating and timestamp (seconds; for a
         model that uses time), of interactions that training need not have had; items that the
         model does not know say nothing. An id that training had is taken for somebody new too.
+
+        `users`: user_id and the columns of the model's features of users. Whoever has no history
+        is read from these. Raises ConfigError where the model has no such features.
         """
+        if history is None:
+            history = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
         ids = _ids(history, "user_id"), _ids(history, "item_id")
         table = history.select(*ids, *(name for name in ("rating",) if name in history.columns))
         if "timestamp" in history.columns:
             table = table.with_columns(_times(history))
-        users = Vocabulary.fit(table["user_id"])
-        known = encode(table, users, self.items)
+        named = table["user_id"]
+        if users is not None:
+            named = pl.concat([named, _ids(users, "user_id")])
+        vocabulary = Vocabulary.fit(named)
+        known = encode(table, vocabulary, self.items)
         known = known.take(known.items != UNKNOWN_ROW)
+        features = None if users is None else self._features_of(users, vocabulary)
         return Recommender(
-            self._scorer.of_newcomers(known, users.n_rows),
-            users,
+            self._scorer.of_newcomers(known, vocabulary.n_rows, features),
+            vocabulary,
             self.items,
             known,
             rates=self._rates,
             popularity=self._popularity,
+            user_features=self._user_features,
         )
+
+    def _features_of(self, users: pl.DataFrame, ids: Vocabulary) -> EntityFeatures:
+        if self._user_features is None:
+            raise ConfigError(
+                "Wanted a model with features of users; this one knows users by their ids and "
+                "histories alone. Declare [features.user] and train again."
+            )
+        table = users.with_columns(_ids(users, "user_id"))
+        table = table.unique("user_id", keep="last", maintain_order=True)
+        return self._user_features.of_others(table, "user_id", ids)
 
     def recommend(
         self, users: Sequence[str], k: int = 10, *, include_seen: bool = False

@@ -3,8 +3,9 @@
 from html import escape
 from typing import Any
 
+from maxella.report.cells import cell, group_row, name_of
 from maxella.report.columns import FILTERED_TOP_100, NDCG_10, RMSE, Column, in_table_order
-from maxella.report.elements import cell, group_row, name_of, section, table
+from maxella.report.html import section, table
 
 _COLUMNS = (NDCG_10, FILTERED_TOP_100, RMSE)
 _TITLES = {

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from maxella.report.findings import uses_of_time
+
 _SHOWN = (
     ("raw", "top_k_accuracy@100"),
     ("filtered", "top_k_accuracy@100"),
@@ -34,8 +36,9 @@ Split: {split}, seed {seed}.
 
 ## Limits
 
-- A user whom training lacked is read from a history (`maxella recommend --history`); without
-  one they get the most picked items. An unknown item is never recommended.
+- A user whom training lacked is read from a history (`maxella recommend --history`), without one
+  from their features if the model has any; else they get the most picked items. An item that
+  training lacked is recommended by its features alone, or never.
 - Figures hold for this data set and split. A random split lets a model learn from
   interactions later than those it is tested on.
 - What users picked was shaped by what they were shown, and so is what this model learnt.
@@ -59,7 +62,7 @@ def model_card(report: dict[str, Any]) -> str:
         **{part: dataset[part] for part in ("train", "validation", "test")},
         split=report["split"]["kind"],
         seed=report["split"]["seed"],
-        notes="\n".join(f"- {note}" for note in dataset["notes"]),
+        notes="\n".join(f"- {note}" for note in [*dataset["notes"], *uses_of_time(report)]),
         figures=_figures(model),
     )
 

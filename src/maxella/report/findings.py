@@ -45,6 +45,10 @@ class _Task:
 RETRIEVAL = _Task("retrieval", "at retrieval", (FILTERED_TOP_100, RAW_TOP_100, RECALL_100))
 RATING = _Task("rating", "at rating", (RMSE,))
 _TASKS = (RETRIEVAL, RATING)
+_USES_OF_TIME = {
+    "ratings": "a held-out rating is predicted knowing when among the user's others it was given",
+    "retrieval": "its lists are for after the last known interaction of a user",
+}
 _RANKING = (RAW_TOP_100, FILTERED_TOP_100, RECALL_100, NDCG_10, NDCG_100)
 
 
@@ -78,12 +82,23 @@ def findings(report: dict[str, Any]) -> list[str]:
             lines += _baselines_ahead(report, task, column)
             lines += _joint_against_specialised(report, task, column)
     lines += _popularity_by_measure(report)
+    lines += uses_of_time(report)
     reads = report.get("test_reads")
     if isinstance(reads, int) and reads > 1:
         lines.append(
             f"The test part was read {reads} times: figures chosen by looking at it are too good."
         )
     return lines
+
+
+def uses_of_time(report: dict[str, Any]) -> list[str]:
+    """Which models look at the order in which their users did things, and at what."""
+    return [
+        f"{model['name']} uses time: {_USES_OF_TIME[use]}."
+        for model in report["models"]
+        for use in model.get("uses_time", [])
+        if use in _USES_OF_TIME
+    ]
 
 
 def _against_baselines(report: dict[str, Any]) -> str:

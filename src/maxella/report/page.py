@@ -1,39 +1,22 @@
-"""`report.html`: one page that opens with the answer and loads nothing from anywhere.
-
-All text of the report is escaped; a content security policy forbids scripts and
-requests, should an escape ever be missed.
-"""
+"""`report.html`: one page that opens with the answer. All text of the report is escaped."""
 
 from datetime import datetime
 from html import escape
-from importlib import resources
 from typing import Any
 
 from maxella.report.by_slice import by_slice
+from maxella.report.cells import NONE, cell, dash, group_row, name_of, small, words
 from maxella.report.columns import (
     Column,
     in_table_order,
     is_baseline,
     shown_columns,
 )
-from maxella.report.elements import (
-    NONE,
-    cell,
-    dash,
-    definitions,
-    group_row,
-    name_of,
-    section,
-    small,
-    table,
-    words,
-)
 from maxella.report.findings import findings, headline
+from maxella.report.html import definitions, document, figures, section, table
 from maxella.report.plot import Plot, model_colours
 from maxella.report.plots import draw_plots
 from maxella.report.svg import css_variable
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 _PROTOCOL = {
     "Raw": "Every item is a candidate, those a user has already seen among them.",
@@ -75,27 +58,11 @@ def html_page(report: dict[str, Any]) -> str:
         _all_figures(report),
         _making(report),
     ]
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>
-{resources.files("maxella.report").joinpath("page.css").read_text(encoding="utf-8")}</style>
-</head>
-<body>
-{_opening(report, title)}
-<main>
-{"".join(sections)}</main>
-<footer>Made by maxella {escape(str(report.get("maxella", "")))}. The same figures stand in
-<code>report.json</code>.</footer>
-</body>
-</html>
-"""
+    footer = (
+        f"Made by maxella {escape(str(report.get('maxella', '')))}. The same figures stand in\n"
+        "<code>report.json</code>."
+    )
+    return document(title, _opening(report, title), sections, footer)
 
 
 def _title(report: dict[str, Any]) -> str:
@@ -153,12 +120,7 @@ def _model_row(model: dict[str, Any], colour: str, cells: list[tuple[Column, boo
 def _plots(plots: list[Plot]) -> str:
     if not plots:
         return ""
-    figures = "".join(
-        f"<figure>\n<h3>{escape(plot.title)}</h3>\n{plot.svg}\n"
-        f"<figcaption>{escape(plot.caption)}</figcaption>\n</figure>\n"
-        for plot in plots
-    )
-    return section("Plots", f'<div class="plots">\n{figures}</div>')
+    return section("Plots", figures(plots))
 
 
 def _dataset(dataset: dict[str, Any]) -> str:

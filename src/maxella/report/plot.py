@@ -7,7 +7,7 @@ from maxella.report.columns import in_table_order, is_baseline
 from maxella.report.svg import BASELINE, SERIES
 
 WIDTH = 460  # of a plot, in pixels of the page
-_LONGEST_NAME = 26  # letters of a model's name on a plot
+_LONGEST_NAME = 26  # letters of a name on a plot
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Plot:
     title: str
     caption: str
     svg: str
+    table: tuple[tuple[str, ...], ...] = ()  # the figures as texts: the head, then the rows
 
 
 def model_colours(report: dict[str, Any]) -> list[str]:
@@ -32,7 +33,12 @@ def model_colours(report: dict[str, Any]) -> list[str]:
 
 def short_name(model: dict[str, Any]) -> str:
     """The name of a model on one line, cut where it is long."""
-    text = " ".join(str(model["name"]).split())
+    return short_text(str(model["name"]))
+
+
+def short_text(text: str) -> str:
+    """A text on one line without control characters, which no SVG may hold; cut where long."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
 
 

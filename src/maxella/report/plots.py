@@ -1,17 +1,15 @@
 """The plots of a report, each an SVG with a caption and its figures in words."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from maxella.report.columns import NDCG_10, RAW_TOP_100, RECALL_100, Column, in_table_order
 from maxella.report.plot import WIDTH, Plot, capital, model_colours, short_name
-from maxella.report.svg import INK, SERIES, drawing_style, new_figure, to_svg
+from maxella.report.svg import INK, SERIES, drawing, new_figure, to_svg
 from maxella.report.trade_off import draw_trade_off
 
 _DASHES = ("-", "--", ":", "-.")
@@ -22,9 +20,7 @@ _Model = dict[str, Any]
 
 def draw_plots(report: dict[str, Any]) -> list[Plot]:
     """Every plot that the report has figures for, in the order of the page."""
-    with mpl.rc_context(drawing_style()), warnings.catch_warnings():
-        # The page's own fonts show the letters that the font measured with lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    with drawing():
         drawn = [draw(report) for draw in PLOTS]
     return [plot for plot in drawn if plot is not None]
 

@@ -6,6 +6,9 @@ drawing serves light and dark, and text stays text. No size, no date, no address
 
 import io
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -54,10 +57,16 @@ _STYLE = {
 }
 
 
-def drawing_style() -> dict[Any, Any]:
-    """The settings to draw with, for `matplotlib.rc_context`."""
-    defaults = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
-    return defaults | _STYLE
+@contextmanager
+def drawing() -> Iterator[None]:
+    """The settings to draw with, whatever those around are."""
+    defaults: dict[Any, Any] = {
+        key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"
+    }
+    with mpl.rc_context(defaults | _STYLE), warnings.catch_warnings():
+        # The page's own fonts show the letters that the font measured with lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -2,33 +2,39 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from maxella.errors import DataError
+from maxella.errors import DataError, unknown_name
 from maxella.sources.checks import build_tables
+from maxella.sources.facts import move_facts
 from maxella.sources.files import Folder, open_file
+from maxella.sources.mapping import id_as_text, map_columns, refuse_idle_mapping, rename
+from maxella.sources.plain import as_moments, plain_number, plain_value
 from maxella.sources.tables import Tables
 from maxella.sources.text import Sheet, converted, read_text, require_columns, to_number
 
 WANTED = "delimited: a .csv, .tsv or .parquet file of interactions"
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 SEPARATORS = ("\t", ";", "|", ",")
-NAMES_OF_LOGS = ("interactions", "ratings")
+NAMES_OF_LOGS = ("interactions", "ratings", "events")
 NAMES_OF_USERS = ("users",)
 NAMES_OF_ITEMS = ("items", "movies")
-LOG_NUMBERS = {"rating": pl.Float32(), "timestamp": pl.Int64()}
-# How logs spell the four columns, in lower case and with letters alone.
-SPELLINGS = {
-    "user_id": ("userid", "user", "uid", "customerid", "customer", "reviewerid"),
-    "item_id": ("itemid", "item", "iid", "movieid", "movie", "productid", "product", "bookid"),
-    "rating": ("rating", "ratings", "userrating", "stars", "overall"),
-    "timestamp": ("timestamp", "time", "unixtime", "unixreviewtime", "datetime", "date"),
-}
-WHOLE = r"^-?(?:0|[1-9]\d{0,17})$"
-DECIMAL = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$"
+IDS = ("user_id", "item_id")
+TIME_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # how many make a second
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """The files of a data set as they are, under their own names of columns."""
+
+    name: str
+    log: Sheet
+    users: Sheet | None
+    items: Sheet | None
 
 
 def read_delimited(
@@ -37,6 +43,10 @@ def read_delimited(
     columns: Mapping[str, str] | None = None,
     users: str | Path | None = None,
     items: str | Path | None = None,
+    user_columns: Sequence[str] = (),
+    item_columns: Sequence[str] = (),
+    events: tuple[str, Sequence[str]] | None = None,
+    time_unit: str = "s",
     encoding: str = "utf-8",
     rating_range: tuple[float, float] | None = None,
 ) -> Tables:
@@ -44,24 +54,79 @@ def read_delimited(
 
     `columns` maps our names to the files', such as `{"user_id": "customer"}`; usual
     spellings are found without it, and "" says that there is no such column. `rating`
-    and `timestamp` (seconds since 1970, or ISO dates) may be missing. Further columns
-    are kept; those that hold nothing but plain numbers become numbers.
+    and `timestamp` (numbers of a `time_unit` since 1970, or ISO dates) may be missing.
+    `user_columns` and `item_columns` are columns of the log that tell of the user or of the
+    item alone; they move to the tables of users and items. `events` is a column of the log
+    and those of its values that count as picks; other rows are left out. Further columns
+    are kept; those that hold nothing but plain numbers become numbers, and in the tables of
+    users and items also those of dates and of lists.
     """
     columns = dict(columns or {})
+    sheets = open_sheets(folder, users=users, items=items, encoding=encoding, columns=columns)
+    return arrange(
+        sheets,
+        columns=columns,
+        user_columns=user_columns,
+        item_columns=item_columns,
+        events=events,
+        time_unit=time_unit,
+        rating_range=rating_range,
+    )
+
+
+def open_sheets(
+    folder: Folder,
+    *,
+    users: str | Path | None = None,
+    items: str | Path | None = None,
+    encoding: str = "utf-8",
+    columns: Mapping[str, str] | None = None,
+) -> Sheets:
+    """The files of `read_delimited`; ids stay text where names or `columns` tell which they are."""
     place = _find_log(folder)
     user_place = open_file(users) if users is not None else _find(folder, NAMES_OF_USERS)
     item_place = open_file(items) if items is not None else _find(folder, NAMES_OF_ITEMS)
-    log = _open(*place, encoding)
-    user_sheet = _open(*user_place, encoding) if user_place not in (None, place) else None
-    item_sheet = _open(*item_place, encoding) if item_place not in (None, place) else None
-    _refuse_idle_mapping(columns, [s for s in (log, user_sheet, item_sheet) if s is not None])
-    log = _rename(log, columns, ("user_id", "item_id"), ("rating", "timestamp"))
+
+    def ids(present: list[str]) -> Collection[str]:
+        mapping = map_columns(present, columns or {}, IDS)
+        return [mapping[ours] for ours in IDS if ours in mapping] + [
+            name for name in present if re.search(r"(?i)id$", name)
+        ]
+
+    log = _open(*place, encoding, ids)
+    side_files = [at if at not in (None, place) else None for at in (user_place, item_place)]
+    user_sheet, item_sheet = (at and _open(*at, encoding, ids) for at in side_files)
+    return Sheets(Path(place[1]).stem, log, user_sheet, item_sheet)
+
+
+def arrange(
+    sheets: Sheets,
+    *,
+    columns: Mapping[str, str],
+    user_columns: Sequence[str] = (),
+    item_columns: Sequence[str] = (),
+    events: tuple[str, Sequence[str]] | None = None,
+    time_unit: str = "s",
+    rating_range: tuple[float, float] | None = None,
+) -> Tables:
+    """Files as opened → tables; what there is to say of it stands in `read_delimited`."""
+    opened = [s for s in (sheets.log, sheets.users, sheets.items) if s is not None]
+    refuse_idle_mapping(columns, opened)
+    notes: list[str] = []
+    log = rename(sheets.log, columns, IDS, ("rating", "timestamp"))
+    users = sheets.users and rename(sheets.users, columns, ("user_id",))
+    items = sheets.items and rename(sheets.items, columns, ("item_id",))
+    log, users = move_facts(log, users, "user_id", user_columns, notes)
+    log, items = move_facts(log, items, "item_id", item_columns, notes)
+    if events is not None:
+        log = _keep_events(log, *events, notes)
     return build_tables(
-        Path(place[1]).stem,
-        _typed(_seconds(log), LOG_NUMBERS),
-        user_sheet and _typed(_rename(user_sheet, columns, ("user_id",)), {}),
-        item_sheet and _typed(_rename(item_sheet, columns, ("item_id",)), {}),
+        sheets.name,
+        _numbers(_times(log, time_unit), "rating", pl.Float32()),
+        _plain(users),
+        _plain(items),
         rating_range=rating_range,
+        notes=notes,
     )
 
 
@@ -70,30 +135,32 @@ def read_pairs(path: str | Path) -> pl.DataFrame:
 
     Raises DataError for what is wrong with the file, as for a log.
     """
-    sheet = _open(*open_file(path), "utf-8")
-    columns = ("user_id", "item_id")
-    require_columns(sheet, columns, "Rename the columns.")
-    return sheet.frame.with_columns(_id(sheet, sheet.frame, column) for column in columns)
+    sheet = _open(*open_file(path), "utf-8", lambda present: present)
+    require_columns(sheet, IDS, "Rename the columns.")
+    ids = [id_as_text(sheet, sheet.frame, column) for column in IDS]
+    return sheet.frame.with_columns(ids)
+
+
+def read_side(path: str | Path, key: str) -> pl.DataFrame:
+    """A CSV, TSV or Parquet file with a row for each user or item, its id called `key` or alike.
+
+    Its other columns are read as those of a log's users and items; DataError as for these.
+    """
+    sheet = _open(
+        *open_file(path), "utf-8", lambda present: map_columns(present, {}, (key,)).values()
+    )
+    texts = rename(sheet, {}, (key,)).frame
+    return texts.with_columns(
+        plain_value(texts[column])
+        for column, kind in texts.schema.items()
+        if kind == pl.String and column != key
+    )
 
 
 def is_delimited(folder: Folder) -> bool:
     """Whether a folder holds one file of interactions, or one that is named so."""
     tables = _tables(folder)
     return len(tables) == 1 or _find(folder, NAMES_OF_LOGS) is not None
-
-
-def guess_columns(present: list[str]) -> dict[str, str]:
-    """Our names → the file's, by usual spellings.
-
-    >>> guess_columns(["userId", "movieId", "stars", "comment"])
-    {'user_id': 'userId', 'item_id': 'movieId', 'rating': 'stars'}
-    """
-    plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in reversed(present)}
-    found = {
-        ours: next((plain[s] for s in spellings if s in plain), None)
-        for ours, spellings in SPELLINGS.items()
-    }
-    return {ours: theirs for ours, theirs in found.items() if theirs is not None}
 
 
 def _tables(folder: Folder) -> list[str]:
@@ -121,116 +188,94 @@ def _find_log(folder: Folder) -> tuple[Folder, str]:
     return folder, tables[0]
 
 
-def _open(folder: Folder, name: str, encoding: str) -> Sheet:
+def _open(
+    folder: Folder, name: str, encoding: str, as_text: Callable[[list[str]], Collection[str]]
+) -> Sheet:
     if name.lower().endswith(".parquet"):
-        return _open_parquet(folder, name)
-    header = folder.first_line(name).replace("\0", "")
-    separator = max(SEPARATORS, key=header.count)
-    return read_text(folder, name, separator=separator, encodings=(encoding,))
+        return _open_parquet(folder, name, as_text)
+    separator = _separator(folder.first_line(name).replace("\0", ""))
+    return read_text(folder, name, separator=separator, encodings=(encoding,), as_text=as_text)
 
 
-def _open_parquet(folder: Folder, name: str) -> Sheet:
+def _separator(header: str) -> str:
+    """What cuts the header into most names; between quotes nothing does."""
+    unquoted = re.sub(r'"[^"]*"', "", header)
+    return max(SEPARATORS, key=unquoted.count)
+
+
+def _open_parquet(
+    folder: Folder, name: str, as_text: Callable[[list[str]], Collection[str]]
+) -> Sheet:
     file = folder.where(name)
     try:
-        frame = pl.read_parquet(io.BytesIO(folder.read(name)))
+        frame = pl.scan_parquet(_source(folder, name), glob=False).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {file} as Parquet: {reason}. Write it anew.") from error
     if frame.is_empty():
         raise DataError(f"Wanted rows of data; {file} is empty. Write it anew.")
+    stays = as_text(frame.columns)
+    texts = [c for c, k in frame.schema.items() if k == pl.String and c not in stays]
+    frame = frame.with_columns(plain_number(frame[name]) for name in texts)
     return Sheet(frame, file, lambda row: row + 1)
 
 
-def _rename(
-    sheet: Sheet,
-    columns: Mapping[str, str],
-    required: tuple[str, ...],
-    optional: tuple[str, ...] = (),
-) -> Sheet:
-    present = sheet.frame.columns
-    guessed = guess_columns(present)
-    to_guess = [ours for ours in (*required, *optional) if ours in guessed and ours not in columns]
-    mapping = {ours: guessed[ours] for ours in to_guess}
-    # Of the four, a file of users or items has its id alone: its "stars" are no ratings.
-    others = set(SPELLINGS) - {*required, *optional}
-    given = {ours: theirs for ours, theirs in columns.items() if ours not in others}
-    mapping |= {ours: theirs for ours, theirs in given.items() if theirs in present}
-    for ours in required:
-        if ours not in mapping:
-            remedy = f"Map it with columns, such as {{{ours} = '{present[0]}'}}."
-            require_columns(sheet, [columns.get(ours, ours)], remedy)
-    # Of two columns that would bear one name, the mapped one gets it.
-    unwanted = [c for c in (*mapping, *given) if c in present and mapping.get(c) != c]
-    frame = sheet.frame.drop(set(unwanted) - set(mapping.values()))
-    frame = frame.rename({theirs: ours for ours, theirs in mapping.items()})
-    ids = [_id(sheet, frame, ours) for ours in required]
-    return sheet.with_frame(frame.with_columns(ids))
+def _source(folder: Folder, name: str) -> Path | io.BytesIO:
+    """A file on disk is read from there, a part at a time; one in a zip is in memory first."""
+    path = folder.path / name
+    return path if path.is_file() else io.BytesIO(folder.read(name))
 
 
-def _id(sheet: Sheet, frame: pl.DataFrame, column: str) -> pl.Expr:
-    kind = frame[column].dtype
-    if kind.is_float() or kind.is_nested() or kind == pl.Binary:
-        raise DataError(
-            f"Wanted ids that are text or whole numbers; {column} in {sheet.file} is of type "
-            f"{kind}. Write that column as text."
-        )
-    return pl.col(column).cast(pl.String)
+def _keep_events(log: Sheet, column: str, keep: Sequence[str], notes: list[str]) -> Sheet:
+    require_columns(log, [column], "Name the column of events in data.events.")
+    event = log.frame[column].cast(pl.String)
+    counts = event.value_counts(sort=True)
+    for name in keep:
+        if name not in counts[column]:
+            raise DataError(f"{unknown_name('event', name, counts[column].drop_nulls())}")
+    left_out = [
+        f"{n:,} of {'no event' if name is None else name}"
+        for name, n in counts.iter_rows()
+        if name not in keep
+    ]
+    if left_out:
+        notes.append(f"Rows of other events are left out: {', '.join(left_out)}.")
+    return log.where(pl.col(column).cast(pl.String).is_in(list(keep)))
 
 
-def _refuse_idle_mapping(columns: Mapping[str, str], sheets: list[Sheet]) -> None:
-    given = [theirs for theirs in columns.values() if theirs]
-    if len(set(given)) < len(given):
-        raise DataError(
-            f"Wanted a different column for each name; columns maps two to one: {columns}. "
-            "Mend the mapping."
-        )
-    present = {name for sheet in sheets for name in sheet.frame.columns}
-    for ours, theirs in columns.items():
-        if theirs and theirs not in present:
-            require_columns(sheets[0], [theirs], f"It is mapped to {ours}; mend the mapping.")
-
-
-def _seconds(log: Sheet) -> Sheet:
-    """Dates as seconds since 1970, whether the file types them or writes them in ISO form."""
+def _times(log: Sheet, unit: str) -> Sheet:
+    """Times as seconds since 1970, whether typed as dates, written in ISO form, or numbers."""
     if "timestamp" not in log.frame.columns:
         return log
     times = log.frame["timestamp"]
     if times.dtype == pl.String:
         first = times.drop_nulls().first()
-        if not isinstance(first, str) or not re.match(r"\s*\d{4}-\d{2}-\d{2}", first):
-            return log
-        try:
-            times = times.str.strip_chars().str.to_datetime(strict=False, time_zone="UTC")
-        except pl.exceptions.PolarsError:  # not even the first fits any form
-            times = pl.Series([None] * len(times), dtype=pl.Datetime)
-    if times.dtype not in (pl.Date, pl.Datetime):
+        if isinstance(first, str) and re.match(r"\s*\d{4}-\d{2}-\d{2}", first):
+            times = as_moments(times)
+    if times.dtype in (pl.Date, pl.Datetime):
+        seconds = times.dt.epoch("s").cast(pl.Int64)
+        return converted(log, "timestamp", pl.lit(seconds), "a date of one form")
+    log = _numbers(log, "timestamp", pl.Int64())
+    return log.with_frame(log.frame.with_columns(pl.col("timestamp") // TIME_UNITS[unit]))
+
+
+def _numbers(log: Sheet, name: str, kind: pl.DataType) -> Sheet:
+    if name not in log.frame.columns:
         return log
-    seconds = times.dt.epoch("s").cast(pl.Int64)
-    return converted(log, "timestamp", pl.lit(seconds), "a date of one form")
+    written = log.frame[name].dtype
+    if written == pl.String:
+        return to_number(log, name, kind)
+    if not written.is_numeric():
+        raise DataError(
+            f"Wanted numbers as {name}; in {log.file} it is of type {written}. "
+            "Write that column as numbers."
+        )
+    number = pl.col(name).floor() if kind.is_integer() else pl.col(name)
+    return converted(log, name, number.cast(kind, strict=False), "a number")
 
 
-def _typed(sheet: Sheet, numbers: Mapping[str, pl.DataType]) -> Sheet:
-    for name, kind in numbers.items():
-        if name in sheet.frame.columns:
-            written = sheet.frame[name].dtype
-            if written == pl.String:
-                sheet = to_number(sheet, name, kind)
-            elif written.is_numeric():
-                number = pl.col(name).cast(kind, strict=False)
-                sheet = sheet.with_frame(sheet.frame.with_columns(number))
-            else:
-                raise DataError(
-                    f"Wanted numbers as {name}; in {sheet.file} it is of type {written}. "
-                    "Write that column as numbers."
-                )
-    ids = ("user_id", "item_id")
-    texts = [c for c, k in sheet.frame.schema.items() if k == pl.String and c not in ids]
-    return sheet.with_frame(sheet.frame.with_columns(_plain_number(sheet.frame[c]) for c in texts))
-
-
-def _plain_number(values: pl.Series) -> pl.Series:
-    """Numbers where every value is one in its plain form: "007" and "02138" are none."""
-    for pattern, kind in ((WHOLE, pl.Int64), (DECIMAL, pl.Float64)):
-        if values.str.contains(pattern).all() and values.null_count() < len(values):
-            return values.cast(kind)
-    return values
+def _plain(side: Sheet | None) -> Sheet | None:
+    if side is None:
+        return None
+    texts = [c for c, k in side.frame.schema.items() if k == pl.String and c not in IDS]
+    return side.with_frame(side.frame.with_columns(plain_value(side.frame[c]) for c in texts))

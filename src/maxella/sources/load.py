@@ -42,7 +42,7 @@ def load_source(kind: str | None, path: str | Path | None = None, **options: Any
         return source.read(**given)
     if path is None:
         raise ConfigError(f"Wanted a path for the source '{kind}'; got none. Give one.")
-    return source.read(_folder(source, path), **given)
+    return source.read(find_folder(kind, path), **given)
 
 
 def detect(path: str | Path) -> str:
@@ -62,7 +62,9 @@ def detect(path: str | Path) -> str:
     )
 
 
-def _folder(source: Source, path: str | Path) -> Folder:
+def find_folder(kind: str, path: str | Path) -> Folder:
+    """The folder at a path that a kind of source reads; DataError where none or several fit."""
+    source = SOURCES[kind]
     folders = open_folders(path)
     fitting = [folder for folder in folders if source.recognises(folder)]
     if not fitting:

@@ -1,20 +1,26 @@
 """Delimited text → a `Sheet` of typed columns; whatever is wrong is named with its line."""
 
+import codecs
 import csv
 import difflib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.files import Folder
+from maxella.sources.plain import numbers_among
 
 UTF8 = ("utf-8",)
 # Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
 # and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
+_PIECE = 2**24  # bytes
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,11 @@ class Sheet:
         """The same rows with other columns."""
         return replace(self, frame=frame)
 
+    def where(self, is_kept: pl.Expr) -> "Sheet":
+        """The rows where an expression is true, which still know their lines."""
+        rows = self.frame.select(is_kept.arg_true().alias("row"))["row"]
+        return Sheet(self.frame.filter(is_kept), self.file, lambda row: self.line_of(rows[row]))
+
     def first(self, mask: pl.Expr) -> int | None:
         """The first row where an expression is true."""
         rows = self.frame.select(mask.arg_true().first().alias("row"))["row"]
@@ -41,17 +52,45 @@ class Sheet:
 
 @dataclass(frozen=True)
 class _Text:
-    """The bytes of a file and how they are cut into fields."""
+    """Where the bytes of a file are, and how they are cut into fields."""
 
-    data: bytes  # UTF-8
+    place: Path | bytes  # UTF-8; a file on disk is never in memory as a whole
     file: str
     separator: str
     is_quoted: bool
     has_header: bool
 
+    @property
+    def source(self) -> Path | io.BytesIO:
+        """What Polars reads."""
+        return self.place if isinstance(self.place, Path) else io.BytesIO(self.place)
+
+    def opened(self) -> BinaryIO:
+        """The bytes as a stream."""
+        return self.place.open("rb") if isinstance(self.place, Path) else io.BytesIO(self.place)
+
+    def count(self, letter: bytes) -> int:
+        """How often one byte occurs."""
+        with self.opened() as stream:
+            return sum(piece.count(letter) for piece in _pieces(stream))
+
+    def has(self, letter: bytes) -> bool:
+        """Whether one byte occurs."""
+        with self.opened() as stream:
+            return any(letter in piece for piece in _pieces(stream))
+
+    @cached_property
+    def end_of_line(self) -> str:
+        """A carriage return alone in files of the old Mac."""
+        return "\r" if not self.has(b"\n") and self.has(b"\r") else "\n"
+
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """(line, fields) of each row that is not empty, the header among them. Slow."""
-        stream = io.TextIOWrapper(io.BytesIO(self.data), encoding="utf-8", newline="")
+        with self.opened() as binary:
+            stream = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+            yield from self._records(stream)
+
+    def _records(self, stream: io.TextIOWrapper) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(
             stream,
             delimiter=self.separator,
@@ -84,32 +123,56 @@ def read_text(
     numbers: Mapping[str, pl.DataType] | None = None,
     encodings: Sequence[str] = UTF8,
     is_quoted: bool = True,
+    as_text: Callable[[list[str]], Collection[str]] | None = None,
 ) -> Sheet:
     """A text file as a sheet: strings but for the `numbers`, empty fields missing.
 
     `columns` names the columns of a file without a header; `encodings` are tried in
-    order. Raises DataError for an empty file, a wrong encoding, a row with more or
+    order. `as_text`, where given, says which of the columns stay text for certain: of the
+    others those become numbers that hold nothing but numbers in their plain form.
+    Raises DataError for an empty file, a wrong encoding, a row with more or
     fewer fields than columns, and a number that cannot be read.
     """
-    file = folder.where(name)
-    data = _decode(folder.read(name), file, encodings)
-    if b"\n" not in data:
-        data = data.replace(b"\r", b"\n")  # lines of the old Mac
-    if len(separator) > 1:  # Polars cuts at one byte; the unit separator occurs in no text
-        data, separator = data.replace(separator.encode(), b"\x1f"), "\x1f"
-    text = _Text(data, file, separator, is_quoted=is_quoted, has_header=columns is None)
+
+    def load() -> _Text:
+        return _load(folder, name, separator, encodings, is_quoted, has_header=columns is None)
+
+    text = load()
     names = _header(text) if columns is None else list(columns)
-    if not data.strip():
-        raise _empty(file)
-    frame = _parse(text, names, numbers or {})
+    if not any(text.records()):
+        raise _empty(text.file)
+    kinds = dict(numbers or {})
+    if as_text is not None:
+        kinds |= _plain_numbers(text, names, as_text(names))
+    frame = _parse(text, names, kinds)
     blank = pl.all_horizontal(pl.all().is_null())
     if frame[:, -1].null_count():
         n_before = frame.height
         frame = frame.filter(~blank)
         _refuse_short_rows(text, frame, n_columns=len(names), had_blank=frame.height < n_before)
     if frame.is_empty():
-        raise _empty(file)
-    return Sheet(frame, file, text.line_of)
+        raise _empty(text.file)
+    # The bytes are not kept for the sake of a line that may never be asked for.
+    return Sheet(frame, text.file, lambda row: load().line_of(row))
+
+
+def _load(
+    folder: Folder,
+    name: str,
+    separator: str,
+    encodings: Sequence[str],
+    is_quoted: bool,
+    *,
+    has_header: bool,
+) -> _Text:
+    file = folder.where(name)
+    on_disk = folder.path / name
+    if encodings[0] == "utf-8" and len(separator) == 1 and _is_plain_utf8(on_disk):
+        return _Text(on_disk, file, separator, is_quoted=is_quoted, has_header=has_header)
+    data = _decode(folder.read(name), file, encodings)
+    if len(separator) > 1:  # Polars cuts at one byte; the unit separator occurs in no text
+        data, separator = data.replace(separator.encode(), b"\x1f"), "\x1f"
+    return _Text(data, file, separator, is_quoted=is_quoted, has_header=has_header)
 
 
 def require_columns(sheet: Sheet, wanted: Sequence[str], remedy: str) -> None:
@@ -135,6 +198,8 @@ def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
     if data.isascii() and "utf-16" not in encodings[0]:
         return data
     for encoding in encodings:
+        if encoding == "utf-8" and _is_utf8(io.BytesIO(data)):
+            return data
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError as error:
@@ -143,11 +208,39 @@ def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
         except LookupError as error:
             raise DataError(f"Wanted the name of an encoding; got '{encoding}'.") from error
         else:
-            return data if encoding == "utf-8" else text.encode()
+            return text.encode()
     raise DataError(
         f"Wanted text in {encodings[-1].upper()}; {problem} is none. "
         "Save the file as UTF-8, or name its encoding (such as iso-8859-1)."
     )
+
+
+def _is_plain_utf8(path: Path) -> bool:
+    """Whether a file is there whose bytes are UTF-8 as they stand: no mark, no zero bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        start = stream.read(4096)
+        if start.startswith(b"\xef\xbb\xbf") or b"\0" in start:
+            return False
+        stream.seek(0)
+        return _is_utf8(stream)
+
+
+def _is_utf8(stream: BinaryIO) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for piece in _pieces(stream):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    while piece := stream.read(_PIECE):
+        yield piece
 
 
 def _header(text: _Text) -> list[str]:
@@ -176,7 +269,7 @@ def _parse(text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]) ->
         # The fast way does not say which row: find out the slow way, once.
         _refuse_ragged_rows(text, len(names))
     try:
-        frame = _polars(text, strings)
+        frame = _polars(_with_quotes_doubled(text), strings)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {text.file}: {reason}. Mend the file.") from error
@@ -187,14 +280,39 @@ def _parse(text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]) ->
     return sheet.frame
 
 
+def _with_quotes_doubled(text: _Text) -> _Text:
+    """The same rows in strict form: Polars loses count at a lone quote, as in 5" screen."""
+    if not text.is_quoted:
+        return text
+    strict = io.StringIO()
+    writer = csv.writer(strict, delimiter=text.separator, lineterminator="\r\n")
+    writer.writerows(fields for _, fields in text.records())
+    return replace(text, place=strict.getvalue().encode())
+
+
 def _polars(text: _Text, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    return pl.read_csv(
-        text.data,
-        separator=text.separator,
-        quote_char='"' if text.is_quoted else None,
-        has_header=text.has_header,
-        schema=dict(schema),
-    )
+    return pl.read_csv(text.source, schema=dict(schema), **_form(text))
+
+
+def _plain_numbers(
+    text: _Text, names: list[str], as_text: Collection[str]
+) -> dict[str, pl.DataType]:
+    strings = dict.fromkeys(names, pl.String())
+    rows = pl.scan_csv(text.source, schema=strings, **_form(text))
+    try:
+        return numbers_among(rows, [name for name in names if name not in as_text])
+    except pl.exceptions.PolarsError:  # whoever reads the rows says what is wrong with them
+        return {}
+
+
+def _form(text: _Text) -> dict[str, Any]:
+    return {
+        "separator": text.separator,
+        "quote_char": '"' if text.is_quoted else None,
+        "eol_char": text.end_of_line,
+        "has_header": text.has_header,
+        "glob": False,
+    }
 
 
 def to_number(sheet: Sheet, name: str, kind: pl.DataType) -> Sheet:
@@ -229,9 +347,9 @@ def _refuse_short_rows(
 ) -> None:
     # Polars fills a short row up with missing values, so only then is there need to look.
     # Without quotes, counting separators settles it; too long rows are refused already.
-    if not had_blank and not (text.is_quoted and b'"' in text.data):
+    if not had_blank and not (text.is_quoted and text.has(b'"')):
         n_lines = frame.height + text.has_header
-        if text.data.count(text.separator.encode()) == n_lines * (n_columns - 1):
+        if text.count(text.separator.encode()) == n_lines * (n_columns - 1):
             return
     _refuse_ragged_rows(text, n_columns)
 

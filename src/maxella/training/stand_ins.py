@@ -7,7 +7,7 @@ from maxella.data.history import History
 from maxella.features.bags import WeightedBags
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.feature_part import FeatureBags
-from maxella.model.joint import JointModel
+from maxella.model.joint import JointModel, user_parts
 from maxella.model.stand_in import StandIn
 
 
@@ -21,11 +21,13 @@ def find_stand_ins(model: JointModel, history: History, generator: torch.Generat
     """
     everyone = torch.arange(model.user_tower.n_rows)
     bags = history.bags(everyone)
-    if model.user_stand_in is not None:
-        of_users = model.user_tower.ids.features.bags  # type: ignore[union-attr]
+    ids = model.user_tower.ids
+    if ids is not None and ids.features is not None:
         trained = everyone[bags.counts > 0]
-        embeddings = model.user_tower(everyone, bags)
-        _fit(model.user_stand_in, of_users, embeddings, trained, generator)
+        parts = {name: table.weight for name, table in user_parts(model.rating_head).items()}
+        parts["tower"] = model.user_tower(everyone, bags)
+        for name, stand_in in model.user_stand_ins.items():
+            _fit(stand_in, ids.features.bags, parts[name], trained, generator)  # type: ignore[arg-type]
     features = model.item_tower.features
     if features is None:
         return

@@ -1,6 +1,5 @@
-"""The pieces that a page is made of; all text in them is escaped."""
+"""Cells of the tables that compare models; all text in them is escaped."""
 
-from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -9,33 +8,12 @@ from maxella.report.columns import MISSING, Column
 NONE = "—"
 
 
-def section(title: str, *contents: str) -> str:
-    """A part of the page; the contents are HTML."""
-    return f"<section>\n<h2>{escape(title)}</h2>\n{''.join(contents)}\n</section>\n"
-
-
-def table(caption: str, head: str, bodies: Iterable[list[str]], style: str = "") -> str:
-    """A table that scrolls sideways where the page is narrow, also by keyboard."""
-    inner = "".join(f"<tbody>\n{''.join(rows)}</tbody>\n" for rows in bodies if rows)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">\n'
-        f'<table class="{style}">\n<caption><span>{escape(caption)}</span></caption>\n'
-        f"<thead>{head}</thead>\n{inner}</table>\n</div>\n"
-    )
-
-
 def group_row(group: str, n_columns: int) -> str:
     """What heads the rows of a group: its name, and nothing in the other columns."""
     return (
         f'<tr class="group"><th scope="rowgroup">{escape(group)}</th>'
         f'<td colspan="{n_columns}"></td></tr>\n'
     )
-
-
-def definitions(rows: Iterable[tuple[str, str]]) -> str:
-    """Terms and what they mean."""
-    items = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>\n" for term, text in rows)
-    return f"<dl>\n{items}</dl>\n"
 
 
 def name_of(model: dict[str, Any]) -> str:

@@ -1,0 +1,50 @@
+"""`maxella init`: from files that nobody has described to a config that trains."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    ratings: Annotated[
+        Path,
+        typer.Argument(
+            help="A file of interactions (.csv, .tsv, .parquet), or a zip or folder with one.",
+            show_default=False,
+        ),
+    ],
+    users: Annotated[Path | None, typer.Option(help="A file with one row a user.")] = None,
+    items: Annotated[Path | None, typer.Option(help="A file with one row an item.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of the files, where not UTF-8, such as iso-8859-1.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where to write the config.")] = Path("maxella.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at your files, say what each column is taken for, and write a config that trains."""
+    from dataclasses import asdict
+
+    from maxella.errors import ConfigError
+    from maxella.experiment.suggest import suggest
+    from maxella.experiment.write_config import write_config
+
+    if out.exists():
+        raise ConfigError(
+            f"Wanted a place for a new config; {out} is there already. Remove it, or give "
+            "another --out."
+        )
+    suggestion = suggest(ratings, users=users, items=items, encoding=encoding)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(write_config(suggestion, out), encoding="utf-8")
+    findings = [asdict(finding) for finding in suggestion.findings]
+    if as_json:
+        typer.echo(json.dumps({"path": str(out), "columns": findings, "notes": suggestion.notes}))
+        return
+    from rich.console import Console
+
+    from maxella.report.roles import print_roles
+
+    print_roles(findings, suggestion.notes, Console())
+    typer.echo(f"Wrote {out}. Read it, then: maxella train {out} --out runs/first")

@@ -1,0 +1,205 @@
+"""Checks of the three tables as they were read: repeats, ids on one side only, empty columns."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from maxella.data.coded import Coded, label_of, name_column
+from maxella.data.describe import comparable
+from maxella.data.finding import MOST_EXAMPLES, Finding, found
+from maxella.data.ranges import is_first
+
+_ROW = "row of the log"  # what no column is called
+
+
+def reading(coded: Coded) -> Finding:
+    """What the source changed or found out when it was read."""
+    notes = coded.tables.notes
+    if not notes:
+        return Finding("ok", "Reading changed nothing.", 0, 0)
+    return Finding(
+        "note",
+        f"Reading left {len(notes):,} remark{'s' * (len(notes) > 1)}.",
+        len(notes),
+        len(notes),
+        notes[:MOST_EXAMPLES],
+        "Make sure that each is what you want; all else on this page is after these changes.",
+    )
+
+
+def repeated_pairs(coded: Coded) -> Finding:
+    """Rows whose user has taken that item in an earlier row."""
+    rows = _repeating_rows(coded)
+    return found(
+        len(rows),
+        len(coded.users),
+        "interactions",
+        "repeat the (user, item) pair of an earlier row",
+        severity="warning",
+        examples=(_pair(coded, row) for row in rows),
+        advice="Keep one row of each pair, or the same pair can be in training and test.",
+    )
+
+
+def repeated_rows(coded: Coded) -> Finding:
+    """Rows that are the same as an earlier one in every column."""
+    rows, log = _repeating_rows(coded), coded.tables.interactions
+    key = ["user_id", "item_id"]
+    of_pairs = log.with_row_index(_ROW).join(log.select(key)[rows], on=key, how="semi").sort(_ROW)
+    texts = pl.select(comparable(values) for values in of_pairs.drop(_ROW))
+    again = of_pairs.filter(texts.to_struct().is_first_distinct().not_())
+    return found(
+        again.height,
+        len(coded.users),
+        "interactions",
+        "repeat an earlier row in every column",
+        severity="warning",
+        examples=(_pair(coded, row) for row in again[_ROW]),
+        advice="Look for a file that was written or appended twice, and drop the repeats.",
+    )
+
+
+def repeated_ids(coded: Coded) -> Finding:
+    """Rows of users and items whose id an earlier row has."""
+    count, total, examples = 0, 0, []
+    for table, key in _sides(coded):
+        again = table.filter(~table[key].is_first_distinct())
+        count, total = count + again.height, total + table.height
+        examples += [f"{key} {name}" for name in again[key].unique(maintain_order=True)[:3]]
+    return found(
+        count,
+        total,
+        "rows of users and items",
+        "repeat an id",
+        severity="warning",
+        examples=examples,
+        advice="Keep one row for each id.",
+    )
+
+
+def repeated_names(coded: Coded) -> Finding | None:
+    """Items that bear the name of another; None where items have no names."""
+    items = coded.tables.items
+    column = name_column(items)
+    if column is None:
+        return None
+    alike = items.filter(items[column].is_duplicated() & items[column].is_not_null())
+    return found(
+        alike.height,
+        items.height,
+        "items",
+        f"share their {column} with another",
+        severity="note",
+        examples=(label_of(alike, row) for row in range(alike.height)),
+        advice="If they are one thing under several ids, give it one id before training.",
+    )
+
+
+def users_without_interactions(coded: Coded) -> Finding:
+    """Users of the table that the log lacks."""
+    return _idle(coded.tables.users, coded.user_table, "user_id", "users")
+
+
+def items_without_interactions(coded: Coded) -> Finding:
+    """Items of the table that the log lacks."""
+    return _idle(coded.tables.items, coded.item_table, "item_id", "items")
+
+
+def unknown_users(coded: Coded) -> Finding | None:
+    """Users of the log of whom the table says nothing; None where it says nothing of any."""
+    return _unknown(coded.user_table, "user_id", "users")
+
+
+def unknown_items(coded: Coded) -> Finding | None:
+    """Items of the log of which the table says nothing; None where it says nothing of any."""
+    return _unknown(coded.item_table, "item_id", "items")
+
+
+def empty_columns(coded: Coded) -> Finding:
+    """Columns without a single value."""
+    columns = list(_columns(coded))
+    empty = [name for name, values in columns if values.null_count() == len(values)]
+    return found(
+        len(empty),
+        len(columns),
+        "columns",
+        "have no value at all",
+        severity="note",
+        examples=empty,
+        advice="Leave them out of the features, or look why they were read as missing.",
+    )
+
+
+def constant_columns(coded: Coded) -> Finding:
+    """Columns with one value throughout, in tables of several rows."""
+    columns = list(_columns(coded))
+    constant = [
+        name
+        for name, values in columns
+        if len(values) > 1 and not values.null_count() and comparable(values).n_unique() == 1
+    ]
+    return found(
+        len(constant),
+        len(columns),
+        "columns",
+        "have the same value in every row",
+        severity="note",
+        examples=constant,
+        advice="They cannot tell rows apart: leave them out of the features.",
+    )
+
+
+def _repeating_rows(coded: Coded) -> np.ndarray:
+    """Positions of rows that repeat the pair of an earlier one, ascending."""
+    pairs = coded.users * len(coded.item_table) + coded.items
+    if is_first(np.sort(pairs)).all():  # mostly so, and quicker than the order that is to be kept
+        return np.empty(0, dtype=np.int64)
+    order = np.argsort(pairs, kind="stable")
+    return np.sort(order[~is_first(pairs[order])])
+
+
+def _pair(coded: Coded, row: int) -> str:
+    user, item = coded.user_name(coded.users[row]), coded.item_name(coded.items[row])
+    return f"row {row + 1:,}: user {user}, item {item}"
+
+
+def _sides(coded: Coded) -> tuple[tuple[pl.DataFrame, str], ...]:
+    return (coded.tables.users, "user_id"), (coded.tables.items, "item_id")
+
+
+def _columns(coded: Coded) -> Iterator[tuple[str, pl.Series]]:
+    """Every column but the ids, by a name such as `items.year`."""
+    for table in ("interactions", "users", "items"):
+        for values in getattr(coded.tables, table):
+            if values.name not in ("user_id", "item_id"):
+                yield f"{table}.{values.name}", values
+
+
+def _idle(table: pl.DataFrame, in_log: pl.DataFrame, key: str, things: str) -> Finding:
+    idle = table.join(in_log.select(key), on=key, how="anti", maintain_order="left")
+    is_item = key == "item_id"
+    return found(
+        idle.height,
+        table.height,
+        f"{things} of the table",
+        "have no interaction",
+        severity="note",
+        examples=(label_of(idle, r) if is_item else str(idle[key][r]) for r in range(idle.height)),
+        advice="A model can know them by their features alone.",
+    )
+
+
+def _unknown(table: pl.DataFrame, key: str, things: str) -> Finding | None:
+    if table.width == 1:
+        return None
+    empty = table.filter(pl.all_horizontal(pl.exclude(key).is_null()))
+    return found(
+        empty.height,
+        table.height,
+        f"{things} of the interactions",
+        f"have no row in the table of {things}, or an empty one",
+        severity="note",
+        examples=map(str, empty[key]),
+        advice=f"Add them to the table of {things} if a model is to read its columns.",
+    )

@@ -1,0 +1,80 @@
+"""A data set as numbers, for the checks and the pictures of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from maxella.data.dataset import encode
+from maxella.data.split import Split
+from maxella.features.id import Vocabulary
+from maxella.sources.tables import Tables
+
+_NAMES = ("title", "name")
+_NEARLY = 0.9  # of a column's values differ: it names things
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Tables, their split, and the log as columns of numbers in the order of the table."""
+
+    tables: Tables
+    split: Split
+    users: np.ndarray  # (n,) int64 positions in user_table
+    items: np.ndarray  # (n,) int64 positions in item_table
+    ratings: np.ndarray | None  # (n,) float32, NaN where none was given
+    times: np.ndarray | None  # (n,) int64 seconds since 1970; None if any is missing
+    user_table: pl.DataFrame  # one row for each user of the log, in order of appearance
+    item_table: pl.DataFrame  # one row for each item of the log, in order of appearance
+
+    def user_name(self, position: int) -> str:
+        """A user of the log, for readers."""
+        return str(self.user_table["user_id"][int(position)])
+
+    def item_name(self, position: int) -> str:
+        """An item of the log, for readers: its id and its name, where it has one."""
+        return label_of(self.item_table, int(position))
+
+
+def code(tables: Tables, split: Split) -> Coded:
+    """Tables and a split of their log as numbers."""
+    log = tables.interactions
+    users, items = Vocabulary.fit(log["user_id"]), Vocabulary.fit(log["item_id"])
+    columns = encode(log, users, items)
+    has_times = columns.timestamps is not None and not log["timestamp"].null_count()
+    return Coded(
+        tables,
+        split,
+        columns.users - 1,  # row 0 is the unknown id, which a log does not hold
+        columns.items - 1,
+        columns.ratings,
+        columns.timestamps if has_times else None,
+        _aligned(tables.users, users.ids.rename("user_id")),
+        _aligned(tables.items, items.ids.rename("item_id")),
+    )
+
+
+def name_column(items: pl.DataFrame) -> str | None:
+    """The column that names items: `title` or `name`, else the first text that is nearly unique.
+
+    None where there is no such column.
+    """
+    texts = [c for c in items.columns if c != "item_id" and items[c].dtype == pl.String]
+    for name in _NAMES:
+        if name in texts:
+            return name
+    distinct = (c for c in texts if items[c].drop_nulls().n_unique() > _NEARLY * items.height)
+    return next(distinct, None)
+
+
+def label_of(items: pl.DataFrame, position: int) -> str:
+    """The id of an item and its name, where it has one."""
+    column, key = name_column(items), items["item_id"][position]
+    name = None if column is None else items[column][position]
+    return str(key) if name is None or name == key else f"{key}: {name}"
+
+
+def _aligned(table: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
+    """The rows of these ids in their order; of an id that a table repeats, the last."""
+    rows = table.unique(ids.name, keep="last")
+    return ids.to_frame().join(rows, on=ids.name, how="left", maintain_order="left")

@@ -1,0 +1,166 @@
+"""What kind of feature a column of users or items is, with the reason in a sentence."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from maxella.data import words as known
+
+MOST_ROWS = 100_000  # of a table, evenly spaced, that are looked at
+MOST_LABELS = 2000  # distinct ones
+FEWEST_EACH = 1.4  # rows of a value of a category on average
+SEPARATORS = ("|", ";", ",")
+# Seconds since 1970 in the years 1900 to 2100; as milliseconds, microseconds, nanoseconds
+# whatever lies near now is out of that range.
+SECONDS = (-2_208_988_800, 4_102_444_800)
+_NAMING = known.ID | known.ZIP
+LINK = r"(?i)^(?:https?://|www\.)\S+$"
+HASH = r"(?i)^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$|^[0-9a-f]{16,}$"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of feature with its options; no name for a column that is left out."""
+
+    name: str | None
+    reason: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def infer_kind(values: pl.Series) -> Kind:
+    """The kind of a column of users or items, one value a row.
+
+    At most `MOST_ROWS` rows are looked at, evenly spaced, so that the answer is the same
+    each time. Kinds are those of `maxella.features.kinds.FEATURE_KINDS`.
+    """
+    values = evenly_spaced(values, MOST_ROWS)
+    present = values.drop_nulls()
+    if values.dtype == pl.String:
+        present = present.filter(present.str.strip_chars() != "")
+    if present.is_empty():
+        return Kind(None, "no row has a value")
+    n_missing = len(values) - len(present)
+    n_distinct = present.n_unique() if not values.dtype.is_nested() else 0
+    if n_distinct == 1 and not n_missing:
+        return Kind(None, f"every row has the same value, {_shown(present[0])}")
+    for fits, infer in _BY_TYPE:
+        if fits(values.dtype):
+            return infer(present, n_distinct, known.words_of(values.name))
+    return Kind(None, f"values of type {values.dtype} are no feature")
+
+
+def evenly_spaced(rows: Any, most: int) -> Any:
+    """At most so many rows of a series or a frame, from the first to the last."""
+    return rows if len(rows) <= most else rows.gather_every(-(-len(rows) // most))
+
+
+def extent(values: pl.Series) -> tuple[Any, Any]:
+    """Least and greatest, which Polars types as anything."""
+    return values.min(), values.max()
+
+
+def _of_booleans(present: pl.Series, n_distinct: int, words: frozenset[str]) -> Kind:
+    del present, n_distinct, words
+    return Kind("category", "true or false")
+
+
+def _of_dates(present: pl.Series, n_distinct: int, words: frozenset[str]) -> Kind:
+    del n_distinct, words
+    first, last = extent(present)
+    return Kind("time", f"dates from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+
+
+def _of_lists(present: pl.Series, n_distinct: int, words: frozenset[str]) -> Kind:
+    del n_distinct, words
+    inner = present.explode().dtype
+    if inner != pl.String and not inner.is_integer():
+        return Kind(None, f"lists of type {present.dtype} are no labels")
+    return _labels(present, "lists", {}) or Kind(None, "lists whose values hardly ever repeat")
+
+
+def _of_numbers(present: pl.Series, n_distinct: int, words: frozenset[str]) -> Kind:
+    low, high = extent(present)
+    is_whole = present.dtype.is_integer()
+    if words & known.TIME and SECONDS[0] <= low and 10**7 < high <= SECONDS[1]:
+        return Kind("time", "seconds since 1970 by name and range")
+    n_each = len(present) / n_distinct
+    if is_whole and words & (_NAMING | known.CODE):
+        return _category(n_distinct, n_each) or Kind(
+            None, f"{n_distinct:,} numbers that name and hardly ever repeat"
+        )
+    if is_whole and n_each == 1 and len(present) > 2 and high - low == len(present) - 1:
+        return Kind(None, "a running number")
+    if is_whole and n_distinct == 2:
+        return Kind("category", f"{low} or {high}")
+    shown = f"{_shown(low)} to {_shown(high)}"
+    return Kind("number", f"{n_distinct:,} numbers from {shown}")
+
+
+def _of_texts(present: pl.Series, n_distinct: int, words: frozenset[str]) -> Kind:
+    n_each = len(present) / n_distinct
+    if n_each < FEWEST_EACH:
+        for pattern, what in ((LINK, "links"), (HASH, "hashes or keys")):
+            if _share(present, pattern) > 0.5:
+                return Kind(None, what)
+    for separator in SEPARATORS:
+        kind = _split(present, separator, n_distinct)
+        if kind is not None:
+            return kind
+    n_words = float(present.str.count_matches(r"[\p{L}\p{N}]+").mean())  # type: ignore[arg-type]
+    kind = _category(n_distinct, n_each)
+    if kind is not None and (n_words <= 5 or n_each >= 5):
+        return kind
+    if n_words >= 1.5 and not words & _NAMING:
+        return Kind("text", f"{n_distinct:,} texts of {n_words:.1f} words on average")
+    return Kind(None, f"{n_distinct:,} values in {len(present):,} rows: they name, and tell little")
+
+
+def _split(present: pl.Series, separator: str, n_distinct: int) -> Kind | None:
+    """Labels, if a separator cuts the values into fewer ones that repeat."""
+    if _share(present, re.escape(separator)) < 0.05:
+        return None
+    lists = present.str.split(separator)
+    options = {} if separator == "|" else {"separator": separator}
+    kind = _labels(lists, f"values parted by '{separator}'", options)
+    n_labels = lists.explode().str.strip_chars().n_unique()
+    return kind if n_labels <= n_distinct else None
+
+
+def _labels(lists: pl.Series, what: str, options: dict[str, Any]) -> Kind | None:
+    labels = lists.explode().drop_nulls()
+    if labels.dtype == pl.String:
+        labels = labels.str.strip_chars()
+    n_labels = labels.n_unique()
+    if not n_labels or n_labels > MOST_LABELS or len(labels) < 1.5 * n_labels:
+        return None
+    n_each = len(labels) / len(lists)
+    return Kind("labels", f"{what}: {n_labels:,} labels, {n_each:.1f} a row", options)
+
+
+def _category(n_distinct: int, n_each: float) -> Kind | None:
+    """A category, if values repeat; of those that seldom do, the ones that occur twice at least."""
+    if n_each < FEWEST_EACH:
+        return None
+    reason = f"{n_distinct:,} values, each in {n_each:,.1f} rows on average"
+    return Kind("category", reason, {"min_count": 2} if n_each < 5 and n_distinct > 20 else {})
+
+
+def _share(present: pl.Series, pattern: str) -> float:
+    return float(present.str.contains(pattern).mean())  # type: ignore[arg-type]
+
+
+def _shown(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 30 else text[:29] + "…"
+
+
+_BY_TYPE: tuple[tuple[Callable[[pl.DataType], bool], Callable[..., Kind]], ...] = (
+    (lambda kind: kind == pl.Boolean, _of_booleans),
+    (lambda kind: kind in (pl.Date, pl.Datetime), _of_dates),
+    (lambda kind: kind == pl.List, _of_lists),
+    (lambda kind: kind.is_numeric(), _of_numbers),
+    (lambda kind: kind == pl.String, _of_texts),
+)

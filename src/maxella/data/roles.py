@@ -1,0 +1,303 @@
+"""What the columns of a log are: ids, rating, time, events, facts of users or of items.
+
+By name first, by values where names do not tell, and never by a name that the values belie.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from maxella.data import words
+from maxella.data.feature_kinds import evenly_spaced, extent
+from maxella.data.words import has_word, words_of
+from maxella.errors import DataError
+
+MOST_ROWS = 200_000  # of a log that are looked at
+MOST_LEVELS = 101  # distinct ratings: whole numbers from 0 to 100
+MOST_EVENTS = 50
+FEWEST_REPEATS = 3  # rows that repeat an id, from which on a column is said to go with the id
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+YEARS = (631_152_000, 4_102_444_800)  # 1990 to 2100, in seconds: when logs are written
+DATE = r"^\s*\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|\s*$)"
+
+
+@dataclass(frozen=True)
+class Events:
+    """A column of kinds of events: which count as picks."""
+
+    column: str
+    keep: tuple[str, ...]
+    counts: Mapping[str, int]  # over the whole log, most frequent first
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns of a log by what they are; `reasons` has a sentence for every column."""
+
+    user_id: str
+    item_id: str
+    rating: str | None
+    timestamp: str | None
+    time_unit: str  # of UNITS; for numbers as timestamp
+    events: Events | None
+    user_facts: tuple[str, ...]
+    item_facts: tuple[str, ...]
+    reasons: Mapping[str, str]
+    n_sampled: int  # rows that were looked at
+
+
+@dataclass
+class _Search:
+    """The columns that have no role yet, and what has been found out."""
+
+    log: pl.DataFrame  # all rows
+    sample: pl.DataFrame
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def free(self) -> list[str]:
+        return [name for name in self.log.columns if name not in self.reasons]
+
+    def take(self, name: str, reason: str) -> str:
+        self.reasons[name] = reason
+        return name
+
+
+def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
+    """The roles of a log's columns.
+
+    `spelled` maps user_id, item_id, rating and timestamp to columns that are spelled so.
+    Of a long log `MOST_ROWS` rows are looked at, evenly spaced; events are counted in all.
+    Raises DataError where a column of users or of items cannot be told.
+    """
+    search = _Search(log, evenly_spaced(log, MOST_ROWS))
+    for name in log.columns:
+        if search.sample[name].null_count() == len(search.sample):
+            search.take(name, "left out: no row has a value")
+    user_id = _find_id(search, "user_id", spelled, words.USER)
+    item_id = _find_id(search, "item_id", spelled, words.ITEM)
+    events = _find_events(search)
+    rating = _find_rating(search, spelled, item_id)
+    timestamp, unit = _find_time(search, spelled, user_id, item_id)
+    facts = _find_facts(search, user_id, item_id)
+    for name in search.free():
+        n_values = _n_distinct(search.sample[name])
+        differs = "it changes within users and within items, and the model reads no such columns"
+        search.take(name, f"left out: {'one value in all rows' if n_values == 1 else differs}")
+    return Roles(
+        user_id,
+        item_id,
+        rating,
+        timestamp,
+        unit,
+        events,
+        tuple(facts["user"]),
+        tuple(facts["item"]),
+        {name: search.reasons[name] for name in log.columns},
+        len(search.sample),
+    )
+
+
+def _find_id(
+    search: _Search, ours: str, spelled: Mapping[str, str], its_words: frozenset[str]
+) -> str:
+    what = ours.removesuffix("_id")
+    if spelled.get(ours) in search.free():
+        return search.take(spelled[ours], f"the {what}'s id, by its name")
+    others = set(spelled.values())
+    candidates = [
+        name for name in search.free() if name not in others and _may_be_ids(search.sample[name])
+    ]
+    named = [c for c in candidates if has_word(c, its_words)]
+    named.sort(key=lambda name: not words_of(name) & words.ID)  # stable: the first of equals
+    if named:
+        return search.take(named[0], f"the {what}'s id, by a word in its name")
+    # Users come before items in nearly every log, so the first of the two columns with most
+    # values is theirs; where users are known, the one with most is the items'.
+    n_wanted = 1 if ours == "item_id" or spelled.get("item_id") in candidates else 2
+    n_rows = len(search.sample)
+    n_values = {c: _n_distinct(search.sample[c]) for c in candidates}
+    repeating = [c for c in candidates if 1 < n_values[c] < n_rows]
+    most = sorted(repeating, key=lambda name: -n_values[name])[:n_wanted]
+    if len(most) < n_wanted:
+        raise DataError(
+            f"Cannot tell which column holds the {what}s' ids; there are "
+            f"{', '.join(search.log.columns)}. Name it {ours} in the file's first line"
+            f"{_hint_of_header(search.log.columns)}."
+        )
+    first = min(most, key=search.log.columns.index)
+    reason = f"the {what}'s id, by its {n_values[first]:,} values that repeat; look whether it is"
+    return search.take(first, reason)
+
+
+def _hint_of_header(columns: Sequence[str]) -> str:
+    is_data = any(name.replace(".", "").isdigit() for name in columns)
+    return " (it looks like data: add a line with the names of the columns)" if is_data else ""
+
+
+def _may_be_ids(values: pl.Series) -> bool:
+    return (values.dtype == pl.String or values.dtype.is_integer()) and _n_distinct(values) > 1
+
+
+def _find_events(search: _Search) -> Events | None:
+    for name in search.free():
+        values = search.sample[name]
+        n_values = _n_distinct(values)
+        is_text = values.dtype == pl.String
+        if not 1 < n_values <= MOST_EVENTS or not (is_text or values.dtype.is_integer()):
+            continue
+        known = 0
+        if is_text:
+            meant = [_meaning(value) for value in values.drop_nulls().unique()]
+            known = sum(meaning is not None for meaning in meant)
+        if not (known > n_values / 2 or (is_text and known and words_of(name) & words.EVENT)):
+            continue
+        counted = search.log[name].cast(pl.String).drop_nulls().value_counts()
+        counted = counted.sort("count", name, descending=[True, False])
+        counts = {str(event): int(n) for event, n in counted.iter_rows()}
+        keep = _picks(counts)
+        search.take(name, f"the kind of event; {_listed(keep)} count as picks")
+        return Events(name, keep, counts)
+    return None
+
+
+def _meaning(event: str) -> str | None:
+    """choice, look or refusal, by the words of an event's name."""
+    meanings = {"refusal": words.REFUSAL, "choice": words.CHOICE, "look": words.LOOK}
+    fitting = [meaning for meaning, its_words in meanings.items() if words_of(event) & its_words]
+    return fitting[0] if fitting else None
+
+
+def _picks(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """The choices among events, if 10 rows and 1 % of the log; else all but refusals."""
+    choices = [event for event in counts if _meaning(event) == "choice"]
+    n_choices = sum(counts[event] for event in choices)
+    if n_choices >= max(10, 0.01 * sum(counts.values())):
+        return tuple(choices)
+    return tuple(event for event in counts if _meaning(event) != "refusal") or tuple(counts)
+
+
+def _find_rating(search: _Search, spelled: Mapping[str, str], item_id: str) -> str | None:
+    named = [
+        name
+        for name in search.free()
+        if name == spelled.get("rating")
+        or (words_of(name) & words.RATING and not words_of(name) & words.NO_RATING)
+    ]
+    named.sort(key=lambda name: name != spelled.get("rating"))
+    for name in named:
+        values = search.sample[name].drop_nulls()
+        if not values.dtype.is_numeric():
+            continue
+        n_levels = values.n_unique()
+        low, high = extent(values)
+        if n_levels == 1:
+            search.take(name, f"left out: all ratings are {low:g}, so they tell nothing")
+        elif n_levels > MOST_LEVELS or low < -100 or high > 1000:
+            search.take(
+                name,
+                f"left out: {n_levels:,} numbers from {low:g} to {high:g} are no ratings",
+            )
+        elif not _goes_with(search.log, item_id, name):
+            return search.take(
+                name, f"the rating, by its name and its {n_levels} levels from {low:g} to {high:g}"
+            )
+    return None
+
+
+def _find_time(
+    search: _Search, spelled: Mapping[str, str], user_id: str, item_id: str
+) -> tuple[str | None, str]:
+    named = [
+        name
+        for name in search.free()
+        if name == spelled.get("timestamp") or words_of(name) & words.TIME
+    ]
+    named.sort(key=lambda name: name != spelled.get("timestamp"))
+    for name in [*named, *(other for other in search.free() if other not in named)]:
+        form = _form_of_time(search.sample[name])
+        if form is None and name == spelled.get("timestamp"):
+            form = _form_of_order(search.sample[name])
+        if form is None or _goes_with(search.log, item_id, name):
+            continue
+        if _goes_with(search.log, user_id, name):
+            continue
+        if search.log[name].null_count():
+            n_missing = search.log[name].null_count()
+            search.take(name, f"left out: {n_missing:,} rows have no time, and all would need one")
+            continue
+        unit, what = form
+        by_name = "" if name in named else ", though its name does not say so"
+        return search.take(name, f"the time, {what}{by_name}"), unit
+    return None, "s"
+
+
+def _form_of_time(values: pl.Series) -> tuple[str, str] | None:
+    """The unit and a description, of times that lie in 1990 to 2100."""
+    present = values.drop_nulls()
+    if present.dtype in (pl.Date, pl.Datetime):
+        return "s", "as dates"
+    if present.dtype == pl.String:
+        return ("s", "as ISO dates") if present.str.contains(DATE).all() else None
+    if not present.dtype.is_numeric() or present.n_unique() < 2:
+        return None
+    low, high = extent(present)
+    for unit, many in UNITS.items():
+        if YEARS[0] * many <= low and high <= YEARS[1] * many:
+            return unit, f"in {'seconds' if unit == 's' else unit} since 1970 by its range"
+    return None
+
+
+def _form_of_order(values: pl.Series) -> tuple[str, str] | None:
+    """Numbers that are no dates of our time, but say what came first."""
+    if not values.dtype.is_numeric() or values.drop_nulls().n_unique() < 2:
+        return None
+    return "s", "by its name; its numbers are no dates of our time and tell the order alone"
+
+
+def _find_facts(search: _Search, user_id: str, item_id: str) -> dict[str, list[str]]:
+    facts: dict[str, list[str]] = {"user": [], "item": []}
+    for name in search.free():
+        if _n_distinct(search.sample[name]) == 1:
+            continue
+        goes_with = {
+            side: _goes_with(search.log, key, name)
+            for side, key in (("user", user_id), ("item", item_id))
+        }
+        side = max(goes_with, key=lambda side: (goes_with[side], has_word(name, words.ITEM)))
+        if goes_with[side]:
+            facts[side].append(search.take(name, f"a fact of the {side}: one value for each"))
+    return facts
+
+
+def _goes_with(log: pl.DataFrame, key: str, name: str) -> int:
+    """How many rows repeat an id with the value it has elsewhere; 0 unless nearly all do.
+
+    All rows of some ids are looked at. Nearly all: of the rows that repeat an id, a twentieth
+    as many differ from its first value as rows of the log differ from each other.
+    """
+    pairs = log.select(key=pl.col(key), value=pl.col(name))
+    if pairs.schema["value"].is_nested():
+        return 0
+    if pairs.height > MOST_ROWS:
+        share = -(-pairs.height // MOST_ROWS)
+        pairs = pairs.filter(pl.col("key").hash(0) % share == 0)
+    pairs = pairs.drop_nulls()
+    if pairs.is_empty():
+        return 0
+    counts = pairs["value"].value_counts()["count"].cast(pl.Float64) / pairs.height
+    differ = 1 - float((counts**2).sum())  # the share of pairs of rows that differ
+    first = pl.col("value").first().over("key")
+    n_repeats = pairs.height - pairs["key"].n_unique()
+    n_differing = int(pairs.select((pl.col("value") != first).sum()).item())
+    is_fact = n_repeats >= FEWEST_REPEATS and n_differing <= 0.05 * differ * n_repeats
+    return n_repeats - n_differing if is_fact else 0
+
+
+def _n_distinct(values: pl.Series) -> int:
+    present = values.drop_nulls()
+    return 2 if present.dtype.is_nested() else present.n_unique()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,187 @@
+"""Files nobody has described yet → what their columns are, and options that train on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind
+from maxella.data.roles import Events, Roles, infer_roles
+from maxella.errors import ConfigError
+from maxella.experiment.choose import choose_options
+from maxella.sources.delimited import arrange, open_sheets
+from maxella.sources.load import SOURCES, detect, find_folder, load_source
+from maxella.sources.mapping import guess_columns
+from maxella.sources.tables import Tables
+
+FOUR = ("user_id", "item_id", "rating", "timestamp")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a column was taken for, and why."""
+
+    table: str  # interactions, users or items
+    column: str
+    role: str  # user_id, item_id, rating, timestamp, events, a kind of feature, or "left out"
+    reason: str
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """All that a config wants to hold, section by section, and all that there is to say of it."""
+
+    findings: tuple[Finding, ...]
+    options: Mapping[str, Any]  # sections of a config
+    events: Events | None
+    notes: tuple[str, ...]
+
+
+def suggest(
+    path: Path, *, users: Path | None = None, items: Path | None = None, encoding: str | None = None
+) -> Suggestion:
+    """Look at a file, folder or zip of interactions, and files of users and items if there are any.
+
+    A layout that a source knows is read by it; of any other log the roles of the columns are
+    inferred. Raises DataError for what is wrong with the files, as reading them does.
+    """
+    kind = detect(path)
+    if kind == "delimited":
+        return _of_delimited(path, users, items, encoding)
+    for option, file in (("users", users), ("items", items)):
+        if file is not None and file.resolve().parent not in (
+            path.resolve(),
+            path.resolve().parent,
+        ):
+            raise ConfigError(
+                f"--{option}: {path} is laid out as {SOURCES[kind].wanted}, which reads users and "
+                f"items from files beside it. Put {file} there, or leave --{option} out."
+            )
+    if encoding is not None:
+        raise ConfigError(
+            f"--encoding: {path} is laid out as {SOURCES[kind].wanted}, whose is known."
+        )
+    tables = load_source(kind, path)
+    findings = [
+        Finding("interactions", name, name, f"by the layout, {kind}")
+        if name in FOUR
+        else Finding("interactions", name, "left out", "the model reads no such columns")
+        for name in tables.interactions.columns
+    ]
+    data = {"path": path, "kind": kind}
+    return _suggestion(tables, data, findings, None, tables.notes)
+
+
+def _of_delimited(
+    path: Path, users: Path | None, items: Path | None, encoding: str | None
+) -> Suggestion:
+    sheets = open_sheets(
+        find_folder("delimited", path), users=users, items=items, encoding=encoding or "utf-8"
+    )
+    log = sheets.log.frame
+    spelled = guess_columns(log.columns)
+    roles = infer_roles(log, spelled)
+    columns = _columns(roles, spelled)
+    by_sheet = (
+        ("user_id", sheets.users, roles.user_facts),
+        ("item_id", sheets.items, roles.item_facts),
+    )
+    # What the table of users or items says itself, the log need not say again.
+    user_facts, item_facts = (
+        [name for name in facts if sheet is None or name not in sheet.frame.columns]
+        for _, sheet, facts in by_sheet
+    )
+    data: dict[str, Any] = {"path": path, "kind": "delimited", "columns": columns}
+    data |= {"users": users, "items": items, "encoding": encoding}
+    data |= {"user_columns": user_facts, "item_columns": item_facts}
+    events = roles.events
+    if events is not None:
+        data["events"] = {"column": events.column, "keep": list(events.keep)}
+    if roles.time_unit != "s":
+        data["time_unit"] = roles.time_unit
+    tables = arrange(
+        sheets,
+        columns=columns,
+        user_columns=user_facts,
+        item_columns=item_facts,
+        events=(events.column, events.keep) if events is not None else None,
+        time_unit=roles.time_unit,
+    )
+    ours_of = {theirs: ours for ours, theirs in columns.items() if theirs}
+    findings = [
+        Finding(
+            "interactions", name, _role(name, ours_of, roles), reason.removeprefix("left out: ")
+        )
+        for name, reason in roles.reasons.items()
+    ]
+    notes = list(tables.notes)
+    if roles.n_sampled < log.height:
+        notes.insert(0, f"Roles are inferred from {roles.n_sampled:,} of {log.height:,} rows.")
+    return _suggestion(tables, data, findings, events, notes)
+
+
+def _columns(roles: Roles, spelled: Mapping[str, str]) -> dict[str, str]:
+    """The mapping: all roles by name, and "" where reading would take a column for one it isn't."""
+    found = {ours: getattr(roles, ours) for ours in FOUR}
+    return {
+        ours: theirs or ""
+        for ours, theirs in found.items()
+        if theirs is not None or ours in spelled
+    }
+
+
+def _role(name: str, ours_of: Mapping[str, str], roles: Roles) -> str:
+    if name in ours_of:
+        return ours_of[name]
+    if roles.events is not None and name == roles.events.column:
+        return "events"
+    if name in roles.user_facts:
+        return "column of users"
+    return "column of items" if name in roles.item_facts else "left out"
+
+
+def _suggestion(
+    tables: Tables,
+    data: dict[str, Any],
+    findings: Sequence[Finding],
+    events: Events | None,
+    notes: Sequence[str],
+) -> Suggestion:
+    features: dict[str, dict[str, Any]] = {}
+    of_sides: list[Finding] = []
+    for table, side, frame in (("users", "user", tables.users), ("items", "item", tables.items)):
+        kinds = _kinds(frame.drop(f"{side}_id"))
+        features[side] = {
+            name: {"kind": kind.name, **kind.options} if kind.options else kind.name
+            for name, kind in kinds.items()
+            if kind.name is not None
+        }
+        of_sides += [
+            Finding(table, name, kind.name or "left out", kind.reason)
+            for name, kind in kinds.items()
+        ]
+        if frame.height > MOST_ROWS:
+            notes = [*notes, f"Kinds of {table} are inferred from {MOST_ROWS:,} rows at most."]
+    options = {
+        "title": tables.name,
+        "data": {key: value for key, value in data.items() if value not in (None, [], {})},
+        "features": features,
+        **choose_options(tables.interactions),
+    }
+    return Suggestion((*findings, *of_sides), options, events, tuple(notes))
+
+
+def _kinds(frame: pl.DataFrame) -> dict[str, Kind]:
+    """The kind of every column; of two categories that say the same, the first alone."""
+    kinds = {values.name: infer_kind(values) for values in frame}
+    categories = [name for name, kind in kinds.items() if kind.name == "category"]
+    for position, name in enumerate(categories):
+        for other in categories[:position]:
+            sizes = [frame[name].n_unique(), frame[other].n_unique()]
+            same = frame.select(name, other).n_unique()
+            if kinds[other].name and sizes == [same, same]:
+                reason = f"says the same as {other}"
+                kinds[name] = replace(kinds[name], name=None, reason=reason, options={})
+    return kinds

@@ -1,0 +1,119 @@
+"""Counts, means and shares of groups as SVG; called within `maxella.report.svg.drawing`."""
+
+import math
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from maxella.report.plot import WIDTH, short_text
+from maxella.report.svg import INK, SERIES, new_figure, to_svg
+
+_LETTER = 6.6  # pixels: of a letter on a plot, a little more than most fonts take
+_LETTERS_BELOW = 48  # of the names below upright bars
+
+Row = tuple[str, float, str]  # a name, its value, and what is written behind the value
+
+
+def bars(name: str, title: str, rows: list[Row], label: str) -> str:
+    """Horizontal bars from top to bottom."""
+    figure = new_figure(WIDTH, 64 + 22 * len(rows))
+    axes = figure.add_subplot()
+    values = [value for _, value, _ in rows]
+    axes.barh(range(len(rows)), values, 0.68, color=SERIES[0], alpha=0.85)
+    most = max(values) or 1
+    axes.set_xlim(0, most * _stretch(rows))
+    axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    axes.set_xlabel(label)
+    _name_rows(axes, rows)
+    return to_svg(figure, name, f"{title}. {_told(rows)}.")
+
+
+def dots(name: str, title: str, rows: list[Row], label: str, middle: float | None = None) -> str:
+    """Means as dots from top to bottom, as they have no zero to start a bar from.
+
+    `middle` is what they lie around, dashed.
+    """
+    figure = new_figure(WIDTH, 64 + 22 * len(rows))
+    axes = figure.add_subplot()
+    values = [value for _, value, _ in rows]
+    around = [*values, *([] if middle is None else [middle])]
+    if middle is not None:
+        axes.axvline(middle, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.plot(values, range(len(rows)), "o", color=SERIES[0], markersize=7)
+    low, span = min(around), max(max(around) - min(around), 0.1)
+    axes.set_xlim(low - 0.08 * span, low - 0.08 * span + 1.2 * span * _stretch(rows))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda mean, _: f"{mean:.4g}"))
+    axes.set_xlabel(label)
+    _name_rows(axes, rows)
+    return to_svg(figure, name, f"{title}. {_told(rows)}.")
+
+
+def columns(name: str, title: str, names: list[str], counts: list[int], label: str) -> str:
+    """Upright bars from left to right; of many, only some are named."""
+    figure = new_figure(WIDTH, 260)
+    axes = figure.add_subplot()
+    is_long = len(names) > 12
+    axes.bar(range(len(names)), counts, 1.0 if is_long else 0.7, color=SERIES[0])
+    n_named = max(1, _LETTERS_BELOW // (max(map(len, names)) + 1))
+    places = range(0, len(names), math.ceil(len(names) / n_named))
+    axes.set_xticks(places, [names[place] for place in places])
+    axes.grid(visible=False, axis="x")
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    axes.set_ylabel(label)
+    most = max(zip(counts, names, strict=True), key=lambda pair: pair[0])
+    told = f"{len(names)} columns, the highest {most[1]} with {most[0]:,}"
+    if not is_long:
+        told = "; ".join(f"{text}: {n:,}" for text, n in zip(names, counts, strict=True))
+    return to_svg(figure, name, f"{title}. {told}.")
+
+
+def shapes(
+    name: str, title: str, groups: list[tuple[str, list[float]]], levels: list[str], label: str
+) -> str:
+    """Shares in percent of each level, a bar beside the other for each of a few groups."""
+    figure = new_figure(WIDTH, 280 + 20 * ((len(groups) + 1) // 2))
+    axes = figure.add_subplot()
+    width = 0.8 / len(groups)
+    drawn: list[Any] = []
+    for place, (_, shares) in enumerate(groups):
+        at = [level - 0.4 + (place + 0.5) * width for level in range(len(levels))]
+        drawn.append(axes.bar(at, shares, 0.92 * width, color=SERIES[place]))
+    axes.set_xticks(range(len(levels)), levels)
+    axes.grid(visible=False, axis="x")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:g} %"))
+    axes.set_xlabel(label)
+    axes.set_ylabel("share of the group's own")
+    # Named here: matplotlib leaves out labels that begin with an underscore.
+    names = [short_text(text) for text, _ in groups]
+    figure.legend(drawn, names, loc="outside lower left", ncols=2)
+    told = "; ".join(
+        f"{text}: {', '.join(f'{share:.1f} %' for share in shares)}" for text, shares in groups
+    )
+    return to_svg(figure, name, f"{title}, for {', '.join(levels)}. {told}.")
+
+
+def _name_rows(axes: Axes, rows: list[Row]) -> None:
+    """Names on the left, what is written behind the values, and the first row on top."""
+    for row, (_, value, note) in enumerate(rows):
+        axes.annotate(
+            note, (value, row), xytext=(8, 0), textcoords="offset points", va="center", fontsize=11
+        ).set_in_layout(False)
+    axes.set_yticks(range(len(rows)), [short_text(text) for text, _, _ in rows])
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+
+
+def _stretch(rows: list[Row]) -> float:
+    """How much wider than its values an axis must be for the notes behind them to fit."""
+    room = WIDTH - 24 - _LETTER * max(len(short_text(text)) for text, _, _ in rows)
+    notes = _LETTER * max(len(note) for _, _, note in rows) + 12
+    return room / max(room - notes, 0.3 * room)
+
+
+def _told(rows: list[Row]) -> str:
+    return "; ".join(f"{text}: {value:,.10g} ({note})" for text, value, note in rows)

@@ -1,0 +1,49 @@
+"""Columns of a log that tell of the user or of the item alone, moved to where they belong."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from maxella.errors import DataError
+from maxella.sources.text import Sheet, require_columns
+
+
+def move_facts(
+    log: Sheet, side: Sheet | None, key: str, names: Sequence[str], notes: list[str]
+) -> tuple[Sheet, Sheet | None]:
+    """The log without these columns, and the table of users or items with them.
+
+    An id has the first value that the log gives for it; how many ids have another one too is
+    noted. Raises DataError for a column that the log lacks or that the table has already.
+    """
+    if not names:
+        return log, side
+    require_columns(log, names, "Mend data.user_columns and data.item_columns.")
+    for name in names:
+        if name == key or (side is not None and name in side.frame.columns):
+            raise DataError(
+                f"Wanted facts that the table of {key}s does not have; '{name}' in {log.file} is "
+                "in both. Leave it out of data.user_columns and data.item_columns."
+            )
+    present = [pl.col(name).drop_nulls() for name in names]
+    differs = [
+        (values != values.first()).any().alias(f"{n} differs") for n, values in enumerate(present)
+    ]
+    known = log.frame.filter(pl.col(key).is_not_null())
+    facts = known.group_by(key, maintain_order=True).agg(
+        *[values.first() for values in present], *differs
+    )
+    for n, name in enumerate(names):
+        n_several = int(facts[f"{n} differs"].sum())
+        if n_several:
+            notes.append(
+                f"{n_several:,} of {facts.height:,} {key}s have more than one {name}; the first "
+                "is kept."
+            )
+    facts = facts.select(key, *names)
+    rest = log.with_frame(log.frame.drop(names))
+    if side is None:
+        return rest, Sheet(facts, log.file, log.line_of)
+    both = side.frame.join(facts, on=key, how="left", maintain_order="left")
+    only_log = facts.join(side.frame, on=key, how="anti", maintain_order="left")
+    return rest, side.with_frame(pl.concat([both, only_log], how="diagonal"))

@@ -1,0 +1,109 @@
+"""Which column of a file is which: by what was said, else by usual spellings."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from maxella.errors import DataError
+from maxella.sources.text import Sheet, require_columns
+
+# How logs spell the four columns, in lower case and with letters alone.
+SPELLINGS = {
+    "user_id": ("userid", "user", "uid", "customerid", "customer", "reviewerid", "visitorid"),
+    "item_id": (
+        *("itemid", "item", "iid", "movieid", "movie", "productid", "product", "bookid"),
+        *("articleid", "trackid", "songid", "asin", "isbn", "sku"),
+    ),
+    "rating": ("rating", "ratings", "userrating", "stars", "overall"),
+    "timestamp": (
+        *("timestamp", "time", "unixtime", "unixreviewtime", "datetime", "date", "eventtime"),
+    ),
+}
+
+
+def guess_columns(present: Sequence[str]) -> dict[str, str]:
+    """Our names → the file's, by usual spellings.
+
+    >>> guess_columns(["userId", "movieId", "stars", "comment"])
+    {'user_id': 'userId', 'item_id': 'movieId', 'rating': 'stars'}
+    """
+    plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in reversed(present)}
+    found = {
+        ours: next((plain[s] for s in spellings if s in plain), None)
+        for ours, spellings in SPELLINGS.items()
+    }
+    return {ours: theirs for ours, theirs in found.items() if theirs is not None}
+
+
+def map_columns(
+    present: Sequence[str],
+    columns: Mapping[str, str],
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+) -> dict[str, str]:
+    """Our names → the columns of a file, those given before those guessed.
+
+    What is required may be lacking, where neither finds it.
+    """
+    guessed = guess_columns(present)
+    to_guess = [ours for ours in (*required, *optional) if ours in guessed and ours not in columns]
+    # Of the four, a file of users or items has its id alone: its "stars" are no ratings.
+    others = set(SPELLINGS) - {*required, *optional}
+    given = {ours: theirs for ours, theirs in columns.items() if ours not in others}
+    mapping = {ours: guessed[ours] for ours in to_guess}
+    mapping |= {ours: theirs for ours, theirs in given.items() if theirs in present}
+    if not optional:  # a file of users or items may spell its id otherwise than the log
+        for ours in required:
+            if ours not in mapping and ours in guessed:
+                mapping[ours] = guessed[ours]
+            elif ours not in mapping and "id" in present:
+                mapping[ours] = "id"
+    return mapping
+
+
+def rename(
+    sheet: Sheet,
+    columns: Mapping[str, str],
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+) -> Sheet:
+    """The sheet under our names, ids as text; DataError where an id is not there."""
+    present = sheet.frame.columns
+    mapping = map_columns(present, columns, required, optional)
+    for ours in required:
+        if ours not in mapping:
+            remedy = f"Map it with columns, such as {{{ours} = '{present[0]}'}}."
+            require_columns(sheet, [columns.get(ours, ours)], remedy)
+    # Of two columns that would bear one name, the mapped one gets it.
+    said = [ours for ours in columns if ours not in SPELLINGS or ours in (*required, *optional)]
+    unwanted = [c for c in (*mapping, *said) if c in present and mapping.get(c) != c]
+    frame = sheet.frame.drop(set(unwanted) - set(mapping.values()))
+    frame = frame.rename({theirs: ours for ours, theirs in mapping.items()})
+    ids = [id_as_text(sheet, frame, ours) for ours in required]
+    return sheet.with_frame(frame.with_columns(ids))
+
+
+def id_as_text(sheet: Sheet, frame: pl.DataFrame, column: str) -> pl.Expr:
+    """A column of ids as text; DataError where it is of a type that has no one way of writing."""
+    kind = frame[column].dtype
+    if kind.is_float() or kind.is_nested() or kind == pl.Binary:
+        raise DataError(
+            f"Wanted ids that are text or whole numbers; {column} in {sheet.file} is of type "
+            f"{kind}. Write that column as text."
+        )
+    return pl.col(column).cast(pl.String)
+
+
+def refuse_idle_mapping(columns: Mapping[str, str], sheets: Sequence[Sheet]) -> None:
+    """DataError where two names are mapped to one column, or one to a column that is nowhere."""
+    given = [theirs for theirs in columns.values() if theirs]
+    if len(set(given)) < len(given):
+        raise DataError(
+            f"Wanted a different column for each name; columns maps two to one: {columns}. "
+            "Mend the mapping."
+        )
+    present = {name for sheet in sheets for name in sheet.frame.columns}
+    for ours, theirs in columns.items():
+        if theirs and theirs not in present:
+            require_columns(sheets[0], [theirs], f"It is mapped to {ours}; mend the mapping.")
