@@ -11,6 +11,7 @@ from maxella.experiment.build import load_tables, split_table
 from maxella.experiment.judge import judge
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
+from maxella.experiment.slices import build_slices
 from maxella.recommend.bundle import load_bundle
 from maxella.report.files import read_report, write_report
 
@@ -50,7 +51,9 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
     scorer = bundle.scorer()
-    found = judge(scorer, scorer, dataset, config, raw_ranker=scorer.demoted())
+    slices = build_slices(config.evaluation, tables, dataset)
+    demoted = scorer.demoted()
+    found = judge(scorer, scorer, dataset, config, raw_ranker=demoted, slices=slices)
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     row = model_row(old["name"], old["kind"], seconds, memory, found)
