@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from maxella.errors import DataError
@@ -89,11 +90,20 @@ def _check_ratings(sheet: Sheet, rating_range: tuple[float, float] | None) -> No
 
 def keep_last(frame: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, int]:
     """The last row of each key in the order of the rows, and how many rows that drops."""
-    # Looking is several times cheaper than keeping the order; mostly there is nothing to drop.
-    if not frame.select(key).is_duplicated().any():
+    # Sorted whole numbers take a fraction of the memory of Polars' `unique`, and of its time.
+    codes = np.zeros(frame.height, dtype=np.int64)
+    for column in key:
+        of_column = frame[column].cast(pl.Categorical).to_physical().cast(pl.Int64)
+        codes *= int(of_column.max() or 0) + 2  # type: ignore[arg-type]
+        codes += of_column.fill_null(-1).to_numpy() + 1
+    order = np.argsort(codes, kind="stable")
+    is_last = np.ones(frame.height, dtype=bool)
+    is_last[:-1] = np.diff(codes[order]) != 0
+    if is_last.all():
         return frame, 0
-    kept = frame.unique(key, keep="last", maintain_order=True)
-    return kept, frame.height - kept.height
+    is_kept = np.zeros(frame.height, dtype=bool)
+    is_kept[order[is_last]] = True
+    return frame.filter(is_kept), int(frame.height - is_kept.sum())
 
 
 def _complete(
