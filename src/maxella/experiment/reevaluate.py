@@ -1,25 +1,37 @@
 """A saved run, judged again on its test part."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maxella.data.dataset import build_dataset
+from maxella.data.dataset import Dataset, build_dataset
 from maxella.errors import DataError
 from maxella.experiment.build import load_tables, split_table
+from maxella.experiment.config import Config
 from maxella.experiment.judge import judge
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
-from maxella.recommend.bundle import load_bundle
+from maxella.recommend.bundle import Bundle, load_bundle
 from maxella.report.files import read_report, write_report
 
 
-def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
-    """Evaluate the bundle of a run folder; gives its report with the figures found now.
+@dataclass(frozen=True)
+class Reopened:
+    """A run as it was when its test part was read."""
 
-    The report in the folder counts this reading of the test. Raises DataError where the
-    data are not those that the run was split from.
+    bundle: Bundle
+    report: dict[str, Any]
+    config: Config
+    dataset: Dataset
+
+
+def reopen(run: Path, *, data: Path | None = None) -> Reopened:
+    """A run folder and its data, split again; they may have moved to another path.
+
+    Raises DataError where the data are not those that the run was split from, and where
+    nothing was held out.
     """
     bundle = load_bundle(run)
     report = read_report(run / "report.json")
@@ -49,8 +61,18 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
         )
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
-    scorer = bundle.scorer()
-    found = judge(scorer, scorer, dataset, config, raw_ranker=scorer.demoted())
+    return Reopened(bundle, report, config, dataset)
+
+
+def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
+    """Evaluate the bundle of a run folder; gives its report with the figures found now.
+
+    The report in the folder counts this reading of the test. Raises as `reopen`.
+    """
+    reopened = reopen(run, data=data)
+    report = reopened.report
+    scorer = reopened.bundle.scorer()
+    found = judge(scorer, scorer, reopened.dataset, reopened.config, raw_ranker=scorer.demoted())
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     row = model_row(old["name"], old["kind"], seconds, memory, found)

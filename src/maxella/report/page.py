@@ -17,6 +17,7 @@ from maxella.report.columns import (
     shown_columns,
 )
 from maxella.report.findings import findings, headline
+from maxella.report.importance import importance_lines, importance_table
 from maxella.report.plot import Plot, model_colours
 from maxella.report.plots import draw_plots
 from maxella.report.svg import css_variable
@@ -56,6 +57,7 @@ def html_page(report: dict[str, Any]) -> str:
     title = _title(report)
     sections = [
         _comparison(report),
+        _importance(report),
         _plots(draw_plots(report)),
         _dataset(report.get("dataset") or {}),
         _protocol(report),
@@ -141,6 +143,25 @@ def _model_row(model: dict[str, Any], colour: str, cells: list[tuple[Column, boo
     kind = " baseline" if is_baseline(model) else ""
     swatch = f'<span class="swatch{kind}" style="--colour: var({css_variable(colour)})"></span>'
     return f'<tr><th scope="row">{swatch}{_name(model)}</th>{"".join(texts)}</tr>\n'
+
+
+def _importance(report: dict[str, Any]) -> str:
+    if not report.get("importance"):
+        return ""
+    labels, rows = importance_table(report)
+    body = []
+    for name, cells in rows:
+        texts = (
+            f"<td>{f'<strong>{cell.loss}</strong>' if cell.shows else cell.loss}"
+            f"{_small(cell.interval)}</td>"
+            for cell in cells
+        )
+        body.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(texts)}</tr>\n')
+    heads = "".join(f'<th scope="col">{escape(label)}</th>' for label in labels)
+    caption, *lines = importance_lines(report)
+    table = _table(caption, f'<tr><th scope="col">feature</th>{heads}</tr>', [body])
+    notes = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
+    return _section("Importance of features", table, notes)
 
 
 def _plots(plots: list[Plot]) -> str:
