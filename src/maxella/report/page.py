@@ -14,6 +14,7 @@ from maxella.report.columns import (
 )
 from maxella.report.findings import findings, headline
 from maxella.report.html import definitions, document, figures, section, table
+from maxella.report.importance import importance_lines, importance_table
 from maxella.report.plot import Plot, model_colours
 from maxella.report.plots import draw_plots
 from maxella.report.svg import css_variable
@@ -50,6 +51,7 @@ def html_page(report: dict[str, Any]) -> str:
     title = _title(report)
     sections = [
         _comparison(report),
+        _importance(report),
         _plots(draw_plots(report)),
         by_slice(report),
         _dataset(report.get("dataset") or {}),
@@ -115,6 +117,25 @@ def _model_row(model: dict[str, Any], colour: str, cells: list[tuple[Column, boo
     kind = " baseline" if is_baseline(model) else ""
     swatch = f'<span class="swatch{kind}" style="--colour: var({css_variable(colour)})"></span>'
     return f'<tr><th scope="row">{swatch}{name_of(model)}</th>{"".join(texts)}</tr>\n'
+
+
+def _importance(report: dict[str, Any]) -> str:
+    if not report.get("importance"):
+        return ""
+    labels, rows = importance_table(report)
+    body = []
+    for name, cells in rows:
+        texts = (
+            f"<td>{f'<strong>{one.loss}</strong>' if one.shows else one.loss}"
+            f"{small(one.interval)}</td>"
+            for one in cells
+        )
+        body.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(texts)}</tr>\n')
+    heads = "".join(f'<th scope="col">{escape(label)}</th>' for label in labels)
+    caption, *lines = importance_lines(report)
+    losses = table(caption, f'<tr><th scope="col">feature</th>{heads}</tr>', [body])
+    notes = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
+    return section("Importance of features", losses, notes)
 
 
 def _plots(plots: list[Plot]) -> str:

@@ -34,13 +34,24 @@ def find_stand_ins(model: JointModel, history: History, generator: torch.Generat
     items = torch.arange(model.item_tower.n_rows)
     counts = torch.bincount(history.items, minlength=len(items))
     trained = items[counts > 0]
-    cold = items[counts == 0]
+    for name, table in model.item_parts().items():
+        whole = model.item_tower(items) if name == "tower" else table.weight
+        _fit(model.item_stand_ins[name], features.bags, whole, trained, generator)  # type: ignore[arg-type]
+    put_stand_ins(model, items[counts == 0])
+
+
+@torch.no_grad()
+def put_stand_ins(model: JointModel, cold: torch.Tensor) -> None:
+    """Let what features say be all that the model holds of (n,) item rows; never the unknown one.
+
+    Nothing happens where the model has no features of items.
+    """
+    features = model.item_tower.features
+    if features is None:
+        return
     cold = cold[cold != UNKNOWN_ROW]
     for name, table in model.item_parts().items():
-        stand_in = model.item_stand_ins[name]
-        whole = model.item_tower(items) if name == "tower" else table.weight
-        _fit(stand_in, features.bags, whole, trained, generator)  # type: ignore[arg-type]
-        found = stand_in(features.bags, cold)
+        found = model.item_stand_ins[name](features.bags, cold)
         table.weight[cold] = found - features(cold) if name == "tower" else found
 
 
