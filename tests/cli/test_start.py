@@ -39,7 +39,16 @@ def test_an_error_is_one_message_and_exit_code_2(tmp_path):
 def test_help_names_every_command(cli):
     done = cli("--help")
     assert done.code == 0
-    for name in ("data", "train", "compare", "evaluate", "recommend", "predict", "similar"):
+    for name in (
+        "data",
+        "train",
+        "compare",
+        "evaluate",
+        "importance",
+        "recommend",
+        "predict",
+        "similar",
+    ):
         assert name in done.out
 
 

@@ -2,12 +2,18 @@ import numpy as np
 import pytest
 
 from maxella.evaluation import bootstrap
-from maxella.evaluation.bootstrap import intervals
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.sums import Group, UserSums
 
 
 def rng():
     return np.random.default_rng(7)
+
+
+def intervals(sums, resamples, rng):
+    """Those of all users as one group."""
+    n_users = len(next(iter(sums.values())).numerators)
+    (found,) = bootstrap.intervals([Group(np.arange(n_users), sums)], n_users, resamples, rng)
+    return found
 
 
 def test_two_users_give_the_four_equally_likely_draws():

@@ -253,6 +253,7 @@ def test_a_report_is_plain_json(toy):
         "intervals": found.intervals,
         "ceiling": found.ceiling,
         "counts": found.counts,
+        "slices": [],
         "seconds": found.seconds,
     }
 

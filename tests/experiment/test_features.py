@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 import maxella
+from maxella.cli.main import app
 from maxella.errors import ConfigError
 from maxella.experiment.reevaluate import reevaluate
 from maxella.recommend.bundle import load_bundle
@@ -117,9 +118,8 @@ def test_whoever_took_part_is_served_as_well_as_without(run, layers):
 
 def test_newcomers_without_a_history_are_read_from_their_features(trained):
     recommender = maxella.load(trained)
-    nothing = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
     newcomers = users([900, 901, 902, 904])  # clubs A, B, C, B
-    lists = recommender.for_newcomers(nothing, newcomers).recommend(newcomers["user_id"], 5)
+    lists = recommender.for_newcomers(users=newcomers).recommend(newcomers["user_id"], 5)
     assert lists["source"].unique().to_list() == ["model"]
     shelves = lists["item_id"].str.slice(1).cast(pl.Int64) % 3
     wanted = lists["user_id"].str.slice(1).cast(pl.Int64) % 3
@@ -148,14 +148,33 @@ def test_new_items_are_recommended_and_rated_by_their_features(trained):
     assert {"i100", "i101", "i102"} < set(everything["item_id"])
 
 
+def test_new_users_and_items_on_the_command_line(trained, tmp_path, capsys):
+    users([900, 901]).write_csv(tmp_path / "users.csv")
+    items(range(100, 109)).rename({"item_id": "itemId"}).write_csv(tmp_path / "items.csv")
+    tables = ["--new-users", str(tmp_path / "users.csv")]
+    tables += ["--new-items", str(tmp_path / "items.csv")]
+    command = ["recommend", str(trained), "--all", "-k", "3", "--out", str(tmp_path / "o.parquet")]
+    app([*command, *tables], standalone_mode=False)
+    lists = pl.read_parquet(tmp_path / "o.parquet")
+    assert lists["user_id"].to_list() == ["u900"] * 3 + ["u901"] * 3
+    shelves = lists["item_id"].str.slice(1).cast(pl.Int64) % 3
+    assert shelves.to_list() == [0] * 3 + [1] * 3
+    pairs = pl.DataFrame({"user_id": ["u900", "u900"], "item_id": ["i102", "i101"]})
+    pairs.write_csv(tmp_path / "pairs.csv")
+    command = ["predict", str(trained), str(tmp_path / "pairs.csv")]
+    app([*command, "--out", str(tmp_path / "p.csv"), *tables], standalone_mode=False)
+    predicted = pl.read_csv(tmp_path / "p.csv")
+    assert predicted["score"].null_count() == 0
+    assert "not know" not in capsys.readouterr().err
+
+
 def test_a_model_without_features_says_what_it_wants(run):
     _, folder = run(split={"kind": "none"}, features={})
     bundle = load_bundle(folder)
     with pytest.raises(ConfigError, match=r"Declare \[features\.item\]"):
         with_items(bundle, items([100]))
-    nothing = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
     with pytest.raises(ConfigError, match=r"Declare \[features\.user\]"):
-        bundle.recommender().for_newcomers(nothing, users([900]))
+        bundle.recommender().for_newcomers(users=users([900]))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,19 @@ def test_taken_bags_are_those_of_the_rows(dense, cells, data):
     assert dense(taken, WIDTH).tolist() == dense(bags, WIDTH)[rows].tolist()
 
 
+@given(cells=CELLS, block=st.tuples(st.integers(0, WIDTH), st.integers(0, WIDTH)), data=st.data())
+def test_a_block_is_that_of_the_giver_and_the_rest_its_own(dense, cells, block, data):
+    bags = bags_of(cells)
+    givers = np.array(data.draw(st.permutations(range(len(cells)))), dtype=np.int64)
+    part = slice(min(block), max(block))
+    expected = dense(bags, WIDTH)
+    expected[:, part] = expected[givers][:, part]
+    found = bags.with_block_of(part, givers)
+    assert dense(found, WIDTH).tolist() == expected.tolist()
+    for begin, count in zip(found.begins, found.counts, strict=True):
+        assert (np.diff(found.columns[begin : begin + count]) > 0).all()
+
+
 @given(cells=CELLS)
 def test_features_side_by_side_are_their_matrices_side_by_side(dense, cells):
     one, other = bags_of(cells), bags_of(cells[::-1])

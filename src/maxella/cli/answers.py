@@ -22,25 +22,43 @@ History = Annotated[
         help="A zip, folder or file of interactions: answer for its users, from it alone."
     ),
 ]
+NewUsers = Annotated[
+    Path | None,
+    typer.Option(
+        "--new-users",
+        help="A table of users and the model's features of them: answer for these, from "
+        "--history where they are in it, else from their features.",
+    ),
+]
+NewItems = Annotated[
+    Path | None,
+    typer.Option(
+        "--new-items",
+        help="A table of items and the model's features of them, which may be recommended too.",
+    ),
+]
 
 
 def recommend(
     run: RunPath,
     user: Annotated[list[str] | None, typer.Option(help="A user id; may be given again.")] = None,
     everyone: Annotated[
-        bool, typer.Option("--all", help="Every user of the model, or of --history.")
+        bool,
+        typer.Option("--all", help="Every user of the model, or of --history and --new-users."),
     ] = False,
     k: Length = 10,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Items seen in training may come again.")
     ] = False,
     history: History = None,
+    new_users: NewUsers = None,
+    new_items: NewItems = None,
     out: Annotated[Path | None, typer.Option(help="A Parquet or CSV file to write.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The best items for users, with their scores and predicted ratings.
 
-    With --history, for users whom training need not have had.
+    With --history or --new-users, for users whom training need not have had.
     """
     from maxella.errors import ConfigError
     from maxella.recommend.bundle import load_bundle
@@ -50,8 +68,8 @@ def recommend(
     if everyone and out is None:
         raise ConfigError("--all wants --out FILE.parquet (or .csv).")
     _check_out(out)
-    bundle = load_bundle(run)
-    recommender = _recommender(bundle, history)
+    bundle = _with_items(load_bundle(run), new_items)
+    recommender = _recommender(bundle, history, new_users)
     users = recommender.users.ids.to_list() if everyone else list(user or [])
     lists = recommender.recommend(users, k, include_seen=include_seen)
     _say_what_is_amiss(bundle, users, lists, k)
@@ -69,6 +87,8 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="A Parquet or CSV file.", show_default=False)],
     history: History = None,
+    new_users: NewUsers = None,
+    new_items: NewItems = None,
     interval: Annotated[
         float | None,
         typer.Option(help="Add rating_low and rating_high, which hold the rating so often: 0.8."),
@@ -79,8 +99,9 @@ def predict(
     from maxella.sources.delimited import read_pairs
 
     _check_out(out)
-    bundle = load_bundle(run)
-    predicted = _recommender(bundle, history).predict(read_pairs(pairs), intervals=interval)
+    bundle = _with_items(load_bundle(run), new_items)
+    recommender = _recommender(bundle, history, new_users)
+    predicted = recommender.predict(read_pairs(pairs), intervals=interval)
     unknown = predicted["score"].null_count()
     if unknown:
         _say(
@@ -105,11 +126,25 @@ def similar(
     _print(_with_titles(nearest, "similar_item_id", bundle), as_json)
 
 
-def _recommender(bundle: "Bundle", history: Path | None) -> "Recommender":
-    """For the users of the model or, with a history, for those of it."""
+def _with_items(bundle: "Bundle", new_items: Path | None) -> "Bundle":
+    if new_items is None:
+        return bundle
+    from maxella.recommend.new_items import with_items
+    from maxella.sources.delimited import read_side
+
+    return with_items(bundle, read_side(new_items, "item_id"))
+
+
+def _recommender(bundle: "Bundle", history: Path | None, new_users: Path | None) -> "Recommender":
+    """For the users of the model or, with a history or a table, for those of it."""
     recommender = bundle.recommender()
+    users = None
+    if new_users is not None:
+        from maxella.sources.delimited import read_side
+
+        users = read_side(new_users, "user_id")
     if history is None:
-        return recommender
+        return recommender if users is None else recommender.for_newcomers(users=users)
     from maxella.sources.load import load_source
 
     tables = load_source(None, history)
@@ -121,7 +156,7 @@ def _recommender(bundle: "Bundle", history: Path | None) -> "Recommender":
             f"{unknown:,} of the {len(tables.interactions):,} interactions in {history} name an "
             "item that the model does not know: they are left out."
         )
-    return recommender.for_newcomers(tables.interactions)
+    return recommender.for_newcomers(tables.interactions, users)
 
 
 def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame", k: int) -> None:

@@ -1,8 +1,9 @@
-"""`maxella train`, `compare`, `evaluate`: everything that reads a config or its run."""
+"""`maxella train`, `compare`, `evaluate`, `importance`: what reads a config or its run."""
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,6 +71,30 @@ def evaluate(
     from maxella.experiment.reevaluate import reevaluate
 
     _show(reevaluate(run, data=data), as_json)
+
+
+def importance(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    data: Data = None,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each feature is dealt.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Show what each feature is worth on the test part; the run's report.html shows it too."""
+    from maxella.experiment.importance import importance as find_importance
+
+    with _progress(hidden=as_json) as on_step:
+        report = find_importance(
+            run, data=data, repeats=repeats, on_step=partial(on_step, "features")
+        )
+    if as_json:
+        typer.echo(json.dumps(report["importance"]))
+        return
+    from rich.console import Console
+
+    from maxella.report.importance import print_importance
+
+    print_importance(report, Console())
+    typer.echo(f"Report: {run / 'report.html'}")
 
 
 def _show(report: dict[str, Any], as_json: bool) -> None:

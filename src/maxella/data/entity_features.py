@@ -8,7 +8,7 @@ import polars as pl
 
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet, FeatureSpec
-from maxella.features.id import Vocabulary
+from maxella.features.id import UNKNOWN_ROW, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,12 @@ class EntityFeatures:
     def rows(self) -> np.ndarray:
         """(rows - 1,) all but the unknown one."""
         return np.arange(1, len(self.bags))
+
+    def permuted(self, name: str, rng: np.random.Generator) -> "EntityFeatures":
+        """One feature dealt anew among all rows but the unknown one; the others as they are."""
+        givers = np.insert(rng.permutation(self.rows), 0, UNKNOWN_ROW)
+        bags = self.bags.with_block_of(self.features.blocks[name], givers)
+        return EntityFeatures(self.features, bags)
 
 
 @dataclass(frozen=True)

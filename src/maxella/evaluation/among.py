@@ -1,12 +1,13 @@
 """Some items as if they were all there are: held-out ones, ranked among themselves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
+from maxella.evaluation.slices import Slice
 from maxella.features.id import UNKNOWN_ROW
 
 
@@ -30,6 +31,10 @@ class Among:
         is_one = self._row_of[interactions.items] != UNKNOWN_ROW
         kept = interactions.take(is_one)
         return Interactions(kept.users, self._row_of[kept.items], kept.ratings, kept.timestamps)
+
+    def slice(self, one: Slice) -> Slice:
+        """The same slice by these rows."""
+        return one if one.side == "user" else replace(one, is_in=one.is_in[self.items.numpy()])
 
     def view(self, model: Any) -> "View":
         """A ranker or rater of the whole catalogue, asked of these alone."""

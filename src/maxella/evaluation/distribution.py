@@ -25,6 +25,10 @@ class Forecasts:
     levels: np.ndarray  # (K,) ascending
     ratings: np.ndarray  # (n,)
 
+    def take(self, is_in: np.ndarray, users: np.ndarray) -> "Forecasts":
+        """Some of them, (n,) bool, and the user positions that they have then."""
+        return Forecasts(users, self.shares[is_in], self.levels, self.ratings[is_in])
+
     @cached_property
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
         """(n,) lowest and (n,) highest level of the central intervals."""

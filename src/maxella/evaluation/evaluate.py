@@ -10,16 +10,17 @@ import torch
 
 from maxella.data.interactions import Interactions
 from maxella.errors import ConfigError, DataError, TrainingError, unknown_name
+from maxella.evaluation.answers import Answers, Metrics, Ratings
 from maxella.evaluation.bootstrap import RESAMPLES, intervals
-from maxella.evaluation.distribution import DISTRIBUTION_METRICS, Forecasts
+from maxella.evaluation.distribution import Forecasts
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, parse_metric
 from maxella.evaluation.pairs import Pairs
 from maxella.evaluation.protocols import Forecaster, Ranker, Rater, TimedRater
 from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
-from maxella.evaluation.ranks import catalogue_ranks
-from maxella.evaluation.rating import RATING_METRICS
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.ranks import CatalogueRanks, catalogue_ranks
+from maxella.evaluation.slices import Slice
+from maxella.evaluation.sums import Group
 from maxella.seeds import numpy_generator
 
 PREDICTIONS = 2**12  # pairs rated at once: what a rating head keeps fits the cache
@@ -38,6 +39,7 @@ class Report:
     intervals: dict[str, Any]  # [low, high] for each metric; empty without resamples
     ceiling: dict[str, Any]  # what a perfect ranking reaches
     counts: dict[str, int]
+    slices: list[dict[str, Any]]  # slice, value, users, interactions, metrics and intervals of each
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,6 +49,7 @@ class Report:
             "intervals": self.intervals,
             "ceiling": self.ceiling,
             "counts": self.counts,
+            "slices": self.slices,
             "seconds": self.seconds,
         }
 
@@ -73,13 +76,16 @@ def evaluate(
     protocols: Sequence[str] = PROTOCOLS,
     resamples: int = RESAMPLES,
     raw_ranker: Ranker | None = None,
+    slices: Sequence[Slice] = (),
 ) -> Report:
     """Rank every held-out item among all candidates, and predict every held-out rating.
 
     `seen` is all that was known before (training, and validation when this is the test):
     the `filtered` protocol takes it out of the candidates. `protocols` may leave one out.
     `seed` sets the intervals' resamples; 0 resamples leave the intervals out. Definitions:
-    docs/metrics.md. A `raw_ranker` scores for the raw protocol in the ranker's place.
+    docs/metrics.md. A `raw_ranker` scores for the raw protocol in the ranker's place. `slices`
+    are measured from the same ranks and errors, in their order, but those without a test
+    interaction.
 
     Raises DataError where there is nothing to evaluate, TrainingError where a score is NaN or
     a predicted rating not finite, ConfigError for an unknown metric or protocol.
@@ -96,22 +102,28 @@ def evaluate(
     if "filtered" not in protocols:
         seen = seen.take(np.empty(0, dtype=np.int64))
     pairs = Pairs.of(test, seen, n_item_rows)
-    sums: dict[str, UserSums] = {}
-    values: dict[str, float] = {}
-    ceiling: dict[str, Any] = {}
+    parsed = {name: parse_metric(name) for name in metrics}
+    found: dict[str, CatalogueRanks] = {}
     if ranker is not None:
-        sums, values, ceiling = _rank(ranker, raw_ranker or ranker, pairs, metrics, protocols)
-    if rater is not None:
-        sums |= _rate(rater, test, pairs)
-    values |= {name: metric.value() for name, metric in sums.items()}
-    bounds = {}
-    if resamples and sums:
-        bounds = intervals(sums, resamples, numpy_generator(seed, "intervals"))
+        found = _rank(ranker, raw_ranker or ranker, pairs, parsed, protocols)
+    answers = Answers.of(pairs, found, None if rater is None else _rate(rater, test, pairs))
+    everyone = np.arange(len(pairs.users))
+    whole = Group(everyone, answers.sums(parsed), answers.list_values(parsed, everyone))
+    parts = [one.part(test, answers, whole, parsed) for one in slices if one.size(test)]
+    bounds: list[dict[str, list[float]]] = [{} for _ in [whole, *parts]]
+    if resamples:
+        groups = [whole, *(part.resampled for part in parts)]
+        rng = numpy_generator(seed, "intervals")
+        bounds = intervals(groups, len(pairs.users), resamples, rng)
     return Report(
-        _nested(values),
-        _nested(bounds),
-        ceiling,
+        _nested(whole.values()),
+        _nested(bounds[0]),
+        _ceiling(pairs, parsed, protocols) if found else {},
         _counts(test, pairs),
+        [
+            part.facts() | {"metrics": _nested(part.group.values()), "intervals": _nested(of_part)}
+            for part, of_part in zip(parts, bounds[1:], strict=True)
+        ],
         time.perf_counter() - started,
     )
 
@@ -120,36 +132,29 @@ def _rank(
     ranker: Ranker,
     raw_ranker: Ranker,
     pairs: Pairs,
-    names: Sequence[str],
+    metrics: Metrics,
     protocols: Sequence[str],
-) -> tuple[dict[str, UserSums], dict[str, float], dict[str, Any]]:
-    """Ranking metrics as sums, list metrics as values, and the ceiling of the former."""
-    parsed = {name: parse_metric(name) for name in names}
-    ranking = {name: of for name, of in parsed.items() if of[0] in RANKING_METRICS}
-    lists = {name: (key, int(k)) for name, (key, k) in parsed.items() if key in LIST_METRICS}
-    longest = max((k for _, k in lists.values()), default=0)
+) -> dict[str, CatalogueRanks]:
+    """The ranks by protocol, and lists as long as the metrics want them."""
+    longest = max((int(k) for key, k in metrics.values() if key in LIST_METRICS), default=0)
     if raw_ranker is ranker:  # each user scored once for both protocols
-        found = catalogue_ranks(ranker, pairs, longest, protocols=protocols)
-    else:
-        rankers = {"raw": raw_ranker, "filtered": ranker}
-        found = {}
-        for protocol in protocols:
-            found |= catalogue_ranks(rankers[protocol], pairs, longest, protocols=[protocol])
-
-    def measure(held_out: UserRanks) -> dict[str, UserSums]:
-        return {name: RANKING_METRICS[key](held_out, k) for name, (key, k) in ranking.items()}
-
-    sums: dict[str, UserSums] = {}
-    values: dict[str, float] = {}
+        return catalogue_ranks(ranker, pairs, longest, protocols=protocols)
+    rankers = {"raw": raw_ranker, "filtered": ranker}
+    found: dict[str, CatalogueRanks] = {}
     for protocol in protocols:
-        by_name = measure(found[protocol].by_user(pairs))
-        sums |= {f"{protocol}.{name}": metric for name, metric in by_name.items()}
-        for name, (key, k) in lists.items():
-            best = found[protocol].lists[:, :k]
-            values[f"{protocol}.{name}"] = LIST_METRICS[key](best, pairs.n_item_rows - 1)
-    perfect = measure(_perfect_ranks(pairs))
-    ceiling = {name: metric.value() for name, metric in perfect.items()}
-    return sums, values, {protocol: dict(ceiling) for protocol in protocols}
+        found |= catalogue_ranks(rankers[protocol], pairs, longest, protocols=[protocol])
+    return found
+
+
+def _ceiling(pairs: Pairs, metrics: Metrics, protocols: Sequence[str]) -> dict[str, Any]:
+    """What a perfect ranking reaches, the same for each protocol."""
+    perfect = _perfect_ranks(pairs)
+    values = {
+        name: RANKING_METRICS[key](perfect, k).value()
+        for name, (key, k) in metrics.items()
+        if key in RANKING_METRICS
+    }
+    return {protocol: dict(values) for protocol in protocols}
 
 
 def _perfect_ranks(pairs: Pairs) -> UserRanks:
@@ -160,11 +165,8 @@ def _perfect_ranks(pairs: Pairs) -> UserRanks:
     return UserRanks.of(users, np.where(is_known, mean_rank[users], np.inf))
 
 
-def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]:
-    """Rating metrics as sums, over the interactions that have a rating.
-
-    Those of the distributions are among them where the rater gives any.
-    """
+def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> Ratings:
+    """What is predicted of the interactions that have a rating, distributions where given."""
     test = test.rated
     if test.ratings is None or not len(test):
         raise DataError(
@@ -189,7 +191,7 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]
             f"{test.ratings[row]}). Look for NaN in the model's weights and in the ratings."
         )
     positions = pairs.positions_of(test.users)
-    sums = {name: metric(positions, errors) for name, metric in RATING_METRICS.items()}
+    forecasts = None
     if isinstance(rater, Forecaster) and len(rater.rating_levels):
         shares = torch.cat([rater.distribution(*block) for block in blocks])
         forecasts = Forecasts(
@@ -198,8 +200,7 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> dict[str, UserSums]
             rater.rating_levels.cpu().numpy(),
             test.ratings,
         )
-        sums |= {name: metric(forecasts) for name, metric in DISTRIBUTION_METRICS.items()}
-    return {name: of_users.padded(len(pairs.users)) for name, of_users in sums.items()}
+    return Ratings(positions, test.items, errors, forecasts)
 
 
 def _counts(test: Interactions, pairs: Pairs) -> dict[str, int]:

@@ -88,9 +88,15 @@ class Pairs:
         return users
 
     @property
+    def held_out_items(self) -> np.ndarray:
+        """(n,) item row of each held-out pair."""
+        items: np.ndarray = self.held_out % self.n_item_rows
+        return items
+
+    @property
     def held_out_is_known(self) -> np.ndarray:
         """(n,) whether the held-out item is one that the model knows."""
-        is_known: np.ndarray = self.held_out % self.n_item_rows != UNKNOWN_ROW
+        is_known: np.ndarray = self.held_out_items != UNKNOWN_ROW
         return is_known
 
     def held_out_cells(self, start: int, stop: int) -> Cells:

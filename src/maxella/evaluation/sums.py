@@ -1,6 +1,7 @@
 """A metric as two sums over users, so that it adds up and can be resampled."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,7 +29,25 @@ class UserSums:
         numerators, denominators = np.pad(self.numerators, more), np.pad(self.denominators, more)
         return UserSums(numerators, denominators, self.is_root)
 
+    def take(self, positions: np.ndarray) -> "UserSums":
+        """The metric over the users at these positions."""
+        return UserSums(self.numerators[positions], self.denominators[positions], self.is_root)
+
     def value(self) -> float:
         """The metric over all users."""
         ratio = self.numerators.sum() / self.denominators.sum()
         return float(np.sqrt(ratio) if self.is_root else ratio)
+
+
+@dataclass(frozen=True)
+class Group:
+    """m of all evaluated users, and the metrics over them."""
+
+    positions: np.ndarray  # (m,) int64, ascending
+    sums: Mapping[str, UserSums]  # each of these m
+    others: Mapping[str, float] = field(default_factory=dict)  # values that are no such sums
+
+    def values(self) -> dict[str, float]:
+        """Each metric's value, but of those for which no user counts."""
+        of_sums = {name: of.value() for name, of in self.sums.items() if of.denominators.any()}
+        return {**self.others, **of_sums}

@@ -11,6 +11,7 @@ from maxella.experiment.read_config import config_of_model
 from maxella.experiment.results import report_dict
 from maxella.experiment.run import OnStep, train
 from maxella.experiment.run_folder import RunFolder
+from maxella.experiment.slices import build_slices
 
 
 def compare(
@@ -28,6 +29,7 @@ def compare(
     tables = load_tables(config.data)
     split = split_table(tables.interactions, config.split)
     dataset = build_dataset(tables.interactions, split)
+    slices = build_slices(config.evaluation, tables, dataset)
     # After the data: an older run is not removed for one that cannot start.
     folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
     trained = [
@@ -36,13 +38,14 @@ def compare(
             entry.name,
             tables,
             dataset,
+            slices,
             folder.of_model(entry.name),
             resume=resume,
             on_step=on_step,
         )
         for entry in config.compare.models or [ModelEntry(name="joint")]
     ]
-    baselines, notes = judge_baselines(dataset, config)
+    baselines, notes = judge_baselines(dataset, config, slices)
     report = report_dict(config, tables, dataset, trained + baselines, notes)
     folder.finish(report)
     for outcome in trained:

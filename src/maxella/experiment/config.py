@@ -242,6 +242,9 @@ class EvaluationOptions(Section):
 
     resamples: Annotated[int, Field(ge=0)] = 1000
     """Bootstrap resamples of the users for the intervals; 0 leaves the intervals out."""
+    slices: tuple[str, ...] = ("activity", "popularity")
+    """Every metric by these: activity (of users), popularity (of items), and any column of the
+    users or items, such as user.gender or item.genres; [] for the whole alone."""
 
 
 class ModelEntry(Section):

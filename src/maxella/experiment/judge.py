@@ -1,5 +1,6 @@
 """Models and baselines on the held-out part, all by the same evaluation."""
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
@@ -10,6 +11,7 @@ from maxella.data.dataset import Dataset
 from maxella.errors import ConfigError, MissingExtraError
 from maxella.evaluation.among import Among
 from maxella.evaluation.evaluate import Report, evaluate
+from maxella.evaluation.slices import Slice
 from maxella.experiment.config import Config
 from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.results import Outcome, model_row
@@ -23,6 +25,7 @@ def judge(
     *,
     on_validation: bool = False,
     raw_ranker: Any = None,
+    slices: Sequence[Slice] = (),
 ) -> Report:
     """Evaluate on the test part, or on the validation part while training.
 
@@ -35,6 +38,7 @@ def judge(
         among = Among(np.unique(part.items), n_item_rows)
         ranker, rater, raw_ranker = (one and among.view(one) for one in (ranker, rater, raw_ranker))
         part, seen, n_item_rows = among.log(part), among.log(seen), among.n_item_rows
+        slices = [among.slice(one) for one in slices]
     return evaluate(
         ranker,
         rater if len(part.rated) else None,
@@ -44,10 +48,13 @@ def judge(
         seed=config.split.seed,
         resamples=0 if on_validation else config.evaluation.resamples,
         raw_ranker=raw_ranker,
+        slices=slices,
     )
 
 
-def judge_baselines(dataset: Dataset, config: Config) -> tuple[list[Outcome], list[str]]:
+def judge_baselines(
+    dataset: Dataset, config: Config, slices: Sequence[Slice]
+) -> tuple[list[Outcome], list[str]]:
     """The baselines of [compare] that can be had here, and a note on each that cannot.
 
     Where nothing is held out there is nothing to set beside the model.
@@ -59,13 +66,13 @@ def judge_baselines(dataset: Dataset, config: Config) -> tuple[list[Outcome], li
             notes.append(f"No baseline {name}: it wants ratings, and the log has none.")
             continue
         try:
-            outcomes.append(_baseline(name, dataset, config))
+            outcomes.append(_baseline(name, dataset, config, slices))
         except (ConfigError, MissingExtraError) as error:  # too large for it, or not installed
             notes.append(f"No baseline {name}: {error}")
     return outcomes, notes
 
 
-def _baseline(name: str, dataset: Dataset, config: Config) -> Outcome:
+def _baseline(name: str, dataset: Dataset, config: Config, slices: Sequence[Slice]) -> Outcome:
     reset_peak_memory()
     started = perf_counter()
     fitted = BASELINES[name](dataset.train, dataset.users.n_rows, dataset.items.n_rows)
@@ -73,5 +80,5 @@ def _baseline(name: str, dataset: Dataset, config: Config) -> Outcome:
     seconds = perf_counter() - started
     ranker = fitted if name in RANKERS else None
     rater = fitted if name in RATERS else None
-    found = judge(ranker, rater, dataset, config)
+    found = judge(ranker, rater, dataset, config, slices=slices)
     return Outcome(model_row(name, "baseline", seconds, peak_memory_mb(), found), found)

@@ -1,25 +1,40 @@
 """A saved run, judged again on its test part."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maxella.data.dataset import build_dataset
+from maxella.data.dataset import Dataset, build_dataset
 from maxella.errors import DataError
 from maxella.experiment.build import load_tables, split_table
+from maxella.experiment.config import Config
 from maxella.experiment.judge import judge
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
-from maxella.recommend.bundle import load_bundle
+from maxella.experiment.slices import build_slices
+from maxella.recommend.bundle import Bundle, load_bundle
 from maxella.report.files import read_report, write_report
+from maxella.sources.tables import Tables
 
 
-def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
-    """Evaluate the bundle of a run folder; gives its report with the figures found now.
+@dataclass(frozen=True)
+class Reopened:
+    """A run as it was when its test part was read."""
 
-    The report in the folder counts this reading of the test. Raises DataError where the
-    data are not those that the run was split from.
+    bundle: Bundle
+    report: dict[str, Any]
+    config: Config
+    tables: Tables
+    dataset: Dataset
+
+
+def reopen(run: Path, *, data: Path | None = None) -> Reopened:
+    """A run folder and its data, split again; they may have moved to another path.
+
+    Raises DataError where the data are not those that the run was split from, and where
+    nothing was held out.
     """
     bundle = load_bundle(run)
     report = read_report(run / "report.json")
@@ -49,8 +64,21 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
         )
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
-    scorer = bundle.scorer()
-    found = judge(scorer, scorer, dataset, config, raw_ranker=scorer.demoted())
+    return Reopened(bundle, report, config, tables, dataset)
+
+
+def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
+    """Evaluate the bundle of a run folder; gives its report with the figures found now.
+
+    The report in the folder counts this reading of the test. Raises as `reopen`.
+    """
+    reopened = reopen(run, data=data)
+    report = reopened.report
+    scorer = reopened.bundle.scorer()
+    config, dataset = reopened.config, reopened.dataset
+    slices = build_slices(config.evaluation, reopened.tables, dataset)
+    demoted = scorer.demoted()
+    found = judge(scorer, scorer, dataset, config, raw_ranker=demoted, slices=slices)
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     row = model_row(old["name"], old["kind"], seconds, memory, found)

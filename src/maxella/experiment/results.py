@@ -78,6 +78,7 @@ def model_row(
         "kind": kind,
         "metrics": judged.get("metrics", {}),
         "intervals": judged.get("intervals", {}),
+        "slices": judged.get("slices", []),
         "seconds": {"fit": fit_seconds, "evaluate": judged.get("seconds")},
         "peak_memory_mb": memory_mb,
     }

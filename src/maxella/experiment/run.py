@@ -1,6 +1,6 @@
 """One experiment from config to bundle: the main job on one page. Read this first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -13,6 +13,7 @@ from maxella.data.dataset import Dataset, build_dataset
 from maxella.data.history import History
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.names import figure_names
+from maxella.evaluation.slices import Slice
 from maxella.experiment.build import (
     build_batches,
     build_checkpoint,
@@ -30,6 +31,7 @@ from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.read_config import load_config, parse_config
 from maxella.experiment.results import Outcome, kind_of, model_row, report_dict
 from maxella.experiment.run_folder import RunFolder
+from maxella.experiment.slices import build_slices
 from maxella.model.build import build_model
 from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.recommend.scorer import Scorer
@@ -61,11 +63,12 @@ def run(
     tables = load_tables(config.data)
     split = split_table(tables.interactions, config.split)
     dataset = build_dataset(tables.interactions, split)
+    slices = build_slices(config.evaluation, tables, dataset)
     # After the data: an older run is not removed for one that cannot start.
     folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
     name = kind_of(config.tasks)
-    outcome = train(config, name, tables, dataset, folder, resume=resume, on_step=on_step)
-    baselines, notes = judge_baselines(dataset, config)
+    outcome = train(config, name, tables, dataset, slices, folder, resume=resume, on_step=on_step)
+    baselines, notes = judge_baselines(dataset, config, slices)
     report = report_dict(config, tables, dataset, [outcome, *baselines], notes)
     folder.finish(report)
     folder.keep(outcome, report_dict(config, tables, dataset, [outcome]))
@@ -77,6 +80,7 @@ def train(
     name: str,
     tables: Tables,
     dataset: Dataset,
+    slices: Sequence[Slice],
     folder: RunFolder,
     *,
     resume: bool,
@@ -127,7 +131,8 @@ def train(
     scorer = Scorer(model, dataset.known, torch.from_numpy(trained))
     found = None
     if len(dataset.test):
-        found = judge(scorer, scorer, dataset, config, raw_ranker=scorer.demoted())
+        demoted = scorer.demoted()
+        found = judge(scorer, scorer, dataset, config, raw_ranker=demoted, slices=slices)
     row = model_row(name, kind_of(config.tasks), fit_seconds, peak_memory_mb(), found)
     row["weights"] = {
         "rating": config.tasks.rating_weight,

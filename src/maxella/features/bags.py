@@ -66,6 +66,21 @@ class WeightedBags:
             np.concatenate([self.weights, other.weights]),
         )
 
+    def with_block_of(self, block: slice, givers: np.ndarray) -> "WeightedBags":
+        """(n,) givers, a value for each → the same bags, but a block of columns is the giver's.
+
+        >>> bags = WeightedBags.of(np.array([0, 0, 1]), np.array([0, 2, 1]), np.ones(3), 2)
+        >>> bags.with_block_of(slice(0, 2), np.array([1, 0])).columns.tolist()
+        [1, 2, 0]
+        """
+        both = self.followed_by(self.take(givers))
+        n = len(self)
+        rows = np.repeat(np.arange(2 * n), both.counts)
+        in_block = (both.columns >= block.start) & (both.columns < block.stop)
+        kept = np.flatnonzero(in_block == (rows >= n))
+        kept = kept[np.lexsort((both.columns[kept], rows[kept] % n))]
+        return WeightedBags.of(rows[kept] % n, both.columns[kept], both.weights[kept], n)
+
 
 def side_by_side(parts: Sequence[WeightedBags], widths: Sequence[int]) -> WeightedBags:
     """One bag for each value out of several features' bags of the same n values.

@@ -40,3 +40,18 @@ class CrossLayers(nn.Module):
         start = torch.eye(self.width)
         pairs = zip(self.narrow, self.widen, strict=True)
         return [(widen(narrow(start)) - widen.bias).T for narrow, widen in pairs]
+
+    @torch.no_grad()
+    def block_norms(self, widths: list[int]) -> torch.Tensor:
+        """(blocks, blocks) Frobenius norms of the blocks of W, its layers' squares added up.
+
+        Entry (a, b): how much block b is multiplied into block a.
+        """
+        squares = torch.stack([matrix.square() for matrix in self.matrices()]).sum(dim=0)
+        strips = torch.split(squares, widths)
+        return torch.stack(
+            [
+                torch.stack([part.sum() for part in torch.split(strip, widths, dim=1)])
+                for strip in strips
+            ]
+        ).sqrt()

@@ -62,20 +62,9 @@ class CrossHead(DotHead):
             other.user_side = self.user_side.of_rows(rows)
         return other
 
-    @torch.no_grad()
     def block_norms(self) -> torch.Tensor:
-        """(blocks, blocks) Frobenius norms of the blocks of W, its layers' squares added up.
-
-        Entry (a, b): how much block b is multiplied into block a. Names: `block_names`.
-        """
-        edges = torch.tensor([0, *self.block_widths]).cumsum(0).tolist()
-        squares = torch.stack([matrix.square() for matrix in self.cross.matrices()]).sum(dim=0)
-        n = len(self.block_widths)
-        norms = [
-            [squares[edges[a] : edges[a + 1], edges[b] : edges[b + 1]].sum() for b in range(n)]
-            for a in range(n)
-        ]
-        return torch.tensor(norms).sqrt()
+        """(blocks, blocks) as `CrossLayers` has them. Names: `block_names`."""
+        return self.cross.block_norms(self.block_widths)
 
 
 class LowRankCrossHead(CrossHead):

@@ -133,6 +133,13 @@ class FeaturePart(nn.Module):
         )
         return found if self.together is None else found + self.together(rows)
 
+    def block_norms(self) -> torch.Tensor | None:
+        """(features, features) as `CrossLayers` has them, where features meet in such."""
+        met = None if self.together is None else self.together[1]
+        if not isinstance(met, CrossLayers):
+            return None
+        return met.block_norms([WIDTH] * len(self.bags.widths))
+
 
 def _mlp(width: int, generator: torch.Generator) -> nn.Module:
     layers = nn.Linear(width, _HIDDEN), nn.Linear(_HIDDEN, width)

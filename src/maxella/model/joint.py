@@ -13,6 +13,9 @@ from maxella.model.rating_head import RatingHead
 from maxella.model.stand_in import StandIn
 from maxella.model.tower import Tower, UserTower
 
+_OF_USERS = ("user_biases", "user_factors", "user_gaps")
+_OF_ITEMS = ("item_biases", "item_factors")
+
 
 class JointModel(nn.Module):
     """score(u, i) = u·v + b_i, from the towers' embeddings; rating(u, i) from a head on both.
@@ -46,10 +49,13 @@ class JointModel(nn.Module):
         if item_biases:
             self.item_biases = nn.Embedding(item_tower.n_rows, 1, padding_idx=UNKNOWN_ROW)
             nn.init.zeros_(self.item_biases.weight)
-        self.user_stand_in = None
+        self.user_stand_ins = nn.ModuleDict()  # by the names of `user_parts`, and "tower"
         of_users = None if user_tower.ids is None else user_tower.ids.features
         if of_users is not None:
-            self.user_stand_in = StandIn(of_users.bags.n_columns, item_tower.dim)
+            n_columns = of_users.bags.n_columns
+            self.user_stand_ins["tower"] = StandIn(n_columns, item_tower.dim)
+            for name, table in user_parts(rating_head).items():
+                self.user_stand_ins[name] = StandIn(n_columns, table.embedding_dim)
         self.item_stand_ins = nn.ModuleDict()  # by the names of `item_parts`
         if item_tower.features is not None:
             n_columns = item_tower.features.bags.n_columns
@@ -78,10 +84,7 @@ class JointModel(nn.Module):
         parts = {"tower": self.item_tower.table}
         if self.item_biases is not None:
             parts["biases"] = self.item_biases
-        for name, table in self.rating_head.named_modules():
-            if name.split(".")[-1] in ("item_biases", "item_factors"):
-                parts[f"rating_{name.replace('.', '_')}"] = table
-        return parts
+        return parts | _parts(self.rating_head, _OF_ITEMS)
 
     def tables(self) -> tuple[list[nn.Embedding], list[nn.Embedding]]:
         """All tables with a row for each user, and all with a row for each item.
@@ -121,3 +124,16 @@ class JointModel(nn.Module):
         products = (history.readings(items) * of_history).sum(dim=1)  # (I,)
         factors = history.factors(bags.counts).repeat_interleave(bags.counts)
         return factors * products.index_select(0, item_positions)  # type: ignore[no-any-return]
+
+
+def user_parts(head: RatingHead) -> dict[str, nn.Embedding]:
+    """The tables of a rating head that say of a user what features could say in their place."""
+    return _parts(head, _OF_USERS)
+
+
+def _parts(head: RatingHead, names: tuple[str, ...]) -> dict[str, nn.Embedding]:
+    return {
+        f"rating_{name.replace('.', '_')}": table
+        for name, table in head.named_modules()
+        if name.split(".")[-1] in names and isinstance(table, nn.Embedding)
+    }

@@ -12,6 +12,7 @@ from maxella.model.build import build_model
 from maxella.model.gaussian_factors import GaussianFactors
 from maxella.model.joint import JointModel
 from maxella.recommend.bundle import Bundle
+from maxella.training.stand_ins import put_stand_ins
 
 
 @torch.no_grad()
@@ -39,7 +40,11 @@ def with_items(bundle: Bundle, table: pl.DataFrame) -> Bundle:
     spec = replace(bundle.spec, n_item_rows=items.n_rows)
     model = build_model(spec, 0, features)
     _copy(bundle.model, model)
-    _fill(model, torch.arange(bundle.items.n_rows, items.n_rows))
+    new_rows = torch.arange(bundle.items.n_rows, items.n_rows)
+    put_stand_ins(model, new_rows)
+    for head in model.rating_head.modules():
+        if isinstance(head, GaussianFactors):
+            head.item_log_variances.weight[new_rows] = head.item_log_prior
     shown = pl.concat([bundle.item_table, table], how="diagonal_relaxed")
     shown = shown.select(bundle.item_table.columns)
     return replace(
@@ -56,15 +61,3 @@ def _copy(old: JointModel, new: JointModel) -> None:
         else:
             grown[name].zero_()
             grown[name][: len(weight)] = weight
-
-
-def _fill(model: JointModel, rows: torch.Tensor) -> None:
-    """Put what features say into these rows."""
-    features = model.item_tower.features
-    assert features is not None  # noqa: S101 - the caller has looked
-    for name, table in model.item_parts().items():
-        found = model.item_stand_ins[name](features.bags, rows)
-        table.weight[rows] = found - features(rows) if name == "tower" else found
-    for head in model.rating_head.modules():
-        if isinstance(head, GaussianFactors):
-            head.item_log_variances.weight[rows] = head.item_log_prior

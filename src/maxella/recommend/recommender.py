@@ -61,17 +61,19 @@ class Recommender:
         self._seen_stops = counts.cumsum()  # (user rows,) where a user's seen items end
 
     def for_newcomers(
-        self, history: pl.DataFrame, users: pl.DataFrame | None = None
+        self, history: pl.DataFrame | None = None, users: pl.DataFrame | None = None
     ) -> "Recommender":
-        """A recommender for the users of this table, read from what it says and nothing else.
+        """A recommender for the users of these tables, read from what they say and nothing else.
 
-        Columns: user_id, item_id and, where there are any, rating and timestamp (seconds; for a
+        `history`: user_id, item_id and, where there are any, rating and timestamp (seconds; for a
         model that uses time), of interactions that training need not have had; items that the
         model does not know say nothing. An id that training had is taken for somebody new too.
 
         `users`: user_id and the columns of the model's features of users. Whoever has no history
         is read from these. Raises ConfigError where the model has no such features.
         """
+        if history is None:
+            history = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
         ids = _ids(history, "user_id"), _ids(history, "item_id")
         table = history.select(*ids, *(name for name in ("rating",) if name in history.columns))
         if "timestamp" in history.columns:

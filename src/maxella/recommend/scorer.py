@@ -15,7 +15,8 @@ from maxella.data.recency import recency_weights
 from maxella.errors import ConfigError
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.feature_part import FeatureBags
-from maxella.model.joint import JointModel
+from maxella.model.gaussian_factors import GaussianFactors
+from maxella.model.joint import JointModel, user_parts
 from maxella.model.rating_head import RatedPairs
 from maxella.training.newcomers import read_ratings
 
@@ -165,13 +166,12 @@ class Scorer:
         if tower.ids is not None and is_new.any():
             new = is_new.nonzero().squeeze(1)
             users[new, : tower.ids.dim] = self._fold_in.embed(history.take(new))
-        stand_in = self._model.user_stand_in
-        has_features = torch.zeros(len(users), dtype=torch.bool)
-        if stand_in is not None and features is not None:
-            rows = torch.arange(len(users))
-            has_features = (features.take(rows)[2] > 0) & (rows != UNKNOWN_ROW)
-            alone = has_features & (model_rows == UNKNOWN_ROW) & (bags.counts == 0)
-            users[alone] = stand_in(features, rows[alone])
+        rows = torch.arange(len(users))
+        alone = torch.zeros(len(users), dtype=torch.bool)
+        if features is not None:
+            alone = (features.take(rows)[2] > 0) & (rows != UNKNOWN_ROW)
+            alone &= (model_rows == UNKNOWN_ROW) & (bags.counts == 0)
+            users[alone] = self._model.user_stand_ins["tower"](features, rows[alone])
         self._tower_users = self.user_embeddings = users
         uses_time = self._model.uses_time if known.timestamps is not None else ()
         if "retrieval" in uses_time and tower.history is not None:
@@ -183,12 +183,19 @@ class Scorer:
         self._head, self._head_rows = self._model.rating_head, model_rows
         rated = known.rated
         rated = rated.take(is_new.numpy()[rated.users] & (rated.items != UNKNOWN_ROW))
-        if len(rated):
-            self._read_ratings(model_rows, rated)
+        if len(rated) or alone.any():
+            has_row = model_rows != UNKNOWN_ROW
+            self._head = self._head.of_users(model_rows)
+            if features is not None:
+                self._rate_by_features(features, rows[alone])
+            if len(rated):
+                self._read_ratings(rated)
+            has_row[alone | _named(rated.users, len(users))] = True
+            self._head_rows = rows.where(has_row, UNKNOWN_ROW)
         self._drift = None
         if "ratings" in uses_time and known.ratings is not None:
             self._drift = self._found_drift(known.rated)
-        self.knows = (model_rows != UNKNOWN_ROW) | (bags.counts > 0) | has_features
+        self.knows = (model_rows != UNKNOWN_ROW) | (bags.counts > 0) | alone
 
     def _found_drift(self, rated: Interactions) -> Drift:
         assert rated.ratings is not None  # noqa: S101 - they are those that have one
@@ -197,20 +204,24 @@ class Scorer:
         predictions = torch.cat([self.predict(*block) for block in blocks])
         return Drift.of(rated, rated.ratings - predictions.numpy())
 
-    def _read_ratings(self, model_rows: torch.Tensor, rated: Interactions) -> None:
-        """Give the rating head rows for the users of these interactions, whom it lacks."""
+    def _rate_by_features(self, features: FeatureBags, rows: torch.Tensor) -> None:
+        """Put into the rating head's rows for these users what their features say."""
+        stand_ins = self._model.user_stand_ins
+        for name, table in user_parts(self._head).items():
+            table.weight[rows] = stand_ins[name](features, rows)
+        for head in self._head.modules():
+            if isinstance(head, GaussianFactors):
+                head.user_log_variances.weight[rows] = head.user_log_prior
+
+    def _read_ratings(self, rated: Interactions) -> None:
+        """Put into the rating head's rows for the users of these interactions what they tell."""
         rated = rated.take(np.argsort(rated.users, kind="stable"))
         users, user_positions = map(torch.from_numpy, np.unique(rated.users, return_inverse=True))
         items, item_positions = map(torch.from_numpy, np.unique(rated.items, return_inverse=True))
         embeddings = self._tower_users[users], self.tower_items[items]
         pairs = RatedPairs(*embeddings, users, items, user_positions, item_positions)
         assert rated.ratings is not None  # noqa: S101 - they are those that have one
-        self._head = self._model.rating_head.of_users(model_rows)
         read_ratings(self._head, pairs, torch.from_numpy(rated.ratings))
-        rows = torch.arange(len(model_rows))
-        has_row = model_rows != UNKNOWN_ROW
-        has_row[users] = True
-        self._head_rows = rows.where(has_row, UNKNOWN_ROW)
 
     @property
     def _fold_in(self) -> FoldIn:
@@ -221,3 +232,10 @@ class Scorer:
             items = self.tower_items[:, : ids.dim]
             self._found.append(FoldIn.of(ids(self._own_rows), items, self._own_history))
         return self._found[0]
+
+
+def _named(users: np.ndarray, n_rows: int) -> torch.Tensor:
+    """(n_rows,) whether each row is among these users."""
+    named = torch.zeros(n_rows, dtype=torch.bool)
+    named[torch.from_numpy(users)] = True
+    return named

@@ -61,6 +61,28 @@ class Column:
         best = self.text(max(known) if self.is_higher_better else min(known))
         return {row for row, value in enumerate(values) if self.text(value) == best}
 
+    def clearly_best(self, models: list[dict[str, Any]]) -> set[int]:
+        """Position of the model whose interval is better than that of each other; else none.
+
+        None either where fewer than two have a figure, or one of these has no interval.
+        """
+        found = {
+            row: self.interval(model)
+            for row, model in enumerate(models)
+            if self.value(model) is not None
+        }
+        # Turned so that more is better, [low, high].
+        turned = {
+            row: bounds if self.is_higher_better else (-bounds[1], -bounds[0])
+            for row, bounds in found.items()
+            if bounds is not None
+        }
+        if len(turned) < max(2, len(found)):
+            return set()
+        best = max(turned, key=lambda row: turned[row][0])
+        is_clear = all(high < turned[best][0] for row, (_, high) in turned.items() if row != best)
+        return {best} if is_clear else set()
+
 
 RAW_TOP_100 = Column(
     "raw top-100",

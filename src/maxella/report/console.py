@@ -51,6 +51,10 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
         _print_line(console, f"Left out for want of width: {', '.join(left_out)}.", "dim")
     for line in [headline(report), *uses_of_time(report)]:
         _print_line(console, line)
+    slices = dict.fromkeys(one["slice"] for model in models for one in model.get("slices", []))
+    if slices:
+        line = f"By slice ({', '.join(slices)}): in report.html and report.json."
+        _print_line(console, line, "dim")
 
 
 def _table(

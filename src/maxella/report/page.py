@@ -4,6 +4,8 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from maxella.report.by_slice import by_slice
+from maxella.report.cells import NONE, cell, dash, group_row, name_of, small, words
 from maxella.report.columns import (
     Column,
     in_table_order,
@@ -12,11 +14,10 @@ from maxella.report.columns import (
 )
 from maxella.report.findings import findings, headline
 from maxella.report.html import definitions, document, figures, section, table
+from maxella.report.importance import importance_lines, importance_table
 from maxella.report.plot import Plot, model_colours
 from maxella.report.plots import draw_plots
 from maxella.report.svg import css_variable
-
-_NONE = "—"
 
 _PROTOCOL = {
     "Raw": "Every item is a candidate, those a user has already seen among them.",
@@ -50,7 +51,9 @@ def html_page(report: dict[str, Any]) -> str:
     title = _title(report)
     sections = [
         _comparison(report),
+        _importance(report),
         _plots(draw_plots(report)),
+        by_slice(report),
         _dataset(report.get("dataset") or {}),
         _protocol(report),
         _checkpoints(report),
@@ -93,9 +96,9 @@ def _comparison(report: dict[str, Any]) -> str:
     ceilings = [column.ceiling(report) for column in columns]
     if any(ceiling is not None for ceiling in ceilings):
         texts = (column.text(value) for column, value in zip(columns, ceilings, strict=True))
-        cells = "".join(f"<td>{_dash(text)}</td>" for text in texts)
+        cells = "".join(f"<td>{dash(text)}</td>" for text in texts)
         bodies.append([f'<tr><th scope="row">ceiling</th>{cells}</tr>\n'])
-    heads = "".join(f'<th scope="col">{_words(column.label)}</th>' for column in columns)
+    heads = "".join(f'<th scope="col">{words(column.label)}</th>' for column in columns)
     meanings = [(column.label, column.meaning) for column in columns]
     return section(
         "Comparison",
@@ -110,15 +113,29 @@ def _comparison(report: dict[str, Any]) -> str:
 
 
 def _model_row(model: dict[str, Any], colour: str, cells: list[tuple[Column, bool]]) -> str:
-    texts = []
-    for column, is_best in cells:
-        text = _dash(column.text(column.value(model)))
-        half = column.half_width(model)
-        figure = f"<strong>{text}</strong>" if is_best else text
-        texts.append(f"<td>{figure}{_small(half)}</td>")
+    texts = (cell(column, model, is_best=is_best) for column, is_best in cells)
     kind = " baseline" if is_baseline(model) else ""
     swatch = f'<span class="swatch{kind}" style="--colour: var({css_variable(colour)})"></span>'
-    return f'<tr><th scope="row">{swatch}{_name(model)}</th>{"".join(texts)}</tr>\n'
+    return f'<tr><th scope="row">{swatch}{name_of(model)}</th>{"".join(texts)}</tr>\n'
+
+
+def _importance(report: dict[str, Any]) -> str:
+    if not report.get("importance"):
+        return ""
+    labels, rows = importance_table(report)
+    body = []
+    for name, cells in rows:
+        texts = (
+            f"<td>{f'<strong>{one.loss}</strong>' if one.shows else one.loss}"
+            f"{small(one.interval)}</td>"
+            for one in cells
+        )
+        body.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(texts)}</tr>\n')
+    heads = "".join(f'<th scope="col">{escape(label)}</th>' for label in labels)
+    caption, *lines = importance_lines(report)
+    losses = table(caption, f'<tr><th scope="col">feature</th>{heads}</tr>', [body])
+    notes = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
+    return section("Importance of features", losses, notes)
 
 
 def _plots(plots: list[Plot]) -> str:
@@ -167,14 +184,14 @@ def _checkpoints(report: dict[str, Any]) -> str:
     for model in models:
         weights = model.get("weights") or {}
         cells = (
-            str(model.get("kind", _NONE)),
+            str(model.get("kind", NONE)),
             " / ".join(f"{weights[task]:g}" for task in ("rating", "retrieval") if task in weights),
-            str(model.get("best_epoch") or _NONE),
-            str(len(model.get("history") or []) or _NONE),
+            str(model.get("best_epoch") or NONE),
+            str(len(model.get("history") or []) or NONE),
         )
-        texts = "".join(f"<td>{escape(cell) or _NONE}</td>" for cell in cells)
+        texts = "".join(f"<td>{escape(cell) or NONE}</td>" for cell in cells)
         checkpoint = f'<td class="hash"><code>{escape(str(model["checkpoint"]))}</code></td>'
-        rows.append(f'<tr><th scope="row">{_name(model)}</th>{texts}{checkpoint}</tr>\n')
+        rows.append(f'<tr><th scope="row">{name_of(model)}</th>{texts}{checkpoint}</tr>\n')
     heads = ("model", "kind", "weights rating / retrieval", "epoch kept", "epochs", "SHA-256")
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     caption = "All figures of a model come from the one checkpoint whose hash stands in its row."
@@ -188,10 +205,10 @@ def _all_figures(report: dict[str, Any]) -> str:
         cells = "".join(f"<td>{_figure(model, path)}</td>" for model in models)
         group = path[0] if len(path) > 1 else "ratings"
         row = f'<tr><th scope="row">{escape(path[-1])}</th>{cells}</tr>\n'
-        bodies.setdefault(group, [_group_row(group, len(models))]).append(row)
+        bodies.setdefault(group, [group_row(group, len(models))]).append(row)
     if not bodies:
         return ""
-    head = "".join(f'<th scope="col">{_name(model)}</th>' for model in models)
+    head = "".join(f'<th scope="col">{name_of(model)}</th>' for model in models)
     caption = "Every metric of every model, [low, high] of its 95 % interval below."
     head = f'<tr><th scope="col">metric</th>{head}</tr>'
     return section("All figures", table(caption, head, bodies.values()))
@@ -215,16 +232,9 @@ def _figure(model: dict[str, Any], path: tuple[str, ...]) -> str:
     )
     value, interval = column.value(model), column.interval(model)
     if interval is None:
-        return _dash(column.text(value))
+        return dash(column.text(value))
     low, high = (column.text(bound) for bound in interval)
-    return f"{column.text(value)}{_small(f'[{low}, {high}]')}"
-
-
-def _group_row(group: str, n_models: int) -> str:
-    return (
-        f'<tr class="group"><th scope="rowgroup">{escape(group)}</th>'
-        f'<td colspan="{n_models}"></td></tr>\n'
-    )
+    return f"{column.text(value)}{small(f'[{low}, {high}]')}"
 
 
 def _making(report: dict[str, Any]) -> str:
@@ -234,24 +244,6 @@ def _making(report: dict[str, Any]) -> str:
         return ""
     shown = f"<pre><code>{escape(str(command))}</code></pre>\n" if command else ""
     return section("How it was made", shown + (definitions(machine) if machine else ""))
-
-
-def _name(model: dict[str, Any]) -> str:
-    return escape(str(model["name"]))
-
-
-def _small(text: str) -> str:
-    """The interval below a figure."""
-    return f'<span class="half">{text}</span>' if text else ""
-
-
-def _words(label: str) -> str:
-    """A label that breaks between words only, not at the hyphen of `top-100`."""
-    return " ".join(f'<span class="word">{escape(word)}</span>' for word in label.split())
-
-
-def _dash(text: str) -> str:
-    return _NONE if text == "-" else escape(text)
 
 
 def _moment(created: Any) -> str:

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from maxella.report.columns import NDCG_10, RAW_TOP_100, RECALL_100, Column, in_table_order
+from maxella.report.importance import PLACES, heat_map
 from maxella.report.plot import WIDTH, Plot, capital, model_colours, short_name
 from maxella.report.svg import INK, SERIES, drawing, new_figure, to_svg
 from maxella.report.trade_off import draw_trade_off
@@ -178,4 +179,5 @@ PLOTS: tuple[Callable[[dict[str, Any]], Plot | None], ...] = (
     _losses("retrieval"),
     _losses("rating"),
     _rating_histogram,
+    *map(heat_map, PLACES),
 )

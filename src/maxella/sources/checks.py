@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from maxella.errors import DataError
@@ -88,15 +89,21 @@ def _check_ratings(sheet: Sheet, rating_range: tuple[float, float] | None) -> No
 
 
 def keep_last(frame: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, int]:
-    """The last row of each key, of texts, in the order of the rows; how many rows that drops."""
-    # As one number a key: on texts it would take several times the memory and time.
-    number = pl.lit(0, pl.UInt64)
-    for name in key:
-        codes = frame[name].cast(pl.Categorical).to_physical().cast(pl.UInt64)
-        number = number * (pl.lit(codes).max() + 1) + pl.lit(codes)
-    is_last = frame.select(number.is_last_distinct().alias("is last"))["is last"]
-    n_dropped = frame.height - int(is_last.sum())
-    return (frame.filter(is_last) if n_dropped else frame), n_dropped
+    """The last row of each key in the order of the rows, and how many rows that drops."""
+    # Sorted whole numbers take a fraction of the memory of Polars' `unique`, and of its time.
+    codes = np.zeros(frame.height, dtype=np.int64)
+    for column in key:
+        of_column = frame[column].cast(pl.Categorical).to_physical().cast(pl.Int64)
+        codes *= int(of_column.max() or 0) + 2  # type: ignore[arg-type]
+        codes += of_column.fill_null(-1).to_numpy() + 1
+    order = np.argsort(codes, kind="stable")
+    is_last = np.ones(frame.height, dtype=bool)
+    is_last[:-1] = np.diff(codes[order]) != 0
+    if is_last.all():
+        return frame, 0
+    is_kept = np.zeros(frame.height, dtype=bool)
+    is_kept[order[is_last]] = True
+    return frame.filter(is_kept), int(frame.height - is_kept.sum())
 
 
 def _complete(

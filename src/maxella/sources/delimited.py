@@ -142,6 +142,22 @@ def read_pairs(path: str | Path) -> pl.DataFrame:
     return sheet.frame.with_columns(ids)
 
 
+def read_side(path: str | Path, key: str) -> pl.DataFrame:
+    """A CSV, TSV or Parquet file with a row for each user or item, its id called `key` or alike.
+
+    Its other columns are read as those of a log's users and items; DataError as for these.
+    """
+    sheet = _open(
+        *open_file(path), "utf-8", lambda present: map_columns(present, {}, (key,)).values()
+    )
+    texts = rename(sheet, {}, (key,)).frame
+    return texts.with_columns(
+        plain_value(texts[column])
+        for column, kind in texts.schema.items()
+        if kind == pl.String and column != key
+    )
+
+
 def is_delimited(folder: Folder) -> bool:
     """Whether a folder holds one file of interactions, or one that is named so."""
     tables = _tables(folder)

@@ -7,7 +7,7 @@ from maxella.data.history import History
 from maxella.features.bags import WeightedBags
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.feature_part import FeatureBags
-from maxella.model.joint import JointModel
+from maxella.model.joint import JointModel, user_parts
 from maxella.model.stand_in import StandIn
 
 
@@ -21,24 +21,37 @@ def find_stand_ins(model: JointModel, history: History, generator: torch.Generat
     """
     everyone = torch.arange(model.user_tower.n_rows)
     bags = history.bags(everyone)
-    if model.user_stand_in is not None:
-        of_users = model.user_tower.ids.features.bags  # type: ignore[union-attr]
+    ids = model.user_tower.ids
+    if ids is not None and ids.features is not None:
         trained = everyone[bags.counts > 0]
-        embeddings = model.user_tower(everyone, bags)
-        _fit(model.user_stand_in, of_users, embeddings, trained, generator)
+        parts = {name: table.weight for name, table in user_parts(model.rating_head).items()}
+        parts["tower"] = model.user_tower(everyone, bags)
+        for name, stand_in in model.user_stand_ins.items():
+            _fit(stand_in, ids.features.bags, parts[name], trained, generator)  # type: ignore[arg-type]
     features = model.item_tower.features
     if features is None:
         return
     items = torch.arange(model.item_tower.n_rows)
     counts = torch.bincount(history.items, minlength=len(items))
     trained = items[counts > 0]
-    cold = items[counts == 0]
+    for name, table in model.item_parts().items():
+        whole = model.item_tower(items) if name == "tower" else table.weight
+        _fit(model.item_stand_ins[name], features.bags, whole, trained, generator)  # type: ignore[arg-type]
+    put_stand_ins(model, items[counts == 0])
+
+
+@torch.no_grad()
+def put_stand_ins(model: JointModel, cold: torch.Tensor) -> None:
+    """Let what features say be all that the model holds of (n,) item rows; never the unknown one.
+
+    Nothing happens where the model has no features of items.
+    """
+    features = model.item_tower.features
+    if features is None:
+        return
     cold = cold[cold != UNKNOWN_ROW]
     for name, table in model.item_parts().items():
-        stand_in = model.item_stand_ins[name]
-        whole = model.item_tower(items) if name == "tower" else table.weight
-        _fit(stand_in, features.bags, whole, trained, generator)  # type: ignore[arg-type]
-        found = stand_in(features.bags, cold)
+        found = model.item_stand_ins[name](features.bags, cold)
         table.weight[cold] = found - features(cold) if name == "tower" else found
 
 

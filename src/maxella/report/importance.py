@@ -1,0 +1,151 @@
+"""What each feature is worth, as rows of a table, and as heat maps of what multiplies what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.patches import Rectangle
+from rich.console import Console
+from rich.text import Text
+
+from maxella.report.console import one_line, plain_or_ruled_table
+from maxella.report.plot import WIDTH, Plot
+from maxella.report.svg import INK, SERIES, new_figure, to_svg
+
+NO_EFFECT = "shows no effect here"
+PLACES = ("rating head", "user tower", "item tower")
+_DARKEST = 0.65  # so that figures stay readable on it
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A loss and its interval as texts."""
+
+    loss: str  # such as +0.0123
+    interval: str  # such as [0.0100, 0.0145]
+    shows: bool
+
+
+def importance_table(report: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[Cell]]]]:
+    """Labels of the metrics, and a row for each feature: its name and a cell for each metric.
+
+    The largest share of a metric that is lost comes first.
+    """
+    found = report.get("importance") or {}
+    metrics = found.get("metrics") or {}
+
+    def share(row: dict[str, Any]) -> float:
+        """The largest loss against the figure itself that leaves 0 out."""
+        of_all = [
+            loss["value"] / (abs(metrics[name]) or 1.0)
+            for name, loss in row["losses"].items()
+            if _shows(loss)
+        ]
+        return max(of_all, default=0.0)
+
+    rows = sorted(found.get("features") or [], key=share, reverse=True)
+    return [_label(name) for name in metrics], [
+        (f"{row['side']}.{row['name']}", [_cell(row["losses"][name]) for name in metrics])
+        for row in rows
+    ]
+
+
+def print_importance(report: dict[str, Any], console: Console) -> None:
+    """Print the table, what its figures mean, and what multiplies what most."""
+    labels, rows = importance_table(report)
+    table = plain_or_ruled_table(console)
+    table.add_column("feature", vertical="top", overflow="fold")
+    for label in labels:
+        table.add_column(Text(label), justify="right")
+    for name, cells in rows:
+        table.add_row(Text(one_line(name)), *(_text(cell) for cell in cells))
+    console.print(table)
+    for line in importance_lines(report):
+        console.print(Text(one_line(line)))
+
+
+def importance_lines(report: dict[str, Any]) -> list[str]:
+    """What the table says, in sentences."""
+    found = report["importance"]
+    caption = (
+        "How much worse the model gets when a feature is dealt anew among the users or items, "
+        f"mean of {found['repeats']}; [low, high] of the 95 % interval over users and deals."
+    )
+    lines = [caption]
+    _, rows = importance_table(report)
+    silent = [name for name, cells in rows if not any(cell.shows for cell in cells)]
+    if silent:
+        lines.append(f"{', '.join(silent)}: {NO_EFFECT}.")
+    if found["note"]:
+        lines.append(found["note"])
+    for place, of_place in found["cross"].items():
+        a, b = _largest(of_place)
+        lines.append(f"Cross layers of the {place} multiply most: {a} by {b}.")
+    return lines
+
+
+def heat_map(place: str) -> Callable[[dict[str, Any]], Plot | None]:
+    """The drawing of one place's block norms, where the report has them."""
+
+    def draw(report: dict[str, Any]) -> Plot | None:
+        found = ((report.get("importance") or {}).get("cross") or {}).get(place)
+        if not found:
+            return None
+        names, norms = found["names"], found["norms"]
+        largest = max(max(row) for row in norms) or 1.0
+        figure = new_figure(WIDTH, 90 + 34 * len(names))
+        axes = figure.add_subplot()
+        for row, of_row in enumerate(norms):
+            for column, norm in enumerate(of_row):
+                corner = (column - 0.5, row - 0.5)
+                shade = _DARKEST * norm / largest
+                axes.add_patch(Rectangle(corner, 1, 1, facecolor=SERIES[0], alpha=shade))
+                text = f"{norm:.2g}" if len(names) <= 10 else ""
+                axes.text(column, row, text, ha="center", va="center", color=INK, fontsize=10)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axes.set_yticks(range(len(names)), names)
+        axes.tick_params(length=0, labelcolor=INK)
+        axes.grid(visible=False)
+        title = f"What the cross layers of the {place} multiply"
+        caption = (
+            "Norms of the blocks of W (DCN-v2): row a, column b is how strongly feature b is "
+            "multiplied into feature a."
+        )
+        a, b = _largest(found)
+        name = f"cross-{place.replace(' ', '-')}"
+        return Plot(name, title, caption, to_svg(figure, name, f"{title}. Most: {a} by {b}."))
+
+    return draw
+
+
+def _largest(found: dict[str, Any]) -> tuple[str, str]:
+    """The names of row and column of the largest norm."""
+    names, norms = found["names"], found["norms"]
+    _, row, column = max(
+        (norm, row, column)
+        for row, of_row in enumerate(norms)
+        for column, norm in enumerate(of_row)
+    )
+    return names[row], names[column]
+
+
+def _cell(loss: dict[str, Any]) -> Cell:
+    low, high = loss["interval"]
+    return Cell(f"{loss['value']:+.4f}", f"[{low:+.4f}, {high:+.4f}]", _shows(loss))
+
+
+def _shows(loss: dict[str, Any]) -> bool:
+    low, high = loss["interval"]
+    return bool(low > 0 or high < 0)
+
+
+def _text(cell: Cell) -> Text:
+    text = Text(cell.loss, style="bold" if cell.shows else "dim")
+    return text.append(f"\n{cell.interval}", style="dim not bold")
+
+
+def _label(name: str) -> str:
+    """`filtered.top_k_accuracy@100` → `top-100`; `filtered.ndcg@10` → `ndcg@10`."""
+    return name.removeprefix("filtered.").replace("top_k_accuracy@", "top-").replace("rmse", "RMSE")

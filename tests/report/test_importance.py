@@ -1,0 +1,77 @@
+"""The importance of features on the console, in the page, and as heat maps."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from maxella.report.importance import heat_map, importance_table, print_importance
+from maxella.report.page import html_page
+from maxella.report.plots import draw_plots
+
+
+@pytest.fixture
+def with_importance(report):
+    def loss(value, half):
+        return {"value": value, "interval": [value - half, value + half]}
+
+    def row(side, name, ndcg, error):
+        return {"side": side, "name": name, "losses": {"filtered.ndcg@10": ndcg, "rmse": error}}
+
+    report["importance"] = {
+        "repeats": 5,
+        "metrics": {"filtered.ndcg@10": 0.2, "rmse": 0.9},
+        "features": [
+            row("user", "age", loss(0.001, 0.002), loss(-0.0001, 0.001)),
+            row("user", "<b>", loss(0.0, 0.0), loss(0.09, 0.01)),
+            row("item", "genres", loss(0.1, 0.02), loss(0.0, 0.01)),
+        ],
+        "note": "Nothing is cold here.",
+        "cross": {
+            "rating head": {"names": ["user", "user.<b>"], "norms": [[0.1, 0.5], [0.2, 0.3]]}
+        },
+    }
+    return report
+
+
+def test_what_costs_most_comes_first(with_importance):
+    labels, rows = importance_table(with_importance)
+    assert labels == ["ndcg@10", "RMSE"]
+    assert [name for name, _ in rows] == ["item.genres", "user.<b>", "user.age"]
+    cell = rows[0][1][0]
+    assert (cell.loss, cell.interval, cell.shows) == ("+0.1000", "[+0.0800, +0.1200]", True)
+    assert not any(cell.shows for cell in rows[-1][1])
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_the_console_names_what_shows_no_effect(with_importance, width):
+    out = io.StringIO()
+    print_importance(with_importance, Console(file=out, width=width))
+    text = " ".join(out.getvalue().split())
+    assert "user.age: shows no effect here." in text
+    assert "Nothing is cold here." in text
+    assert "Cross layers of the rating head multiply most: user by user.<b>." in text
+    assert max(map(len, out.getvalue().splitlines())) <= width
+
+
+def test_the_page_has_the_table_and_the_heat_map(with_importance):
+    page = html_page(with_importance)
+    section = re.search(r"<h2>Importance of features</h2>.*?</section>", page, re.DOTALL)[0]
+    assert "<strong>+0.1000</strong>" in section
+    assert "user.&lt;b&gt;" in section
+    assert "<b>" not in page
+    assert "user.age: shows no effect here." in section
+    assert "What the cross layers of the rating head multiply" in page
+
+
+def test_a_report_without_importance_has_none_of_it(report):
+    assert "Importance of features" not in html_page(report)
+    assert heat_map("rating head")(report) is None
+
+
+def test_layers_of_zeros_and_of_many_features_are_drawn(with_importance):
+    names = [f"user.feature {n}" for n in range(14)]
+    zeros = {"names": names, "norms": [[0.0] * 14] * 14}
+    with_importance["importance"]["cross"] = {"user tower": zeros}
+    assert draw_plots(with_importance)[-1].name == "cross-user-tower"
