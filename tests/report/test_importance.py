@@ -23,7 +23,7 @@ def with_importance(report):
         "repeats": 5,
         "metrics": {"filtered.ndcg@10": 0.2, "rmse": 0.9},
         "features": [
-            row("user", "age", loss(0.001, 0.002), loss(-0.0001, 0.001)),
+            row("user", "age", loss(0.001, 0.002), loss(-0.00002, 0.00001)),
             row("user", "<b>", loss(0.0, 0.0), loss(0.09, 0.01)),
             row("item", "genres", loss(0.1, 0.02), loss(0.0, 0.01)),
         ],

@@ -26,12 +26,6 @@ class Loss:
     value: float
     interval: tuple[float, float]  # 95 %, over users and tries
 
-    @property
-    def shows(self) -> bool:
-        """Whether there is an effect: the interval leaves 0 out."""
-        low, high = self.interval
-        return low > 0 or high < 0
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self) | {"interval": list(self.interval)}

@@ -54,7 +54,7 @@ def print_importance(report: dict[str, Any], console: Console) -> None:
     """Print the table, what its figures mean, and what multiplies what most."""
     labels, rows = importance_table(report)
     table = plain_or_ruled_table(console)
-    table.add_column("feature", vertical="top", overflow="fold")
+    table.add_column("feature", vertical="top", no_wrap=True)
     for label in labels:
         table.add_column(Text(label), justify="right")
     for name, cells in rows:
@@ -137,7 +137,8 @@ def _cell(loss: dict[str, Any]) -> Cell:
 
 
 def _shows(loss: dict[str, Any]) -> bool:
-    low, high = loss["interval"]
+    """Whether the interval leaves 0 out, to the digits shown."""
+    low, high = (round(end, 4) for end in loss["interval"])
     return bool(low > 0 or high < 0)
 
 
