@@ -1,6 +1,5 @@
 """Features from the config to answers about whom training never saw."""
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -11,45 +10,7 @@ from maxella.experiment.reevaluate import reevaluate
 from maxella.recommend.bundle import load_bundle
 from maxella.recommend.new_items import with_items
 
-OPTIONS = {
-    "features": {"user": {"club": "category"}, "item": {"shelf": "category", "words": "text"}},
-    "model": {"dim": 6, "history_dim": 6, "start": "closed_form", "rating_head": "variational"},
-    "tasks": {
-        "retrieval_loss": "leave_one_out_softmax",
-        "retrieval_every": 4,
-        "rating_shapes_towers": False,
-        "l2": 0.0,
-    },
-    "training": {
-        "learning_rate": 0.02,
-        "tower_learning_rate": 0.0005,
-        "batch_size": 64,
-        "epochs": 8,
-    },
-    "evaluation": {"resamples": 0},
-    "compare": {"baselines": ["popularity"]},
-}
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """240 users of three clubs, 60 items on three shelves; a club takes from its own shelf.
-
-    Of its own shelf a user rates 4 or 5, of others 1 or 2.
-    """
-    folder = tmp_path_factory.mktemp("world")
-    rng = np.random.default_rng(1)
-    rows = []
-    for user in range(240):
-        chances = np.where(np.arange(60) % 3 == user % 3, 6.0, 1.0)
-        for item in rng.choice(60, 14, replace=False, p=chances / chances.sum()):
-            low = 4 if item % 3 == user % 3 else 1
-            rows.append((f"u{user}", f"i{item}", float(low + rng.integers(2))))
-    log = pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
-    log.write_csv(folder / "log.csv")
-    users(range(240)).write_csv(folder / "users.csv")
-    items(range(60)).write_csv(folder / "items.csv")
-    return folder
+FEATURES = {"user": {"club": "category"}, "item": {"shelf": "category", "words": "text"}}
 
 
 def users(numbers):
@@ -64,15 +25,10 @@ def items(numbers):
 
 
 @pytest.fixture(scope="module")
-def run(world, tmp_path_factory):
-    def run(**changes):
-        folder = tmp_path_factory.mktemp("run")
-        data = {"path": str(world / "log.csv")}
-        data |= {"users": str(world / "users.csv"), "items": str(world / "items.csv")}
-        options = OPTIONS | {"data": data, "split": {"kind": "random", "test": 0.25}}
-        return maxella.run(options | changes, folder), folder
-
-    return run
+def run(clubs):
+    """240 users of three clubs, 60 items on three shelves."""
+    compare = {"baselines": ["popularity"]}
+    return clubs(users(range(240)), items(range(60)), 14, features=FEATURES, compare=compare)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +65,7 @@ def test_cold_users_are_told_apart_by_their_features(run):
 @pytest.mark.parametrize("layers", ["sum", "mlp", "cross", "low_rank_cross"])
 def test_whoever_took_part_is_served_as_well_as_without(run, layers):
     plain = figures(run(features={})[0])
-    report, folder = run(features=OPTIONS["features"] | {"layers": layers})
+    report, folder = run(features=FEATURES | {"layers": layers})
     found = figures(report)
     assert found["filtered"]["ndcg@10"] > plain["filtered"]["ndcg@10"] - 0.02
     assert found["rmse"] < plain["rmse"] + 0.02

@@ -6,32 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-import maxella
 from maxella.data.entity_features import EntityFeatures
 from maxella.errors import ConfigError, DataError
 from maxella.experiment.importance import importance
 from maxella.report.files import read_report
 
-OPTIONS = {
-    "features": {
-        "user": {"club": "category", "mood": "category"},
-        "item": {"shelf": "category", "colour": "category"},
-    },
-    "model": {"dim": 6, "history_dim": 6, "start": "closed_form", "rating_head": "variational"},
-    "tasks": {
-        "retrieval_loss": "leave_one_out_softmax",
-        "retrieval_every": 4,
-        "rating_shapes_towers": False,
-        "l2": 0.0,
-    },
-    "training": {
-        "learning_rate": 0.02,
-        "tower_learning_rate": 0.0005,
-        "batch_size": 32,
-        "epochs": 4,
-    },
-    "evaluation": {"resamples": 0},
-    "compare": {"baselines": []},
+FEATURES = {
+    "user": {"club": "category", "mood": "category"},
+    "item": {"shelf": "category", "colour": "category"},
 }
 PLANTED = {
     "model": {"dim": 4, "rating_dim": 4},
@@ -47,40 +29,16 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """150 users of three clubs, 100 items on three shelves; moods and colours mean nothing.
-
-    A club takes six times as much from its own shelf, and rates it 4 or 5, others 1 or 2.
-    """
-    folder = tmp_path_factory.mktemp("world")
-    rng = np.random.default_rng(1)
-    rows = []
-    for user in range(150):
-        chances = np.where(np.arange(100) % 3 == user % 3, 6.0, 1.0)
-        for item in rng.choice(100, 12, replace=False, p=chances / chances.sum()):
-            low = 4 if item % 3 == user % 3 else 1
-            rows.append((f"u{user}", f"i{item}", float(low + rng.integers(2))))
-    log = pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
-    log.write_csv(folder / "log.csv")
+def run(clubs):
+    """150 users of three clubs, 100 items on three shelves; moods and colours mean nothing."""
+    rng = np.random.default_rng(2)
     users = [(f"u{n}", "ABC"[n % 3], f"m{rng.integers(3)}") for n in range(150)]
     items = [(f"i{n}", f"s{n % 3}", f"c{rng.integers(3)}") for n in range(100)]
-    for name, table in (("user", users), ("item", items)):
-        columns = [f"{name}_id", *OPTIONS["features"][name]]
-        frame = pl.DataFrame(table, schema=columns, orient="row")
-        frame.write_csv(folder / f"{name}s.csv")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(world, tmp_path_factory):
-    def run(**changes):
-        folder = tmp_path_factory.mktemp("run")
-        data = {"path": str(world / "log.csv")}
-        data |= {"users": str(world / "users.csv"), "items": str(world / "items.csv")}
-        options = OPTIONS | {"data": data, "split": {"kind": "random", "test": 0.25}}
-        return maxella.run(options | changes, folder), folder
-
-    return run
+    tables = [
+        pl.DataFrame(rows, schema=[f"{side}_id", *FEATURES[side]], orient="row")
+        for side, rows in (("user", users), ("item", items))
+    ]
+    return clubs(*tables, 12, features=FEATURES)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +126,7 @@ def test_a_cross_head_finds_what_a_user_and_an_item_make_together(run, dot_rmse,
 
 
 def test_cross_layers_of_towers_are_shown_too(run):
-    features = OPTIONS["features"] | {"layers": "cross"}
+    features = FEATURES | {"layers": "cross"}
     _, folder = run(features=features, training={"epochs": 1})
     found = importance(folder, repeats=1)["importance"]["cross"]
     assert {place: of["names"] for place, of in found.items()} == {

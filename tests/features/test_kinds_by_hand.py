@@ -156,7 +156,7 @@ def test_parts_are_a_list_of_names(parts):
 
 def test_words_of_titles():
     titles = ["Amélie's ÉTÉ", "Cafe\u0301 9½-Tage", "Straße", "हिन्दी か\u3099", "İstanbul ﬁlm"]
-    words = Text.fit(pl.Series(titles), min_count=1).words
+    words = Text.fit(pl.Series(titles), min_count=1).known
     european = ["91\u20442", "amelie", "cafe", "ete", "film", "istanbul", "s", "straße", "tage"]
     assert words == (*european, "हिन्दी", "が")
 
@@ -166,7 +166,7 @@ def test_tf_idf_is_that_of_scikit_learn(dense):
     others = ["the end of the war", "peace the peace", "unseen"]
     theirs = TfidfVectorizer(min_df=2).fit(titles)
     ours = Text.fit(pl.Series(titles))
-    assert list(ours.words) == theirs.get_feature_names_out().tolist()
+    assert list(ours.known) == theirs.get_feature_names_out().tolist()
     for texts in (titles, others):
         expected = theirs.transform(texts).toarray()
         found = dense(ours.encode(pl.Series(texts)), ours.n_columns)

@@ -109,6 +109,15 @@ def test_a_cross_head_starts_as_the_dot_product(make_spec, known, name):
     torch.testing.assert_close(head.block_norms().square().sum(), total)
 
 
+@pytest.mark.parametrize("name", ["mixed", "cross"])
+def test_tables_by_row_have_a_row_for_each(make_spec, known, name):
+    # What they name is looked up by rows of users and items: a feature's table is none of them.
+    spec = make_spec(rating_head=name, n_user_rows=7, n_item_rows=5)
+    of_users, of_items = build_model(spec, 1, Features(items=known)).tables()
+    assert {table.num_embeddings for table in of_users} == {7}
+    assert {table.num_embeddings for table in of_items} == {5}
+
+
 def _pairs():
     from maxella.model.rating_head import RatedPairs
 

@@ -13,6 +13,12 @@ app = typer.Typer(
     help="Get a data set, look at one, prepare one, or check one.", no_args_is_help=True
 )
 
+Source = Annotated[
+    Path, typer.Argument(help="A config (.toml), or a zip, folder or file.", show_default=False)
+]
+LocalData = Annotated[Path | None, typer.Option(help="With a config: local files to read instead.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 
 @app.command("get")
 def get(
@@ -27,7 +33,7 @@ def get(
         str | None,
         typer.Option("--from", help="A zip, a folder or a URL to take it from, not GroupLens."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Download a MovieLens data set once, check its hash, and say where it lies."""
     from maxella.sources.download import get as get_data
@@ -44,14 +50,9 @@ def get(
 
 @app.command("describe")
 def describe(
-    source: Annotated[
-        Path,
-        typer.Argument(help="A config (.toml), or a zip, folder or file.", show_default=False),
-    ],
-    data: Annotated[
-        Path | None, typer.Option(help="With a config: local files to read instead.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    source: Source,
+    data: LocalData = None,
+    as_json: AsJson = False,
 ) -> None:
     """Columns, types, missing values, ratings, activity and popularity of a data set."""
     from maxella.data.describe import describe as describe_tables
@@ -94,7 +95,7 @@ def prepare(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder that this command made.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Clean and enrich MovieLens, and report each change.
 
@@ -124,17 +125,12 @@ def prepare(
 
 @app.command("check")
 def check(
-    source: Annotated[
-        Path,
-        typer.Argument(help="A config (.toml), or a zip, folder or file.", show_default=False),
-    ],
-    data: Annotated[
-        Path | None, typer.Option(help="With a config: local files to read instead.")
-    ] = None,
+    source: Source,
+    data: LocalData = None,
     html: Annotated[
         Path | None, typer.Option(help="A page to write, with pictures of the data.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What to see to before training: repeats, leaks, cold ids, bots; with a page of pictures."""
     from maxella.data.quality import check_data

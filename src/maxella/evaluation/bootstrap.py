@@ -24,7 +24,7 @@ def intervals(
     asked = [group for group in groups if group.sums]
     by_user = [_columns(group) for group in asked]
     drawn: list[list[np.ndarray]] = [[] for _ in asked]
-    for weights in _weights(n_users, resamples, rng):
+    for weights in draws(n_users, resamples, rng):
         for group, columns, parts in zip(asked, by_user, drawn, strict=True):
             parts.append(weights[:, group.positions] @ columns)
     found = iter(map(np.concatenate, drawn))
@@ -51,7 +51,7 @@ def _bounds(sums: Mapping[str, UserSums], drawn: np.ndarray) -> dict[str, list[f
     return {name: next(bounds) for name, has in zip(sums, has_value, strict=True) if has}
 
 
-def _weights(n_users: int, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def draws(n_users: int, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """(chunk, users) float64: how often each user is drawn; n_users draws a resample."""
     chunk = max(1, CELLS // n_users)
     for start in range(0, resamples, chunk):

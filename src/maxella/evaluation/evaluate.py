@@ -173,14 +173,8 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> Ratings:
             "Rating metrics want a rating for each held-out interaction; the data have none. "
             "Name the rating column of the data, or evaluate the ranking alone."
         )
-    users, items = torch.tensor(test.users), torch.tensor(test.items)
-    asked: list[Any] = [users, items]
-    if isinstance(rater, TimedRater) and rater.rates_by_time:
-        asked.append(test.timestamps)
-    parts = [slice(start, start + PREDICTIONS) for start in range(0, len(test), PREDICTIONS)]
-    blocks = [[column[part] for column in asked] for part in parts]
-    predictions = torch.cat([rater.predict(*block) for block in blocks])
-    errors = predictions.detach().cpu().double().numpy() - test.ratings
+    predictions = predict(rater, test)
+    errors = predictions.numpy() - test.ratings
     is_broken = ~np.isfinite(errors)
     if is_broken.any():
         row = int(is_broken.argmax())
@@ -193,7 +187,7 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> Ratings:
     positions = pairs.positions_of(test.users)
     forecasts = None
     if isinstance(rater, Forecaster) and len(rater.rating_levels):
-        shares = torch.cat([rater.distribution(*block) for block in blocks])
+        shares = torch.cat([rater.distribution(*block) for block in _blocks(rater, test)])
         forecasts = Forecasts(
             positions,
             shares.detach().cpu().double().numpy(),
@@ -201,6 +195,21 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> Ratings:
             test.ratings,
         )
     return Ratings(positions, test.items, errors, forecasts)
+
+
+def predict(rater: Rater, test: Interactions) -> torch.Tensor:
+    """(n,) float64 predicted ratings of these interactions, which have one or not."""
+    found = torch.cat([rater.predict(*block) for block in _blocks(rater, test)])
+    return found.detach().cpu().double()
+
+
+def _blocks(rater: Rater, test: Interactions) -> list[list[Any]]:
+    """What a rater is asked, block by block; with times where it looks at them."""
+    asked: list[Any] = [torch.tensor(test.users), torch.tensor(test.items)]
+    if isinstance(rater, TimedRater) and rater.rates_by_time:
+        asked.append(test.timestamps)
+    parts = [slice(start, start + PREDICTIONS) for start in range(0, len(test), PREDICTIONS)]
+    return [[column[part] for column in asked] for part in parts]
 
 
 def _counts(test: Interactions, pairs: Pairs) -> dict[str, int]:

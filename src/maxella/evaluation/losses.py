@@ -5,14 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from maxella.data.interactions import Interactions
-from maxella.evaluation.bootstrap import CELLS, LEVEL, RESAMPLES
-from maxella.evaluation.evaluate import PREDICTIONS
+from maxella.evaluation.bootstrap import LEVEL, RESAMPLES, draws
+from maxella.evaluation.evaluate import predict
 from maxella.evaluation.names import parse_metric
 from maxella.evaluation.pairs import Pairs
-from maxella.evaluation.protocols import Ranker, Rater, TimedRater
+from maxella.evaluation.protocols import Ranker, Rater
 from maxella.evaluation.ranking import RANKING_METRICS
 from maxella.evaluation.ranks import catalogue_ranks
 from maxella.evaluation.rating import rmse
@@ -50,7 +49,7 @@ def user_sums(
             sums[f"filtered.{name}"] = RANKING_METRICS[key](ranks, k)
     rated = test.rated
     if rater is not None and rated.ratings is not None and len(rated):
-        errors = _predictions(rater, rated) - rated.ratings
+        errors = predict(rater, rated).numpy() - rated.ratings
         of_rated = rmse(pairs.positions_of(rated.users), errors)
         sums["rmse"] = of_rated.padded(len(pairs.users))
     return sums
@@ -72,13 +71,9 @@ def losses(
     n_users = len(next(iter(before.values())).numerators)
     metrics = [sums[name] for name in before for sums in (before, *afters)]
     by_user = np.stack([of.numerators for of in metrics] + [of.denominators for of in metrics], 1)
-    chunk = max(1, CELLS // n_users)
-    drawn = [by_user.sum(axis=0, keepdims=True)]  # first everyone once
-    for start in range(0, RESAMPLES, chunk):
-        size = min(chunk, RESAMPLES - start)
-        weights = rng.multinomial(n_users, np.full(n_users, 1 / n_users), size=size)
-        drawn.append(weights @ by_user)
-    of_draws = np.concatenate(drawn)  # (1 + resamples, 2 · metrics)
+    drawn = [weights @ by_user for weights in draws(n_users, RESAMPLES, rng)]
+    everyone_once = by_user.sum(axis=0, keepdims=True)
+    of_draws = np.concatenate([everyone_once, *drawn])  # (1 + resamples, 2 · metrics)
     with np.errstate(invalid="ignore"):  # a resample may hold no one who counts for a metric
         values = of_draws[:, : len(metrics)] / of_draws[:, len(metrics) :]
     values = values.reshape(len(values), len(before), 1 + len(afters))
@@ -97,14 +92,3 @@ def losses(
         low, high = np.nanquantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         found[name] = Loss(float(worse[0]), (float(low), float(high)))
     return found
-
-
-def _predictions(rater: Rater, rated: Interactions) -> np.ndarray:
-    """(n,) float64 predicted ratings."""
-    asked: list[Any] = [torch.from_numpy(rated.users), torch.from_numpy(rated.items)]
-    if isinstance(rater, TimedRater) and rater.rates_by_time:
-        asked.append(rated.timestamps)
-    parts = [slice(start, start + PREDICTIONS) for start in range(0, len(rated), PREDICTIONS)]
-    found = [rater.predict(*(column[part] for column in asked)) for part in parts]
-    predictions: np.ndarray = torch.cat(found).double().numpy()
-    return predictions

@@ -209,11 +209,17 @@ def build_plan(options: TrainingOptions) -> Plan:
     )
 
 
-def build_checkpoint(path: Path, config: Config, dataset: Dataset) -> Checkpoint:
-    """A checkpoint that only the same options on the same rows can resume."""
+def build_checkpoint(
+    path: Path, config: Config, dataset: Dataset, features: Features
+) -> Checkpoint:
+    """A checkpoint that only the same options on the same rows and features can resume."""
     options = config.model_dump_json(include={"features", "model", "tasks", "training"})
     fingerprint = hashlib.sha256(options.encode())
-    for column in (dataset.train.users, dataset.train.items, dataset.train.ratings):
+    train = dataset.train
+    columns = [train.users, train.items, train.ratings]
+    for side in (features.users, features.items):
+        columns += [] if side is None else [side.bags.columns, side.bags.weights]
+    for column in columns:
         if column is not None:
             fingerprint.update(column.tobytes())
     return Checkpoint(path, fingerprint.hexdigest())

@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from maxella.closed_form.gram import MAX_ITEM_ROWS
 from maxella.data.roles import MOST_LEVELS
 from maxella.data.split import split_interactions
 from maxella.errors import DataError
 
 TEST = 0.2
+# Items from which on towers start at random. The closed forms take up to MAX_ITEM_ROWS, but time
+# with the cube of the items and memory with their square: 225 s and 5 GB for 20,000.
+MANY_ITEMS = 10_000
 MANY = 5_000_000  # interactions from which on a head of one factorisation is enough to wait for
 # Interactions from which on → dimensions of each part of the towers, factors of the rating head.
 SIZES = ((500_000, 128, 16), (50_000, 64, 8), (5_000, 32, 8), (0, 16, 4))
@@ -21,7 +23,7 @@ def choose_options(log: pl.DataFrame) -> dict[str, dict[str, Any]]:
     n_items = log["item_id"].n_unique()
     n_users = log["user_id"].n_unique()
     ratings = log["rating"].drop_nulls() if "rating" in log.columns else pl.Series([])
-    is_large = n_items >= MAX_ITEM_ROWS  # one more row is for the unknown item
+    is_large = n_items >= MANY_ITEMS
     n_levels = ratings.n_unique()
     dim, rating_dim = next(sizes[1:] for sizes in SIZES if log.height >= sizes[0])
     model: dict[str, Any]

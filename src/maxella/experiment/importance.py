@@ -11,10 +11,10 @@ import torch
 from maxella.data.dataset import Dataset
 from maxella.data.entity_features import Features
 from maxella.errors import ConfigError
-from maxella.evaluation.among import Among
 from maxella.evaluation.losses import losses, user_sums
 from maxella.evaluation.sums import UserSums
 from maxella.experiment.config import Config
+from maxella.experiment.judge import HeldOut
 from maxella.experiment.reevaluate import reopen
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.build import build_model
@@ -79,25 +79,20 @@ class _Question:
 
     def figures(self, features: Features) -> dict[str, UserSums]:
         """The model's figures by user, were these the features."""
-        bundle, dataset = self.bundle, self.dataset
+        bundle = self.bundle
         model = build_model(bundle.spec, 0, features)
         model.load_state_dict(bundle.model.state_dict())
         put_stand_ins(model, self.untrained)
         asked: Any = replace(bundle, model=model.eval(), features=features).scorer()
-        test, seen, n_item_rows = dataset.test, dataset.known, dataset.items.n_rows
-        metrics = _METRICS
-        if self.config.split.kind == "cold_item":  # as in `judge`
-            among = Among(np.unique(test.items), n_item_rows)
-            asked, n_item_rows = among.view(asked), among.n_item_rows
-            test, seen = among.log(test), among.log(seen)
-            metrics = (*_METRICS, "recall@20")
+        held_out = HeldOut.of(self.dataset, self.config)
+        asked = held_out.view(asked)
         return user_sums(
             asked if bundle.retrieves else None,
             asked if bundle.rates else None,
-            test,
-            seen=seen,
-            n_item_rows=n_item_rows,
-            metrics=metrics,
+            held_out.part,
+            seen=held_out.seen,
+            n_item_rows=held_out.n_item_rows,
+            metrics=(*_METRICS, "recall@20") if held_out.among else _METRICS,
         )
 
 

@@ -1,6 +1,7 @@
 """Models and baselines on the held-out part, all by the same evaluation."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from maxella.baselines.table import BASELINES, RANKERS, RATERS
 from maxella.data.dataset import Dataset
+from maxella.data.interactions import Interactions
 from maxella.errors import ConfigError, MissingExtraError
 from maxella.evaluation.among import Among
 from maxella.evaluation.evaluate import Report, evaluate
@@ -31,25 +33,47 @@ def judge(
 
     `raw_ranker` scores for the raw protocol in the ranker's place, where there is one.
     """
-    part = dataset.validation if on_validation else dataset.test
-    seen = dataset.known_in_validation if on_validation else dataset.known
-    n_item_rows = dataset.items.n_rows
-    if config.split.kind == "cold_item":
-        among = Among(np.unique(part.items), n_item_rows)
-        ranker, rater, raw_ranker = (one and among.view(one) for one in (ranker, rater, raw_ranker))
-        part, seen, n_item_rows = among.log(part), among.log(seen), among.n_item_rows
-        slices = [among.slice(one) for one in slices]
+    held_out = HeldOut.of(dataset, config, on_validation=on_validation)
+    ranker, rater, raw_ranker = map(held_out.view, (ranker, rater, raw_ranker))
     return evaluate(
         ranker,
-        rater if len(part.rated) else None,
-        part,
-        seen=seen,
-        n_item_rows=n_item_rows,
+        rater if len(held_out.part.rated) else None,
+        held_out.part,
+        seen=held_out.seen,
+        n_item_rows=held_out.n_item_rows,
         seed=config.split.seed,
         resamples=0 if on_validation else config.evaluation.resamples,
         raw_ranker=raw_ranker,
-        slices=slices,
+        slices=[held_out.slice(one) for one in slices],
     )
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a model is asked about; of a split by whole items, these as if they were all."""
+
+    part: Interactions
+    seen: Interactions  # all that was known before
+    n_item_rows: int
+    among: Among | None
+
+    @classmethod
+    def of(cls, dataset: Dataset, config: Config, *, on_validation: bool = False) -> "HeldOut":
+        """The test part, or the validation part while training."""
+        part = dataset.validation if on_validation else dataset.test
+        seen = dataset.known_in_validation if on_validation else dataset.known
+        if config.split.kind != "cold_item":
+            return cls(part, seen, dataset.items.n_rows, None)
+        among = Among(np.unique(part.items), dataset.items.n_rows)
+        return cls(among.log(part), among.log(seen), among.n_item_rows, among)
+
+    def view(self, model: Any) -> Any:
+        """A ranker or rater with these item rows; nothing of nothing."""
+        return model if self.among is None or model is None else self.among.view(model)
+
+    def slice(self, one: Slice) -> Slice:
+        """A slice by these item rows."""
+        return one if self.among is None else self.among.slice(one)
 
 
 def judge_baselines(

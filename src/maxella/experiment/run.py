@@ -103,6 +103,9 @@ def train(
         figures = judge(scorer, scorer, dataset, config, on_validation=True)
         return figures.flat_metrics()
 
+    checkpoint = None
+    if folder.path:
+        checkpoint = build_checkpoint(folder.checkpoint, config, dataset, features)
     monitor = config.training.monitor
     if monitor and monitor not in figure_names():
         raise ConfigError(unknown_name("validation metric", monitor, figure_names()))
@@ -112,7 +115,7 @@ def train(
         build_batches(config, dataset),
         build_plan(config.training),
         validation=Validation(measure, monitor) if monitor else None,
-        checkpoint=build_checkpoint(folder.checkpoint, config, dataset) if folder.path else None,
+        checkpoint=checkpoint,
         resume=resume,
         log=folder.log,
         on_step=partial(on_step, name) if on_step else None,

@@ -21,7 +21,7 @@ WHY = {
     "leave few users known on both sides.",
     "random": "There are no times, so random rows are the test.",
     "closed_form": "The towers start from two closed forms, iALS and low-rank EDLAE.",
-    "large": "Past 20,000 items: a random start, and a softmax over drawn items.",
+    "large": "Past 10,000 items: a random start, and a softmax over drawn items.",
     "ratings": "Retrieval and ratings are learnt together; the rating head has factors of its own.",
     "picks": "There are no ratings: retrieval alone.",
 }

@@ -6,13 +6,13 @@ from typing import Any
 import polars as pl
 
 from maxella.features.bags import WeightedBags
-from maxella.features.missing import names_with_missing, with_missing
+from maxella.features.missing import Known
 from maxella.features.tokens import columns_of
 from maxella.features.values import as_categories, require_whole_number
 
 
 @dataclass(frozen=True)
-class Category:
+class Category(Known):
     """A column for each value of the fit. Numbers and booleans are told apart by their text.
 
     >>> occupation = Category.fit(pl.Series(["writer", "farmer", None, "writer"]))
@@ -23,9 +23,6 @@ class Category:
     ([0, 1, 1], [1, 2])
     """
 
-    known: tuple[str, ...]  # ascending
-    has_missing: bool
-
     @classmethod
     def fit(cls, values: pl.Series, *, min_count: int = 1) -> "Category":
         """The values that occur at least `min_count` times."""
@@ -35,22 +32,12 @@ class Category:
         known = counts.filter(pl.col("count") >= min_count)["text"].sort()
         return cls(tuple(known), texts.has_nulls())
 
-    @property
-    def n_columns(self) -> int:
-        """Known values, and the missing one."""
-        return len(self.known) + self.has_missing
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """The values as texts."""
-        return names_with_missing(self.known, has_column=self.has_missing)
-
     def encode(self, values: pl.Series) -> WeightedBags:
         """The value's column, with weight 1."""
         texts = as_categories(values)
         bags = WeightedBags.one_hot(columns_of(texts, self.known))
         is_missing = texts.is_null().to_numpy()
-        return with_missing(bags, is_missing, len(self.known), has_column=self.has_missing)
+        return self.with_missing(bags, is_missing)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

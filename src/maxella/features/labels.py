@@ -8,13 +8,13 @@ import polars as pl
 
 from maxella.errors import ConfigError
 from maxella.features.bags import WeightedBags
-from maxella.features.missing import names_with_missing, with_missing
+from maxella.features.missing import Known
 from maxella.features.tokens import Tokens
 from maxella.features.values import as_texts, require_whole_number
 
 
 @dataclass(frozen=True)
-class Labels:
+class Labels(Known):
     """A column for each label of the fit; the n known ones of a value weigh 1/√n each.
 
     So every bag has the norm 1, and ten genres say no more than one. A value without a label,
@@ -28,9 +28,7 @@ class Labels:
     ([0, 2, 3], [0, 2, 1], [0.7070000171661377, 0.7070000171661377, 1.0])
     """
 
-    known: tuple[str, ...]  # ascending
     separator: str
-    has_missing: bool
 
     @classmethod
     def fit(cls, values: pl.Series, *, separator: str = "|", min_count: int = 1) -> "Labels":
@@ -43,17 +41,7 @@ class Labels:
             raise ConfigError(f"separator wants a text such as '|'; got {separator!r}.")
         tokens = _tokens(values, separator)
         known = tokens.spread(min_count)["token"]
-        return cls(tuple(known), separator, bool(tokens.is_missing.any()))
-
-    @property
-    def n_columns(self) -> int:
-        """Known labels, and the missing one."""
-        return len(self.known) + self.has_missing
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """The labels."""
-        return names_with_missing(self.known, has_column=self.has_missing)
+        return cls(tuple(known), bool(tokens.is_missing.any()), separator)
 
     def encode(self, values: pl.Series) -> WeightedBags:
         """The columns of the known labels; a label that repeats counts once."""
@@ -61,7 +49,7 @@ class Labels:
         rows, columns, _ = tokens.counted(self.known)
         sizes = np.bincount(rows, minlength=len(values))
         bags = WeightedBags.of(rows, columns, 1 / np.sqrt(sizes[rows]), len(values))
-        return with_missing(bags, tokens.is_missing, len(self.known), has_column=self.has_missing)
+        return self.with_missing(bags, tokens.is_missing)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -74,7 +62,7 @@ class Labels:
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> "Labels":
         """What `to_dict` gave."""
-        return cls(tuple(facts["known"]), facts["separator"], facts["has_missing"])
+        return cls(tuple(facts["known"]), facts["has_missing"], facts["separator"])
 
 
 def _tokens(values: pl.Series, separator: str) -> Tokens:

@@ -1,5 +1,7 @@
 """The column of a missing value: the last one of a feature, where the fit saw one."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from maxella.features.bags import NO_COLUMN, WeightedBags, side_by_side
@@ -21,3 +23,25 @@ def with_missing(
 def names_with_missing(names: tuple[str, ...], *, has_column: bool) -> tuple[str, ...]:
     """The names of a feature's columns, that of missing values last."""
     return (*names, "missing") if has_column else names
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a kind holds that has a column for each of some values."""
+
+    known: tuple[str, ...]  # ascending
+    has_missing: bool
+
+    @property
+    def n_columns(self) -> int:
+        """Known values, and the missing one."""
+        return len(self.known) + self.has_missing
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The values as texts."""
+        return names_with_missing(self.known, has_column=self.has_missing)
+
+    def with_missing(self, bags: WeightedBags, is_missing: np.ndarray) -> WeightedBags:
+        """Bags of the known values → with the column of missing ones, where there is one."""
+        return with_missing(bags, is_missing, len(self.known), has_column=self.has_missing)

@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 
 from maxella.features.bags import WeightedBags
-from maxella.features.missing import names_with_missing, with_missing
+from maxella.features.missing import Known
 from maxella.features.tokens import Tokens
 from maxella.features.values import as_texts, require_whole_number
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(Known):
     """A column for each word of the fit, weighted by tf-idf and scaled to norm 1.
 
     A word is a run of letters and digits, in lower case and without accents. Its weight is
@@ -30,10 +30,8 @@ class Text:
     [0.20000000298023224, 0.800000011920929]
     """
 
-    words: tuple[str, ...]  # ascending
-    counts: tuple[int, ...]  # in how many texts of the fit each occurs
+    counts: tuple[int, ...]  # in how many texts of the fit each known word occurs
     n_texts: int  # of the fit, missing ones not counted
-    has_missing: bool
 
     @classmethod
     def fit(cls, values: pl.Series, *, min_count: int = 2) -> "Text":
@@ -43,32 +41,22 @@ class Text:
         spread = tokens.spread(min_count)
         n_missing = int(tokens.is_missing.sum())
         n_texts = len(values) - n_missing
-        return cls(tuple(spread["token"]), tuple(spread["count"]), n_texts, n_missing > 0)
-
-    @property
-    def n_columns(self) -> int:
-        """Known words, and the missing one."""
-        return len(self.words) + self.has_missing
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """The words."""
-        return names_with_missing(self.words, has_column=self.has_missing)
+        return cls(tuple(spread["token"]), n_missing > 0, tuple(spread["count"]), n_texts)
 
     def encode(self, values: pl.Series) -> WeightedBags:
         """The columns of the known words."""
         tokens = _words(values)
-        rows, columns, times = tokens.counted(self.words)
+        rows, columns, times = tokens.counted(self.known)
         rarity = 1 + np.log((1 + self.n_texts) / (1 + np.array(self.counts, dtype=np.int64)))
         weights = times * rarity[columns]
         squares = np.bincount(rows, weights**2, minlength=len(values))
         bags = WeightedBags.of(rows, columns, weights / np.sqrt(squares[rows]), len(values))
-        return with_missing(bags, tokens.is_missing, len(self.words), has_column=self.has_missing)
+        return self.with_missing(bags, tokens.is_missing)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
-            "words": list(self.words),
+            "known": list(self.known),
             "counts": list(self.counts),
             "n_texts": self.n_texts,
             "has_missing": self.has_missing,
@@ -78,7 +66,7 @@ class Text:
     def from_dict(cls, facts: dict[str, Any]) -> "Text":
         """What `to_dict` gave."""
         return cls(
-            tuple(facts["words"]), tuple(facts["counts"]), facts["n_texts"], facts["has_missing"]
+            tuple(facts["known"]), facts["has_missing"], tuple(facts["counts"]), facts["n_texts"]
         )
 
 

@@ -89,15 +89,16 @@ class JointModel(nn.Module):
     def tables(self) -> tuple[list[nn.Embedding], list[nn.Embedding]]:
         """All tables with a row for each user, and all with a row for each item.
 
-        Those of a rating head are told by their names, user_… and item_….
+        Those of a rating head are told by their names, user_… and item_…; a table of features
+        has rows of another kind.
         """
         of_users, of_items = self.tower_tables()
         if self.item_biases is not None:
             of_items.append(self.item_biases)
         for name, table in self.rating_head.named_modules():
-            if isinstance(table, nn.Embedding):
-                of_user = name.split(".")[-1].startswith("user_")
-                (of_users if of_user else of_items).append(table)
+            side = name.split(".")[-1].split("_")[0]
+            if isinstance(table, nn.Embedding) and side in ("user", "item"):
+                (of_users if side == "user" else of_items).append(table)
         return of_users, of_items
 
     def retrieval_biases(self, items: torch.Tensor) -> torch.Tensor | None:

@@ -25,22 +25,20 @@ def move_facts(
                 f"Wanted facts that the table of {key}s does not have; '{name}' in {log.file} is "
                 "in both. Leave it out of data.user_columns and data.item_columns."
             )
-    present = [pl.col(name).drop_nulls() for name in names]
-    differs = [
-        (values != values.first()).any().alias(f"{n} differs") for n, values in enumerate(present)
-    ]
-    known = log.frame.filter(pl.col(key).is_not_null())
-    facts = known.group_by(key, maintain_order=True).agg(
-        *[values.first() for values in present], *differs
-    )
-    for n, name in enumerate(names):
-        n_several = int(facts[f"{n} differs"].sum())
+    columns: dict[str, pl.Series] = {}
+    for name in names:  # one at a time: all at once take several times the memory of the log
+        values = pl.col(name).drop_nulls()
+        differs = (values != values.first()).any().alias("another value")
+        pairs = log.frame.select(key, name).drop_nulls(key)
+        found = pairs.group_by(key, maintain_order=True).agg(values.first(), differs)
+        columns |= {key: found[key], name: found[name]}
+        n_several = int(found["another value"].sum())
         if n_several:
             notes.append(
-                f"{n_several:,} of {facts.height:,} {key}s have more than one {name}; the first "
+                f"{n_several:,} of {found.height:,} {key}s have more than one {name}; the first "
                 "is kept."
             )
-    facts = facts.select(key, *names)
+    facts = pl.DataFrame(columns)
     rest = log.with_frame(log.frame.drop(names))
     if side is None:
         return rest, Sheet(facts, log.file, log.line_of)
