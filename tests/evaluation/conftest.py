@@ -63,7 +63,7 @@ class World:
         pairs = Pairs.of(self.test, self.seen, self.scores.shape[1])
         found = {user: [] for user in pairs.users.tolist()}
         ranks = catalogue_ranks(self, pairs, 0)[protocol].ranks
-        for position, rank in zip(pairs.held_out_users, ranks.tolist(), strict=True):
+        for position, rank in zip(pairs.held_out_queries, ranks.tolist(), strict=True):
             found[int(pairs.users[position])].append(rank)
         return {user: sorted(ranks) for user, ranks in found.items()}
 

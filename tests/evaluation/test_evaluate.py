@@ -58,6 +58,7 @@ def test_worked_example(toy):
     assert found.ceiling["raw"] == {"top_k_accuracy@2": 1.0, "recall@2": 1.0, "mrr": 1.0}
     assert found.counts == {
         "users": 2,
+        "queries": 2,
         "interactions": 3,
         "ranked": 3,
         "candidates": 4,

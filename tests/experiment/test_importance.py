@@ -100,7 +100,7 @@ def test_dealing_nothing_changes_nothing(cold_items, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"features": {}}, ConfigError, r"Declare \[features\.user\] or \[features\.item\]"),
+        ({"features": {}}, ConfigError, r"Declare \[features\.user\], \[features\.item\]"),
         ({"split": {"kind": "none"}}, DataError, "no test to read"),
     ],
 )

@@ -17,17 +17,20 @@ class ToyScorer:
         self.item_embeddings = self.tower_items = torch.tensor(items)
         self.knows = torch.arange(len(users)) > 0
 
-    def score(self, users):
+    def score(self, users, requests=None):
         return self.user_embeddings[users] @ self.item_embeddings.T
+
+    def score_pairs(self, users, items, requests=None):
+        return (self.user_embeddings[users] * self.item_embeddings[items]).sum(1)
 
     rates_by_time = False
 
-    def predict(self, users, items, times=None):
-        return 3 + (self.user_embeddings[users] * self.item_embeddings[items]).sum(1)
+    def predict(self, users, items, times=None, requests=None):
+        return 3 + self.score_pairs(users, items)
 
     rating_levels = torch.tensor([1.0, 2.0, 4.0])
 
-    def distribution(self, users, items, times=None):
+    def distribution(self, users, items, times=None, requests=None):
         """Ann is sure of a 4; others give .05, .15 and .8, in float32."""
         return torch.tensor([[0.05, 0.15, 0.8], [0.0, 0.0, 1.0]])[(users == 1).long()]
 

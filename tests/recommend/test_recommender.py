@@ -88,10 +88,10 @@ def test_everyone_gets_k_items_or_all_that_are_left(seen, asked, k, include_seen
         scores = torch.randn(5, 7, generator=rng)
         knows = torch.arange(5) > 0
 
-        def score(self, users):
+        def score(self, users, requests=None):
             return self.scores[users]
 
-        def predict(self, users, items):
+        def predict(self, users, items, requests=None):
             return self.scores[users, items]
 
     users = Vocabulary.fit(pl.Series(map(str, range(1, 5))))  # id "3" has row 3

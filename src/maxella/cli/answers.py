@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,6 +54,17 @@ def recommend(
     history: History = None,
     new_users: NewUsers = None,
     new_items: NewItems = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"],
+            help="When they are asked for, in UTC; for a model that reads the moment.",
+        ),
+    ] = None,
+    request: Annotated[
+        list[str] | None,
+        typer.Option(help="What else is known of the moment: device=phone; may be given again."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="A Parquet or CSV file to write.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +83,8 @@ def recommend(
     bundle = _with_items(load_bundle(run), new_items)
     recommender = _recommender(bundle, history, new_users)
     users = recommender.users.ids.to_list() if everyone else list(user or [])
-    lists = recommender.recommend(users, k, include_seen=include_seen)
+    moment = _moment(at, request or [])
+    lists = recommender.recommend(users, k, include_seen=include_seen, request=moment)
     _say_what_is_amiss(bundle, users, lists, k)
     if out:
         _write(lists, out)
@@ -157,6 +170,21 @@ def _recommender(bundle: "Bundle", history: Path | None, new_users: Path | None)
             "item that the model does not know: they are left out."
         )
     return recommender.for_newcomers(tables.interactions, users)
+
+
+def _moment(at: datetime | None, known: list[str]) -> dict[str, Any]:
+    """What --at and --request say, by column."""
+    from maxella.errors import ConfigError
+
+    moment: dict[str, Any] = {}
+    if at is not None:
+        moment["timestamp"] = int(at.replace(tzinfo=UTC).timestamp())
+    for one in known:
+        column, equals, value = one.partition("=")
+        if not equals:
+            raise ConfigError(f"--request wants column=value, such as device=phone; got '{one}'.")
+        moment[column] = value
+    return moment
 
 
 def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame", k: int) -> None:

@@ -1,12 +1,15 @@
 """A data set ready for a model: ids ↔ rows, and three parts of the log."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from maxella.data.interactions import Interactions
+from maxella.data.requests import Requests, read_log, split_specs
 from maxella.data.split import Split
+from maxella.features.feature_set import FeatureSet, FeatureSpec
 from maxella.features.id import Vocabulary
 
 
@@ -24,6 +27,8 @@ class Dataset:
     validation: Interactions
     test: Interactions
     given: Interactions  # of users held out wholly: known when they are served, not trained on
+    requests: Requests | None = None  # the moments of the log, where features tell them apart
+    request_features: FeatureSet | None = None  # those of the moment alone
 
     @property
     def known(self) -> Interactions:
@@ -44,11 +49,25 @@ class Dataset:
         return float(ratings.min()), float(ratings.max())
 
 
-def build_dataset(interactions: pl.DataFrame, split: Split) -> Dataset:
-    """An interactions table and its split → rows."""
+def build_dataset(
+    interactions: pl.DataFrame,
+    split: Split,
+    request_specs: Sequence[FeatureSpec] = (),
+) -> Dataset:
+    """An interactions table and its split → rows.
+
+    Features of requests, if there are any, are fitted on training rows. Raises ConfigError where
+    the age of items is among them and the table lacks times.
+    """
     users = Vocabulary.fit(interactions["user_id"])
     items = Vocabulary.fit(interactions["item_id"])
     log = encode(interactions, users, items)
+    requests = features = None
+    if request_specs:
+        of_moment, of_age = split_specs(request_specs)
+        features = FeatureSet.fit(interactions, of_moment, split.train)
+        requests, rows = read_log(interactions, features, has_ages=of_age is not None)
+        log = replace(log, requests=rows)
     train = log.take(split.train)
     if train.ratings is not None:
         train.ratings[np.isin(split.train, split.unrated)] = np.nan  # a copy, made by take
@@ -59,6 +78,8 @@ def build_dataset(interactions: pl.DataFrame, split: Split) -> Dataset:
         log.take(split.validation),
         log.take(split.test),
         log.take(split.given),
+        requests,
+        features,
     )
 
 

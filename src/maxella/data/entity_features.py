@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from maxella.data.requests import RequestFeatures
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet, FeatureSpec
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
@@ -33,12 +34,12 @@ class EntityFeatures:
         """
         in_order = _in_order(table, key, ids)
         features = FeatureSet.fit(in_order, specs, fit_on[1:])
-        return cls(features, _with_unknown(features.encode(in_order)))
+        return cls(features, features.encode(in_order).with_unknown())
 
     def of_others(self, table: pl.DataFrame, key: str, ids: Vocabulary) -> "EntityFeatures":
         """The same features of other ids, read from their table."""
         bags = self.features.encode(_in_order(table, key, ids))
-        return EntityFeatures(self.features, _with_unknown(bags))
+        return EntityFeatures(self.features, bags.with_unknown())
 
     def followed_by(self, others: "EntityFeatures") -> "EntityFeatures":
         """These rows, then those of the others but their unknown one."""
@@ -58,17 +59,14 @@ class EntityFeatures:
 
 @dataclass(frozen=True)
 class Features:
-    """Those of both sides, where there are any."""
+    """Those of both sides and how moments are read, where there are any."""
 
     users: EntityFeatures | None = None
     items: EntityFeatures | None = None
+    request: RequestFeatures | None = None
 
 
 def _in_order(table: pl.DataFrame, key: str, ids: Vocabulary) -> pl.DataFrame:
     """A row for each id; an id that the table lacks has nothing but missing values."""
     wanted = ids.ids.alias(key).to_frame()
     return wanted.join(table, on=key, how="left", maintain_order="left")
-
-
-def _with_unknown(bags: WeightedBags) -> WeightedBags:
-    return WeightedBags(np.insert(bags.begins, 0, 0), bags.columns, bags.weights)

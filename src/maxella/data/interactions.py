@@ -13,9 +13,10 @@ class Interactions:
     items: np.ndarray  # (n,) int64 item rows
     ratings: np.ndarray | None = None  # (n,) float32, NaN where none was given
     timestamps: np.ndarray | None = None  # (n,) int64, seconds since 1970
+    requests: np.ndarray | None = None  # (n,) int64 rows of `data.requests.Requests`
 
     def __post_init__(self) -> None:
-        columns = [self.users, self.items, self.ratings, self.timestamps]
+        columns = [self.users, self.items, self.ratings, self.timestamps, self.requests]
         lengths = {len(column) for column in columns if column is not None}
         if len(lengths) != 1:
             raise ValueError(f"columns must be of one length, got {sorted(lengths)}")
@@ -30,6 +31,7 @@ class Interactions:
             self.items[rows],
             None if self.ratings is None else self.ratings[rows],
             None if self.timestamps is None else self.timestamps[rows],
+            None if self.requests is None else self.requests[rows],
         )
 
     @property
@@ -47,6 +49,7 @@ class Interactions:
             np.concatenate([self.items, other.items]),
             _joined(self.ratings, other.ratings),
             _joined(self.timestamps, other.timestamps),
+            _joined(self.requests, other.requests),
         )
 
 

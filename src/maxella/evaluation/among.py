@@ -30,7 +30,7 @@ class Among:
         """The interactions with these items."""
         is_one = self._row_of[interactions.items] != UNKNOWN_ROW
         kept = interactions.take(is_one)
-        return Interactions(kept.users, self._row_of[kept.items], kept.ratings, kept.timestamps)
+        return replace(kept, items=self._row_of[kept.items])
 
     def slice(self, one: Slice) -> Slice:
         """The same slice by these rows."""
@@ -48,17 +48,17 @@ class View:
     model: Any
     items: torch.Tensor  # (rows,) the model's own rows
 
-    def score(self, users: torch.Tensor) -> torch.Tensor:
+    def score(self, users: torch.Tensor, **moment: Any) -> torch.Tensor:
         """(batch,) user rows → (batch, rows) scores."""
-        return self.model.score(users)[:, self.items]  # type: ignore[no-any-return]
+        return self.model.score(users, **moment)[:, self.items]  # type: ignore[no-any-return]
 
-    def predict(self, users: torch.Tensor, items: torch.Tensor, *times: Any) -> torch.Tensor:
+    def predict(self, users: torch.Tensor, items: torch.Tensor, **moment: Any) -> torch.Tensor:
         """(n,) user rows, (n,) rows → (n,) ratings."""
-        return self.model.predict(users, self.items[items], *times)  # type: ignore[no-any-return]
+        return self.model.predict(users, self.items[items], **moment)  # type: ignore[no-any-return]
 
-    def distribution(self, users: torch.Tensor, items: torch.Tensor, *times: Any) -> torch.Tensor:
+    def distribution(self, users: torch.Tensor, items: torch.Tensor, **moment: Any) -> torch.Tensor:
         """(n,) user rows, (n,) rows → (n, K) probabilities."""
-        return self.model.distribution(users, self.items[items], *times)  # type: ignore[no-any-return]
+        return self.model.distribution(users, self.items[items], **moment)  # type: ignore[no-any-return]
 
     @property
     def rating_levels(self) -> torch.Tensor:
@@ -69,3 +69,8 @@ class View:
     def rates_by_time(self) -> bool:
         """Whether times are looked at."""
         return getattr(self.model, "rates_by_time", False)
+
+    @property
+    def reads_requests(self) -> bool:
+        """Whether requests are looked at."""
+        return getattr(self.model, "reads_requests", False)

@@ -46,10 +46,11 @@ class Answers:
     """Ranks and errors of some users; a user's position is their place in `user_rows`."""
 
     user_rows: np.ndarray  # (users,)
-    pair_users: np.ndarray  # (n,) int64 user position of each held-out pair
+    query_users: np.ndarray  # (queries,) int64 user position of each query
+    pair_queries: np.ndarray  # (n,) int64 query of each held-out pair
     pair_items: np.ndarray  # (n,) int64 item row of each held-out pair
     ranks: Mapping[str, UserRanks]  # of these pairs, by protocol; none where nothing is ranked
-    lists: Mapping[str, np.ndarray]  # (users, length) item rows, best first, by protocol
+    lists: Mapping[str, np.ndarray]  # (queries, length) item rows, best first, by protocol
     n_candidates: int
     ratings: Ratings | None
 
@@ -60,9 +61,10 @@ class Answers:
         """What was found of all held-out pairs, by protocol."""
         return cls(
             pairs.users,
-            pairs.held_out_users,
+            pairs.query_users,
+            pairs.held_out_queries,
             pairs.held_out_items,
-            {protocol: of.by_user(pairs) for protocol, of in found.items()},
+            {protocol: of.by_query(pairs) for protocol, of in found.items()},
             {protocol: of.lists for protocol, of in found.items()},
             pairs.n_item_rows - 1,
             ratings,
@@ -74,32 +76,40 @@ class Answers:
         Gives these users' positions too. Ranks stay what they are among all candidates.
         """
         kept = is_in[self.pair_items]
-        has_any = np.bincount(self.pair_users[kept], minlength=len(self.user_rows)) > 0
+        asked = np.bincount(self.pair_queries[kept], minlength=len(self.query_users)) > 0
+        has_any = np.zeros(len(self.user_rows), dtype=bool)
+        has_any[self.query_users[asked]] = True
         positions, position_of = has_any.nonzero()[0], np.cumsum(has_any) - 1
+        query_of = np.cumsum(asked) - 1
         return positions, Answers(
             self.user_rows[positions],
-            position_of[self.pair_users[kept]],
+            position_of[self.query_users[asked]],
+            query_of[self.pair_queries[kept]],
             self.pair_items[kept],
             {protocol: ranks.take(kept) for protocol, ranks in self.ranks.items()},
-            {protocol: lists[positions] for protocol, lists in self.lists.items()},
+            {protocol: lists[asked] for protocol, lists in self.lists.items()},
             self.n_candidates,
             self.ratings and self.ratings.take(is_in[self.ratings.items], position_of),
         )
 
     def sums(self, metrics: Metrics) -> dict[str, UserSums]:
         """The ranking metrics among these, such as `filtered.ndcg@10`, and those of ratings."""
+        n_users = len(self.user_rows)
         sums = {
-            f"{protocol}.{name}": RANKING_METRICS[key](ranks, k)
+            f"{protocol}.{name}": RANKING_METRICS[key](ranks, k).of_users(self.query_users, n_users)
             for protocol, ranks in self.ranks.items()
             for name, (key, k) in metrics.items()
             if key in RANKING_METRICS
         }
-        return sums if self.ratings is None else sums | self.ratings.sums(len(self.user_rows))
+        return sums if self.ratings is None else sums | self.ratings.sums(n_users)
 
     def list_values(self, metrics: Metrics, positions: np.ndarray) -> dict[str, float]:
         """The metrics of lists among these, over the lists of the users at some positions."""
+        is_in = np.zeros(len(self.user_rows), dtype=bool)
+        is_in[positions] = True
+        asked = is_in[self.query_users]
         return {
-            f"{protocol}.{name}": LIST_METRICS[key](lists[positions, : int(k)], self.n_candidates)
+            f"{protocol}.{name}": LIST_METRICS[key](lists[asked, : int(k)], self.n_candidates)
             for protocol, lists in self.lists.items()
             for name, (key, k) in metrics.items()
             if key in LIST_METRICS

@@ -16,7 +16,7 @@ from maxella.evaluation.distribution import Forecasts
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, parse_metric
 from maxella.evaluation.pairs import Pairs
-from maxella.evaluation.protocols import Forecaster, Ranker, Rater, TimedRater
+from maxella.evaluation.protocols import Forecaster, Ranker, Rater, RequestReader, TimedRater
 from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
 from maxella.evaluation.ranks import CatalogueRanks, catalogue_ranks
 from maxella.evaluation.slices import Slice
@@ -158,11 +158,11 @@ def _ceiling(pairs: Pairs, metrics: Metrics, protocols: Sequence[str]) -> dict[s
 
 
 def _perfect_ranks(pairs: Pairs) -> UserRanks:
-    """A user's m known held-out items at ranks 1 to m, the unknown ones nowhere."""
-    users, is_known = pairs.held_out_users, pairs.held_out_is_known
+    """A query's m known held-out items at ranks 1 to m, the unknown ones nowhere."""
+    queries, is_known = pairs.held_out_queries, pairs.held_out_is_known
     # All of them tie at the top, where their mean rank is (1 + m) / 2.
-    mean_rank = (1 + np.bincount(users, weights=is_known)) / 2
-    return UserRanks.of(users, np.where(is_known, mean_rank[users], np.inf))
+    mean_rank = (1 + np.bincount(queries, weights=is_known)) / 2
+    return UserRanks.of(queries, np.where(is_known, mean_rank[queries], np.inf))
 
 
 def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> Ratings:
@@ -187,7 +187,7 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> Ratings:
     positions = pairs.positions_of(test.users)
     forecasts = None
     if isinstance(rater, Forecaster) and len(rater.rating_levels):
-        shares = torch.cat([rater.distribution(*block) for block in _blocks(rater, test)])
+        shares = torch.cat([rater.distribution(**block) for block in _blocks(rater, test)])
         forecasts = Forecasts(
             positions,
             shares.detach().cpu().double().numpy(),
@@ -199,22 +199,25 @@ def _rate(rater: Rater, test: Interactions, pairs: Pairs) -> Ratings:
 
 def predict(rater: Rater, test: Interactions) -> torch.Tensor:
     """(n,) float64 predicted ratings of these interactions, which have one or not."""
-    found = torch.cat([rater.predict(*block) for block in _blocks(rater, test)])
+    found = torch.cat([rater.predict(**block) for block in _blocks(rater, test)])
     return found.detach().cpu().double()
 
 
-def _blocks(rater: Rater, test: Interactions) -> list[list[Any]]:
-    """What a rater is asked, block by block; with times where it looks at them."""
-    asked: list[Any] = [torch.tensor(test.users), torch.tensor(test.items)]
+def _blocks(rater: Rater, test: Interactions) -> list[dict[str, Any]]:
+    """What a rater is asked, block by block; with times and requests where it looks at them."""
+    asked: dict[str, Any] = {"users": torch.tensor(test.users), "items": torch.tensor(test.items)}
     if isinstance(rater, TimedRater) and rater.rates_by_time:
-        asked.append(test.timestamps)
+        asked["times"] = test.timestamps
+    if isinstance(rater, RequestReader) and rater.reads_requests and test.requests is not None:
+        asked["requests"] = torch.tensor(test.requests)
     parts = [slice(start, start + PREDICTIONS) for start in range(0, len(test), PREDICTIONS)]
-    return [[column[part] for column in asked] for part in parts]
+    return [{name: column[part] for name, column in asked.items()} for part in parts]
 
 
 def _counts(test: Interactions, pairs: Pairs) -> dict[str, int]:
     return {
         "users": len(pairs.users),
+        "queries": len(pairs.query_users),
         "interactions": len(test),
         "ranked": len(pairs.held_out),
         "candidates": pairs.n_item_rows - 1,

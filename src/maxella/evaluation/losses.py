@@ -43,10 +43,12 @@ def user_sums(
     pairs = Pairs.of(test, seen, n_item_rows)
     sums: dict[str, UserSums] = {}
     if ranker is not None:
-        ranks = catalogue_ranks(ranker, pairs, 0, protocols=["filtered"])["filtered"].by_user(pairs)
+        found = catalogue_ranks(ranker, pairs, 0, protocols=["filtered"])["filtered"]
+        ranks, n_users = found.by_query(pairs), len(pairs.users)
         for name in metrics:
             key, k = parse_metric(name)
-            sums[f"filtered.{name}"] = RANKING_METRICS[key](ranks, k)
+            of_queries = RANKING_METRICS[key](ranks, k)
+            sums[f"filtered.{name}"] = of_queries.of_users(pairs.query_users, n_users)
     rated = test.rated
     if rater is not None and rated.ratings is not None and len(rated):
         errors = predict(rater, rated).numpy() - rated.ratings

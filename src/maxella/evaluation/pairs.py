@@ -1,4 +1,4 @@
-"""Which items are held out and which are seen, in the order in which users are scored."""
+"""Which items are held out and which are seen, in the order in which queries are scored."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
-from maxella.data.ranges import is_first
+from maxella.data.ranges import is_first, ranges
 from maxella.features.id import UNKNOWN_ROW
 
 
@@ -44,11 +44,15 @@ class Cells:
 class Pairs:
     """Held-out and seen (user, item) pairs of the evaluated users, as sorted keys.
 
-    A user's position is their place in `users`; a key is position · item rows + item row.
-    Users with many held-out items come first, so that a chunk of users pads little.
+    A query is a user; where the log says when each item was asked for, a user at a moment. A
+    user's position is their place in `users`, a query's its place in `query_users`; a key is
+    query · item rows + item row. What holds many held-out items comes first, so that a chunk
+    of queries pads little.
     """
 
     users: np.ndarray  # (users,) int64 user row at each position
+    query_users: np.ndarray  # (queries,) int64 user position of each query
+    query_requests: np.ndarray | None  # (queries,) int64 request row of each query
     held_out: np.ndarray  # (n,) int64 keys, distinct but for those of the unknown item
     seen: np.ndarray  # (m,) int64 keys, distinct, none held out, none of the unknown item
     n_item_rows: int
@@ -59,22 +63,22 @@ class Pairs:
         last = max(test.items.max(), seen.items.max(initial=0))
         if last >= n_item_rows:
             raise ValueError(f"item rows must lie below n_item_rows = {n_item_rows}, got {last}")
-        counts = np.bincount(test.users)
-        users = counts.nonzero()[0]
-        users = users[np.argsort(-counts[users], kind="stable")]
-        position = np.full(max(len(counts), seen.users.max(initial=0) + 1), -1, dtype=np.int64)
-        position[users] = np.arange(len(users))
+        users, positions = _by_count(test.users)
+        query_users, query_requests, queries = np.arange(len(users)), None, positions
+        if test.requests is not None:
+            width = int(test.requests.max()) + 1
+            codes, queries = _by_count(positions * width + test.requests)
+            query_users, query_requests = np.divmod(codes, width)
 
-        held_out = np.sort(position[test.users] * n_item_rows + test.items)
+        held_out = np.sort(queries * n_item_rows + test.items)
         # Different items share the unknown row, so there a repeat is no repeat.
         held_out = held_out[is_first(held_out) | (held_out % n_item_rows == UNKNOWN_ROW)]
 
-        counts_as_seen = (position[seen.users] >= 0) & (seen.items != UNKNOWN_ROW)
-        keys = position[seen.users[counts_as_seen]] * n_item_rows + seen.items[counts_as_seen]
-        keys.sort()
+        owners, items = _of_each(users[query_users], seen)
+        keys = np.sort(owners * n_item_rows + items)
         nearest = np.minimum(np.searchsorted(held_out, keys), len(held_out) - 1)
         keys = keys[is_first(keys) & (held_out[nearest] != keys)]
-        return cls(users, held_out, keys, n_item_rows)
+        return cls(users, query_users, query_requests, held_out, keys, n_item_rows)
 
     def positions_of(self, users: np.ndarray) -> np.ndarray:
         """(m,) user rows, all evaluated → (m,) their positions."""
@@ -82,10 +86,10 @@ class Pairs:
         return order[np.searchsorted(self.users, users, sorter=order)]
 
     @property
-    def held_out_users(self) -> np.ndarray:
-        """(n,) user position of each held-out pair."""
-        users: np.ndarray = self.held_out // self.n_item_rows
-        return users
+    def held_out_queries(self) -> np.ndarray:
+        """(n,) query of each held-out pair."""
+        queries: np.ndarray = self.held_out // self.n_item_rows
+        return queries
 
     @property
     def held_out_items(self) -> np.ndarray:
@@ -100,14 +104,33 @@ class Pairs:
         return is_known
 
     def held_out_cells(self, start: int, stop: int) -> Cells:
-        """The held-out pairs of the users at positions from start to stop."""
+        """The held-out pairs of the queries from start to stop."""
         return self._cells(self.held_out, start, stop)
 
     def seen_cells(self, start: int, stop: int) -> Cells:
-        """The seen pairs of the users at positions from start to stop."""
+        """The seen pairs of the queries from start to stop."""
         return self._cells(self.seen, start, stop)
 
     def _cells(self, keys: np.ndarray, start: int, stop: int) -> Cells:
         first, last = np.searchsorted(keys, [start * self.n_item_rows, stop * self.n_item_rows])
         rows, columns = np.divmod(keys[first:last], self.n_item_rows)
         return Cells.of(rows - start, columns, stop - start)
+
+
+def _by_count(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) codes → the distinct ones, the most frequent first, and (n,) the place of each."""
+    distinct, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return distinct[order], place[places]
+
+
+def _of_each(users: np.ndarray, seen: Interactions) -> tuple[np.ndarray, np.ndarray]:
+    """(queries,) user rows → the query and the item row of each item that its user has seen."""
+    seen = seen.take(seen.items != UNKNOWN_ROW)
+    order = np.argsort(seen.users, kind="stable")
+    counts = np.bincount(seen.users, minlength=int(users.max()) + 1)
+    starts = np.cumsum(counts) - counts
+    queries, places = ranges(starts[users], counts[users])
+    return queries, seen.items[order][places]

@@ -26,11 +26,21 @@ class Rater(Protocol):
 
 @runtime_checkable
 class TimedRater(Protocol):
-    """A rater whose `predict` (and `distribution`) may take times too, (n,) int64 seconds."""
+    """A rater whose `predict` (and `distribution`) may take `times` too, (n,) int64 seconds."""
 
     @property
     def rates_by_time(self) -> bool:
         """Whether it does."""
+        ...
+
+
+@runtime_checkable
+class RequestReader(Protocol):
+    """A ranker or rater that may be asked for a moment: `requests`, (n,) int64 request rows."""
+
+    @property
+    def reads_requests(self) -> bool:
+        """Whether it looks at them."""
         ...
 
 

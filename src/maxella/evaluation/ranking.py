@@ -14,7 +14,10 @@ from maxella.evaluation.sums import UserSums
 
 @dataclass(frozen=True)
 class UserRanks:
-    """The ranks of the held-out items, grouped by user, best first. Make it with `of`."""
+    """The ranks of the held-out items, grouped by user, best first. Make it with `of`.
+
+    Where a log has moments, a user here is a user at a moment: whoever gets one list.
+    """
 
     users: np.ndarray  # (n,) int64 positions from 0 to n_users - 1, ascending
     ranks: np.ndarray  # (n,) float64 from 1 on, ascending within a user; inf = not retrievable

@@ -1,4 +1,4 @@
-"""Where each held-out item stands among all candidates, each user scored once."""
+"""Where each held-out item stands among all candidates, each query scored once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from maxella.errors import TrainingError
 from maxella.evaluation.names import PROTOCOLS
 from maxella.evaluation.pairs import Cells, Pairs
-from maxella.evaluation.protocols import Ranker
+from maxella.evaluation.protocols import Ranker, RequestReader
 from maxella.evaluation.ranking import UserRanks
 from maxella.features.id import UNKNOWN_ROW
 from maxella.topk import top_k
@@ -22,11 +22,11 @@ class CatalogueRanks:
     """What the metrics need to know of all candidates' scores, under one protocol."""
 
     ranks: np.ndarray  # (n,) float64 rank of each held-out pair, in the order of the pairs
-    lists: np.ndarray  # (users, length) int32 item rows, best first; 0 where none is left
+    lists: np.ndarray  # (queries, length) int32 item rows, best first; 0 where none is left
 
-    def by_user(self, pairs: Pairs) -> UserRanks:
-        """The ranks grouped by user."""
-        return UserRanks.of(pairs.held_out_users, self.ranks)
+    def by_query(self, pairs: Pairs) -> UserRanks:
+        """The ranks grouped by query."""
+        return UserRanks.of(pairs.held_out_queries, self.ranks)
 
 
 def catalogue_ranks(
@@ -43,7 +43,7 @@ def catalogue_ranks(
     its expected value where ties are broken at random. The unknown item is no candidate:
     held out, it has rank inf.
 
-    A user's scores are sorted once; the filtered rank is the raw one less the places that
+    A query's scores are sorted once; the filtered rank is the raw one less the places that
     seen items take. The answer does not depend on `cells`, the number of scores in
     memory at once.
     """
@@ -54,7 +54,7 @@ def catalogue_ranks(
         stop = start + len(scores)
         held_out = pairs.held_out_cells(start, stop)
         ordered = np.sort(scores[:, 1:].numpy(), axis=1)  # (batch, items), NaN last
-        _refuse_nan(ordered, pairs.users[start:stop])
+        _refuse_nan(ordered, pairs.users[pairs.query_users[start:stop]])
         ranks = 1 + _places_above(ordered, scores, held_out) - 0.5  # less half of itself
         if "raw" in found:
             _add(found["raw"], ranks, scores, list_length)
@@ -66,7 +66,9 @@ def catalogue_ranks(
     return {
         protocol: CatalogueRanks(
             np.where(pairs.held_out_is_known, np.concatenate(ranks), np.inf),
-            np.concatenate(lists) if lists else np.empty((len(pairs.users), 0), dtype=np.int32),
+            np.concatenate(lists)
+            if lists
+            else np.empty((len(pairs.query_users), 0), dtype=np.int32),
         )
         for protocol, (ranks, lists) in found.items()
     }
@@ -84,10 +86,15 @@ def _add(
 
 
 def _scores(ranker: Ranker, pairs: Pairs, batch: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """The first position of each chunk of users, and their scores, (batch, item rows)."""
-    for start in range(0, len(pairs.users), batch):
-        users = pairs.users[start : start + batch]
-        scores = ranker.score(torch.from_numpy(users)).detach().cpu()
+    """The first query of each chunk, and their scores, (batch, item rows)."""
+    reads_requests = isinstance(ranker, RequestReader) and ranker.reads_requests
+    for start in range(0, len(pairs.query_users), batch):
+        chunk = slice(start, start + batch)
+        users = pairs.users[pairs.query_users[chunk]]
+        moment = {}
+        if pairs.query_requests is not None and reads_requests:
+            moment["requests"] = torch.from_numpy(pairs.query_requests[chunk])
+        scores = ranker.score(torch.from_numpy(users), **moment).detach().cpu()
         if scores.shape != (len(users), pairs.n_item_rows):
             raise ValueError(
                 f"a ranker must give scores of shape {(len(users), pairs.n_item_rows)} for "

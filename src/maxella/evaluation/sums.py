@@ -23,6 +23,14 @@ class UserSums:
         """(users,) values, each user counting the same."""
         return cls(values, np.ones(len(values)))
 
+    def of_users(self, owners: np.ndarray, n_users: int) -> "UserSums":
+        """The same value, of sums over queries: (queries,) says which user each one is of."""
+        numerators, denominators = (
+            np.bincount(owners, weights=sums, minlength=n_users)
+            for sums in (self.numerators, self.denominators)
+        )
+        return UserSums(numerators, denominators, self.is_root)
+
     def padded(self, n_users: int) -> "UserSums":
         """The same value, with users who count for nothing behind the others up to `n_users`."""
         more = (0, n_users - len(self.numerators))

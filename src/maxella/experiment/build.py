@@ -10,15 +10,15 @@ import polars as pl
 
 from maxella.data.batches import Batches, RowBatches, UserBatches
 from maxella.data.columns import MakeColumns, OwnAndUniform, OwnAndUnseen, WholeCatalogue
-from maxella.data.dataset import Dataset
+from maxella.data.dataset import Dataset, build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.history import History
+from maxella.data.requests import RequestFeatures, fit_ages, split_specs
 from maxella.data.split import Split, split_interactions
 from maxella.errors import ConfigError
 from maxella.experiment.config import (
     Config,
     DataOptions,
-    FeatureOptions,
     ModelOptions,
     SplitOptions,
     TaskOptions,
@@ -67,6 +67,13 @@ def load_tables(options: DataOptions) -> Tables:
     return replace(tables, notes=(*tables.notes, *notes))
 
 
+def build_data(config: Config, tables: Tables) -> Dataset:
+    """The tables, split and in rows."""
+    split = split_table(tables.interactions, config.split)
+    specs = [_feature_spec(name, how) for name, how in config.features.request.items()]
+    return build_dataset(tables.interactions, split, specs)
+
+
 def split_table(interactions: pl.DataFrame, options: SplitOptions) -> Split:
     """Which rows train, validate and test."""
     return split_interactions(
@@ -103,8 +110,9 @@ def model_spec(options: ModelOptions, dataset: Dataset, feature_layers: str = "s
     )
 
 
-def build_features(options: FeatureOptions, tables: Tables, dataset: Dataset) -> Features:
-    """The features of both sides, from encoders that saw what training has."""
+def build_features(config: Config, tables: Tables, dataset: Dataset) -> Features:
+    """The features of both sides and of requests, from encoders that saw what training has."""
+    options = config.features
     train = dataset.train
     sides = []
     for declared, table, key, ids, rows in (
@@ -114,7 +122,20 @@ def build_features(options: FeatureOptions, tables: Tables, dataset: Dataset) ->
         fit_on = np.bincount(rows, minlength=ids.n_rows) > 0
         specs = [_feature_spec(name, how) for name, how in declared.items()]
         sides.append(EntityFeatures.fit(table, key, ids, specs, fit_on) if specs else None)
-    return Features(*sides)
+    users, items = sides
+    return Features(users, items, _request_features(config, tables, dataset))
+
+
+def _request_features(config: Config, tables: Tables, dataset: Dataset) -> RequestFeatures | None:
+    if dataset.request_features is None or not config.model.reads_requests:
+        return None
+    specs = [_feature_spec(name, how) for name, how in config.features.request.items()]
+    _, of_age = split_specs(specs)
+    ages = None
+    train = dataset.train
+    if of_age is not None and train.timestamps is not None:
+        ages = fit_ages(of_age, tables.items, dataset.items, train.items, train.timestamps)
+    return RequestFeatures(dataset.request_features, ages)
 
 
 def _feature_spec(name: str, how: str | dict[str, Any]) -> FeatureSpec:

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from maxella.data.dataset import build_dataset
-from maxella.experiment.build import load_tables, split_table
+from maxella.experiment.build import build_data, load_tables
 from maxella.experiment.config import Config, ModelEntry
 from maxella.experiment.judge import judge_baselines
 from maxella.experiment.read_config import config_of_model
@@ -27,8 +26,7 @@ def compare(
     Gives the report; `out` gets it too, and a run folder for each model under `models/`.
     """
     tables = load_tables(config.data)
-    split = split_table(tables.interactions, config.split)
-    dataset = build_dataset(tables.interactions, split)
+    dataset = build_data(config, tables)
     slices = build_slices(config.evaluation, tables, dataset)
     # After the data: an older run is not removed for one that cannot start.
     folder = RunFolder.open(out, resume=resume, overwrite=overwrite)

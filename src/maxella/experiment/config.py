@@ -141,6 +141,9 @@ class FeatureOptions(Section):
     """Features of users, which the user tower reads."""
     item: dict[str, str | dict[str, Any]] = {}
     """Features of items, which the item tower reads."""
+    request: dict[str, str | dict[str, Any]] = {}
+    """What is known of the moment: columns of the log, such as device or timestamp, and the age
+    that items have then, `age = { kind = "age", column = "release_date" }`, a column of theirs."""
     layers: Literal["sum", "mlp", "cross", "low_rank_cross"] = "sum"
     """What the towers make of them: the sum of an embedding for each value; and, beside it, a
     hidden layer over all of a row's features, or DCN-v2 cross layers, in full or of low rank."""
@@ -175,6 +178,9 @@ class ModelOptions(Section):
     (how the user rated around then), retrieval (the latest items count most: what comes next)."""
     embedding_scale: Annotated[float, Field(gt=0)] = 0.05
     """Embeddings start uniform between minus and plus this."""
+    reads_requests: bool = True
+    """Whether the model looks at features.request; every model is asked moment by moment where
+    there are any, whether it looks or not."""
     clip_ratings: bool = True
     """Whether predictions are clipped to the range of the training ratings."""
 
@@ -296,6 +302,17 @@ class Config(Section):
             raise ValueError("training.monitor wants split.validation above 0")
         if self.training.patience and not self.training.monitor:
             raise ValueError("training.patience wants training.monitor")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_alike(self) -> Self:
+        for entry in self.compare.models:
+            if entry.features.get("request", self.features.request) != self.features.request:
+                raise ValueError(
+                    f"compare.models '{entry.name}': features.request says how all models of a "
+                    "comparison are asked; for one that does not look at it set "
+                    "model = { reads_requests = false }"
+                )
         return self
 
     @model_validator(mode="after")

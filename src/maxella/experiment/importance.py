@@ -10,6 +10,7 @@ import torch
 
 from maxella.data.dataset import Dataset
 from maxella.data.entity_features import Features
+from maxella.data.requests import Requests
 from maxella.errors import ConfigError
 from maxella.evaluation.losses import losses, user_sums
 from maxella.evaluation.sums import UserSums
@@ -28,6 +29,7 @@ from maxella.training.stand_ins import put_stand_ins
 
 _METRICS: tuple[str, ...] = ("ndcg@10", "top_k_accuracy@100")
 _SIDES = {"user": "users", "item": "items"}  # as in names of features, and in `Features`
+_REQUEST = "request"
 _WARM = 0.5  # share of test rows without newcomers from which on the report says what that means
 
 
@@ -48,7 +50,7 @@ def importance(
     if not any(vars(bundle.features).values()):
         raise ConfigError(
             f"Wanted a model with features; that of {run} knows users and items by their ids "
-            "alone. Declare [features.user] or [features.item] and train again."
+            "alone. Declare [features.user], [features.item] or [features.request] and train again."
         )
     ask = _Question(bundle, reopened.dataset, reopened.config)
     report["importance"] = {
@@ -77,13 +79,13 @@ class _Question:
         counts = np.bincount(self.dataset.train.items, minlength=self.dataset.items.n_rows)
         return torch.from_numpy(np.flatnonzero(counts == 0))
 
-    def figures(self, features: Features) -> dict[str, UserSums]:
-        """The model's figures by user, were these the features."""
+    def figures(self, features: Features, requests: Requests | None) -> dict[str, UserSums]:
+        """The model's figures by user, were these the features and moments."""
         bundle = self.bundle
         model = build_model(bundle.spec, 0, features)
         model.load_state_dict(bundle.model.state_dict())
         put_stand_ins(model, self.untrained)
-        asked: Any = replace(bundle, model=model.eval(), features=features).scorer()
+        asked: Any = replace(bundle, model=model.eval(), features=features).scorer(requests)
         held_out = HeldOut.of(self.dataset, self.config)
         asked = held_out.view(asked)
         return user_sums(
@@ -102,15 +104,14 @@ def _permutations(
     """The figures as they are, and for each feature what dealing it anew costs."""
     seed = ask.config.split.seed
     known = ask.bundle.features
-    before = ask.figures(known)
+    before = ask.figures(known, ask.dataset.requests)
     rows = []
     names = list(_names(known))
     for n, (side, name) in enumerate(names):
         afters = []
         for repeat in range(repeats):
             rng = numpy_generator(seed, f"importance {side}.{name}", repeat)
-            dealt = getattr(known, _SIDES[side]).permuted(name, rng)
-            afters.append(ask.figures(replace(known, **{_SIDES[side]: dealt})))
+            afters.append(ask.figures(*_dealt(ask, side, name, rng)))
             if on_step:
                 on_step(n * repeats + repeat + 1, len(names) * repeats)
         found = losses(before, afters, numpy_generator(seed, "importance intervals"))
@@ -119,12 +120,27 @@ def _permutations(
     return {"metrics": {name: of.value() for name, of in before.items()}, "features": rows}
 
 
+def _dealt(
+    ask: _Question, side: str, name: str, rng: np.random.Generator
+) -> tuple[Features, Requests | None]:
+    """Features and moments, one feature dealt anew among users, items or the test's moments."""
+    known, requests = ask.bundle.features, ask.dataset.requests
+    asked = ask.dataset.test.requests
+    if known.request is None or requests is None or asked is None or side != _REQUEST:
+        dealt = getattr(known, _SIDES[side]).permuted(name, rng)
+        return replace(known, **{_SIDES[side]: dealt}), requests
+    block = known.request.features.blocks.get(name)  # none: the age of items, so the day
+    return known, requests.permuted(block, np.unique(asked), rng)
+
+
 def _names(known: Features) -> Iterator[tuple[str, str]]:
     """Side and name of each feature."""
     for side, key in _SIDES.items():
         of_side = getattr(known, key)
         if of_side is not None:
             yield from ((side, name) for name in of_side.features.blocks)
+    if known.request is not None:
+        yield from ((_REQUEST, name) for name in known.request.names)
 
 
 def _note(ask: _Question) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from maxella.data.dataset import Dataset, build_dataset
+from maxella.data.dataset import Dataset
 from maxella.errors import DataError
-from maxella.experiment.build import load_tables, split_table
+from maxella.experiment.build import build_data, load_tables
 from maxella.experiment.config import Config
 from maxella.experiment.judge import judge
 from maxella.experiment.read_config import parse_config
@@ -45,7 +45,7 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
         options["data"]["path"] = str(data)
     config = parse_config(options, where=f"{run}/bundle/config.toml")
     tables = load_tables(config.data)
-    dataset = build_dataset(tables.interactions, split_table(tables.interactions, config.split))
+    dataset = build_data(config, tables)
     same_ids = dataset.users.ids.equals(bundle.users.ids) and dataset.items.ids.equals(
         bundle.items.ids
     )
@@ -74,8 +74,8 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     """
     reopened = reopen(run, data=data)
     report = reopened.report
-    scorer = reopened.bundle.scorer()
     config, dataset = reopened.config, reopened.dataset
+    scorer = reopened.bundle.scorer(dataset.requests)
     slices = build_slices(config.evaluation, reopened.tables, dataset)
     demoted = scorer.demoted()
     found = judge(scorer, scorer, dataset, config, raw_ranker=demoted, slices=slices)

@@ -50,7 +50,12 @@ def report_dict(
             "validation": len(dataset.validation),
             "test": len(dataset.test),
             "given": len(dataset.given),
-            "notes": [*tables.notes, *notes, *_demotion_notes(outcomes)],
+            "notes": [
+                *tables.notes,
+                *notes,
+                *_demotion_notes(outcomes),
+                *_request_notes(config, outcomes),
+            ],
             "rating_histogram": _histogram(dataset),
         },
         "split": config.split.model_dump(),
@@ -99,6 +104,19 @@ def _demotion_notes(outcomes: list[Outcome]) -> list[str]:
         for outcome in outcomes
         if outcome.bundle is not None and outcome.bundle.spec.demotion_dim
     ]
+
+
+def _request_notes(config: Config, outcomes: list[Outcome]) -> list[str]:
+    """What recall, NDCG and the like are means over, where models are asked moment by moment."""
+    counts = next((outcome.found.counts for outcome in outcomes if outcome.found), None)
+    if not config.features.request or counts is None:
+        return []
+    note = (
+        f"Every model is asked {counts['queries']:,} times, once for each user and moment of the "
+        f"test ({', '.join(config.features.request)}), and gives one list each time: figures by "
+        "user are means over these."
+    )
+    return [note]
 
 
 def _histogram(dataset: Dataset) -> dict[str, int]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from maxella.data.dataset import Dataset, build_dataset
+from maxella.data.dataset import Dataset
+from maxella.data.entity_features import Features
 from maxella.data.history import History
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.names import figure_names
@@ -17,13 +18,13 @@ from maxella.evaluation.slices import Slice
 from maxella.experiment.build import (
     build_batches,
     build_checkpoint,
+    build_data,
     build_features,
     build_objective,
     build_plan,
     build_start,
     load_tables,
     model_spec,
-    split_table,
 )
 from maxella.experiment.config import Config
 from maxella.experiment.judge import judge, judge_baselines
@@ -39,6 +40,7 @@ from maxella.seeds import torch_generator
 from maxella.sources.tables import Tables
 from maxella.training.demotion import train_demotion
 from maxella.training.fit import Validation, fit
+from maxella.training.requests import find_request_part
 from maxella.training.stand_ins import find_stand_ins
 
 OnStep = Callable[[str, int, int], None]  # (model's name, steps done, steps in all)
@@ -61,8 +63,7 @@ def run(
     """
     config = _as_config(config)
     tables = load_tables(config.data)
-    split = split_table(tables.interactions, config.split)
-    dataset = build_dataset(tables.interactions, split)
+    dataset = build_data(config, tables)
     slices = build_slices(config.evaluation, tables, dataset)
     # After the data: an older run is not removed for one that cannot start.
     folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
@@ -88,7 +89,7 @@ def train(
 ) -> Outcome:
     """Train one model and read the test once."""
     reset_peak_memory()
-    features = build_features(config.features, tables, dataset)
+    features = build_features(config, tables, dataset)
     spec = model_spec(config.model, dataset, config.features.layers)
     model = build_model(spec, config.training.seed, features)
 
@@ -131,7 +132,18 @@ def train(
         )
     history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
     find_stand_ins(model, history, torch_generator(config.training.seed, "stand-ins"))
-    scorer = Scorer(model, dataset.known, torch.from_numpy(trained))
+    if dataset.requests is not None:
+        started = perf_counter()
+        find_request_part(
+            model,
+            dataset.train,
+            dataset.requests,
+            config.training.seed,
+            retrieves=config.tasks.retrieval_weight > 0,
+            rates=config.tasks.rating_weight > 0,
+        )
+        fit_seconds += perf_counter() - started
+    scorer = Scorer(model, dataset.known, torch.from_numpy(trained), dataset.requests)
     found = None
     if len(dataset.test):
         demoted = scorer.demoted()
@@ -146,7 +158,7 @@ def train(
         "start_seconds": start_seconds,
         "history": progress.history,
         "best_epoch": progress.best_epoch,
-        "uses_time": list(spec.uses_time),
+        "uses_time": [*spec.uses_time, *_read_time(features)],
     }
     items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
     options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
@@ -154,6 +166,10 @@ def train(
         spec, model, features, dataset.users, dataset.items, trained, dataset.known, items, options
     )
     return Outcome(row, found, bundle)
+
+
+def _read_time(features: Features) -> list[str]:
+    return ["requests"] if features.request and features.request.read_time else []
 
 
 def _as_config(config: Config | dict[str, Any] | str | Path) -> Config:

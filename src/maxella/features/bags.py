@@ -58,6 +58,10 @@ class WeightedBags:
         places = np.arange(counts.sum()) + np.repeat(self.begins[rows] - begins, counts)
         return WeightedBags(begins, self.columns[places], self.weights[places])
 
+    def with_unknown(self) -> "WeightedBags":
+        """The same values, as rows from 1 on: of row 0, the unknown one, the bag is empty."""
+        return WeightedBags(np.insert(self.begins, 0, 0), self.columns, self.weights)
+
     def followed_by(self, other: "WeightedBags") -> "WeightedBags":
         """These values, then the other's, of the same columns."""
         return WeightedBags(

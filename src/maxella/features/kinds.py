@@ -1,7 +1,7 @@
 """The table of kinds, and the one door to them."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,12 +53,17 @@ def fit_encoder(kind: str, values: pl.Series, **options: Any) -> Encoder:
     Raises ConfigError for an unknown kind, an unknown option or a wrong value of one.
     """
     fit = find_kind(kind).fit
+    refuse_unknown_options(kind, fit, options)
+    return fit(values, **options)
+
+
+def refuse_unknown_options(kind: str, fit: Callable[..., Any], options: Iterable[str]) -> None:
+    """Raise ConfigError for an option that is no keyword of the kind's `fit`."""
     parameters = inspect.signature(fit).parameters.values()
     known = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
     for name in options:
         if name not in known:
             raise ConfigError(unknown_name(f"option of the kind '{kind}'", name, known))
-    return fit(values, **options)
 
 
 def find_kind(name: str) -> Kind:

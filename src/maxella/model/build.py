@@ -11,6 +11,7 @@ from maxella.model.joint import JointModel
 from maxella.model.mixed_head import MixedHead
 from maxella.model.ordinal_head import OrdinalHead
 from maxella.model.rating_head import DotHead, HeadShape, MlpHead, RatingHead
+from maxella.model.request_part import RequestPart
 from maxella.model.tower import HistoryReading, Tower, UserTower
 from maxella.model.variational_head import VariationalHead
 from maxella.seeds import torch_generator
@@ -101,6 +102,9 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         item_biases=spec.item_biases,
         rating_range=spec.rating_range,
         uses_time=spec.uses_time,
+        request=None
+        if features.request is None
+        else RequestPart(features.request, spec.n_item_rows),
     )
 
 

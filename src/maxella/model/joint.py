@@ -10,6 +10,7 @@ from maxella.data.history import Bags
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.demotion import Demotion
 from maxella.model.rating_head import RatingHead
+from maxella.model.request_part import RequestPart
 from maxella.model.stand_in import StandIn
 from maxella.model.tower import Tower, UserTower
 
@@ -24,6 +25,7 @@ class JointModel(nn.Module):
     of the notebook. A rating range clips predictions, not what training sees. A demotion
     part stands beside all that: neither the score nor the rating reads it. `uses_time` names
     what may look at the order of a user's interactions, once trained: "ratings", "retrieval".
+    A request part, found after all else, adds what the moment of a request says.
     """
 
     rating_range: torch.Tensor
@@ -38,6 +40,7 @@ class JointModel(nn.Module):
         item_biases: bool,
         rating_range: tuple[float, float] | None,
         uses_time: tuple[str, ...] = (),
+        request: RequestPart | None = None,
     ) -> None:
         super().__init__()
         self.uses_time = uses_time
@@ -45,6 +48,7 @@ class JointModel(nn.Module):
         self.item_tower = item_tower
         self.rating_head = rating_head
         self.demotion = demotion
+        self.request = request
         self.item_biases = None
         if item_biases:
             self.item_biases = nn.Embedding(item_tower.n_rows, 1, padding_idx=UNKNOWN_ROW)

@@ -20,7 +20,9 @@ from safetensors.torch import load_file, save
 
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.interactions import Interactions
+from maxella.data.requests import ItemAges, RequestFeatures, Requests
 from maxella.errors import BundleError
+from maxella.features.age import Age
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
@@ -29,7 +31,7 @@ from maxella.model.joint import JointModel
 from maxella.recommend.recommender import Recommender
 from maxella.recommend.scorer import Scorer
 
-FORMAT = 4
+FORMAT = 5
 _FILES = (  # beside the manifest
     "weights.safetensors",
     "users.parquet",
@@ -67,9 +69,9 @@ class Bundle:
         """Whether the model has learnt ratings: else its predictions are noise."""
         return bool(self.config["tasks"]["rating_weight"])
 
-    def scorer(self) -> Scorer:
-        """The model with what its users have by now."""
-        return Scorer(self.model, self.seen, torch.from_numpy(self.trained))
+    def scorer(self, requests: Requests | None = None) -> Scorer:
+        """The model with what its users have by now; it may be asked for these moments."""
+        return Scorer(self.model, self.seen, torch.from_numpy(self.trained), requests)
 
     def recommender(self) -> Recommender:
         """Ready to answer."""
@@ -80,6 +82,7 @@ class Bundle:
             self.seen,
             rates=self.rates,
             user_features=self.features.users,
+            request_features=self.features.request,
         )
 
 
@@ -152,15 +155,25 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def _save_features(folder: Path, features: Features) -> None:
-    """What the encoders have seen, and the bags of all rows."""
-    sides = {side: known for side, known in vars(features).items() if known is not None}
-    facts = {side: known.features.to_dict() for side, known in sides.items()}
-    (folder / "features.json").write_text(json.dumps(facts), encoding="utf-8")
+    """What the encoders have seen, the bags of all rows, and the dates of items."""
+    sides = {
+        side: known
+        for side, known in (("users", features.users), ("items", features.items))
+        if known is not None
+    }
+    facts: dict[str, Any] = {side: known.features.to_dict() for side, known in sides.items()}
     columns = {
         f"{side}.{name}": torch.from_numpy(column)
         for side, known in sides.items()
         for name, column in vars(known.bags).items()
     }
+    if features.request is not None:
+        ages = features.request.ages
+        facts["request"] = features.request.features.to_dict()
+        if ages is not None:
+            facts["ages"] = {"name": ages.name, "column": ages.column} | ages.encoder.to_dict()
+            columns["ages.days"] = torch.from_numpy(ages.days)
+    (folder / "features.json").write_text(json.dumps(facts), encoding="utf-8")
     (folder / "features.safetensors").write_bytes(save(columns))
 
 
@@ -168,11 +181,19 @@ def _load_features(folder: Path) -> Features:
     facts = json.loads((folder / "features.json").read_text(encoding="utf-8"))
     columns = load_file(folder / "features.safetensors")
     sides = {}
-    for side, of_side in facts.items():
-        names = WeightedBags.__dataclass_fields__
-        bags = WeightedBags(*(columns[f"{side}.{name}"].numpy() for name in names))
-        sides[side] = EntityFeatures(FeatureSet.from_dict(of_side), bags)
-    return Features(**sides)
+    for side in ("users", "items"):
+        if side in facts:
+            names = WeightedBags.__dataclass_fields__
+            bags = WeightedBags(*(columns[f"{side}.{name}"].numpy() for name in names))
+            sides[side] = EntityFeatures(FeatureSet.from_dict(facts[side]), bags)
+    request = ages = None
+    if "ages" in facts:
+        of_ages = facts["ages"]
+        days = columns["ages.days"].numpy()
+        ages = ItemAges(of_ages["name"], of_ages["column"], Age.from_dict(of_ages), days)
+    if "request" in facts:
+        request = RequestFeatures(FeatureSet.from_dict(facts["request"]), ages)
+    return Features(sides.get("users"), sides.get("items"), request)
 
 
 def _read_manifest(folder: Path) -> tuple[ModelSpec, dict[str, Any]]:

@@ -35,7 +35,10 @@ def with_items(bundle: Bundle, table: pl.DataFrame) -> Bundle:
     table = table.filter(~pl.col("item_id").is_in(bundle.items.ids.implode()))
     table = table.unique("item_id", keep="last", maintain_order=True)
     new = known.of_others(table, "item_id", Vocabulary.fit(table["item_id"]))
-    features = Features(bundle.features.users, known.followed_by(new))
+    request = bundle.features.request
+    if request is not None and request.ages is not None:
+        request = replace(request, ages=request.ages.of_others(table))
+    features = Features(bundle.features.users, known.followed_by(new), request)
     items = Vocabulary(pl.concat([bundle.items.ids, table["item_id"].rename("id")]))
     spec = replace(bundle.spec, n_item_rows=items.n_rows)
     model = build_model(spec, 0, features)

@@ -1,6 +1,7 @@
 """Raw ids in, raw ids out: recommendations, predictions and similar items."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from maxella.data.dataset import encode
 from maxella.data.entity_features import EntityFeatures
 from maxella.data.interactions import Interactions
 from maxella.data.ranges import ranges
+from maxella.data.requests import RequestFeatures
 from maxella.errors import ConfigError, DataError
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.index.exact import ExactIndex
@@ -39,15 +41,18 @@ class Recommender:
         rates: bool = True,
         popularity: torch.Tensor | None = None,
         user_features: EntityFeatures | None = None,
+        request_features: RequestFeatures | None = None,
     ) -> None:
         """`seen`: the interactions that the model was given, left out of recommendations.
 
         `rates`: whether the model has learnt ratings; else predicted_rating is missing.
         `user_features`: those of the model's users, by which newcomers' are read.
+        `request_features`: how the model reads the moment of a request, if it does.
         `popularity`: (item rows,) how often each was picked; as `seen` has it, if not given.
         """
         self._rates = rates
         self._user_features = user_features
+        self._request_features = request_features
         self.users = users
         self.items = items
         self._scorer = scorer
@@ -93,6 +98,7 @@ class Recommender:
             rates=self._rates,
             popularity=self._popularity,
             user_features=self._user_features,
+            request_features=self._request_features,
         )
 
     def _features_of(self, users: pl.DataFrame, ids: Vocabulary) -> EntityFeatures:
@@ -106,20 +112,38 @@ class Recommender:
         return self._user_features.of_others(table, "user_id", ids)
 
     def recommend(
-        self, users: Sequence[str], k: int = 10, *, include_seen: bool = False
+        self,
+        users: Sequence[str],
+        k: int = 10,
+        *,
+        include_seen: bool = False,
+        request: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
         """The k best items of each user, without those seen in training unless asked for.
 
         Columns: user_id, rank (from 1), item_id, score, predicted_rating, source. A user has
         fewer than k rows only where fewer candidates are left. For source "popularity" the
         score is the number of interactions in training.
+
+        `request`: what is known of the moment, by columns of the model's features of requests:
+        {"timestamp": 978300000, "device": "phone"}. Without one, or with a model that reads
+        none, the lists are for no moment. Raises ConfigError for a column that is not read.
         """
         _check_length(k)
         asked = _asked("user_id", users)
         rows = self.users.rows_of(asked)
+        scorer, moment = self._scorer, None
+        if request:
+            scorer, moments = self._for_requests(_row_of(request), refuse_others=True)
+            moment = None if moments is None else int(moments[0])
         parts = [
             self._block(
-                asked[start : start + _BLOCK], rows[start : start + _BLOCK], k, include_seen
+                scorer,
+                asked[start : start + _BLOCK],
+                rows[start : start + _BLOCK],
+                k,
+                include_seen,
+                moment,
             )
             for start in range(0, max(1, len(rows)), _BLOCK)
         ]
@@ -133,7 +157,9 @@ class Recommender:
         the rating lies in it with at least that probability.
 
         With a model whose ratings use time, a column timestamp (seconds) says when the rating
-        would be given; without one it is after all that is known.
+        would be given; without one it is after all that is known. With a model that reads
+        requests the columns of their features say of each pair when it is asked about; one that
+        is absent is missing, and without any the pairs are asked about at no moment.
 
         An id that is not known leaves the rating to what is known of the other side; a pair
         without both has no retrieval score. Columns of those names are replaced.
@@ -146,21 +172,21 @@ class Recommender:
         times = None
         if self._scorer.rates_by_time and "timestamp" in pairs.columns:
             times = _times(pairs).to_numpy()
+        scorer, moments = self._for_requests(pairs)
         ratings = np.empty(len(pairs), dtype=np.float32)
         scores = np.empty(len(pairs), dtype=np.float32)
         bounds = np.empty((2, len(pairs)), dtype=np.float32)
         for start in range(0, len(pairs), _PAIRS_BLOCK):
             block = slice(start, start + _PAIRS_BLOCK)
             users, items = torch.from_numpy(user_rows[block]), torch.from_numpy(item_rows[block])
-            asked = users, items, None if times is None else times[block]
-            ratings[block] = self._scorer.predict(*asked).numpy()
+            at = None if moments is None else moments[block]
+            asked = users, items, None if times is None else times[block], at
+            ratings[block] = scorer.predict(*asked).numpy()
             if intervals is not None:
-                shares = self._scorer.distribution(*asked).numpy()
+                shares = scorer.distribution(*asked).numpy()
                 levels = self._scorer.rating_levels.numpy()
                 bounds[:, block] = central_interval(shares, levels, intervals)
-            # (block, dim) twice
-            u, v = self._scorer.user_embeddings[users], self._scorer.item_embeddings[items]
-            scores[block] = (u * v).sum(1).numpy()
+            scores[block] = scorer.score_pairs(users, items, at).numpy()
         both_known = (user_rows != UNKNOWN_ROW) & (item_rows != UNKNOWN_ROW)
         added = [self._rating_column(ratings)]
         if intervals is not None:
@@ -201,14 +227,38 @@ class Recommender:
             }
         )
 
+    def _for_requests(
+        self, table: pl.DataFrame, *, refuse_others: bool = False
+    ) -> tuple[Scorer, torch.Tensor | None]:
+        """The scorer for the moments of a table, and (n,) the row of each, if it says any."""
+        features = self._request_features
+        columns = [] if features is None else features.columns
+        others = [name for name in table.columns if name not in columns]
+        if refuse_others and others:
+            raise ConfigError(
+                f"Wanted columns of the features of requests ({', '.join(columns) or 'none'}: "
+                f"[features.request] of the config); got {', '.join(others)}. Leave it out."
+            )
+        if features is None or not set(columns) & set(table.columns):
+            return self._scorer, None
+        requests = features.read(table)
+        return self._scorer.for_requests(requests), torch.arange(1, len(table) + 1)
+
     @torch.inference_mode()
     def _block(
-        self, asked: pl.Series, user_rows: np.ndarray, k: int, include_seen: bool
+        self,
+        scorer: Scorer,
+        asked: pl.Series,
+        user_rows: np.ndarray,
+        k: int,
+        include_seen: bool,
+        moment: int | None,
     ) -> pl.DataFrame:
         users = torch.from_numpy(user_rows)
-        known = self._scorer.knows[users]
+        known = scorer.knows[users]
+        at = None if moment is None else torch.full_like(users, moment)
         scores = torch.where(
-            known.unsqueeze(1), self._scorer.score(users), self._popularity
+            known.unsqueeze(1), scorer.score(users, at), self._popularity
         )  # (batch, item rows)
         scores[:, UNKNOWN_ROW] = -torch.inf
         if not include_seen:
@@ -218,7 +268,8 @@ class Recommender:
         listed = values != -torch.inf
         positions, _ = listed.nonzero(as_tuple=True)
         items = item_rows[listed]
-        ratings = self._scorer.predict(users[positions], items)
+        at = None if moment is None else torch.full_like(positions, moment)
+        ratings = scorer.predict(users[positions], items, requests=at)
         ranks = torch.arange(1, listed.shape[1] + 1).expand_as(listed)[listed]
         source = pl.Series(known[positions].numpy()).replace_strict(
             {True: "model", False: "popularity"}, return_dtype=pl.String
@@ -260,6 +311,16 @@ class Recommender:
 def _check_length(k: int) -> None:
     if k < 1:
         raise DataError(f"Wanted k of 1 or more; got {k}.")
+
+
+def _row_of(request: Mapping[str, Any]) -> pl.DataFrame:
+    try:
+        return pl.DataFrame({name: [value] for name, value in request.items()})
+    except (AttributeError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            "Wanted a request as a dict from columns to values, such as {'device': 'phone'}; got "
+            f"{request!r:.100}."
+        ) from error
 
 
 def _asked(name: str, ids: Sequence[str]) -> pl.Series:

@@ -12,12 +12,14 @@ from maxella.data.entity_features import EntityFeatures
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.data.recency import recency_weights
+from maxella.data.requests import Requests
 from maxella.errors import ConfigError
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.feature_part import FeatureBags
 from maxella.model.gaussian_factors import GaussianFactors
 from maxella.model.joint import JointModel, user_parts
 from maxella.model.rating_head import RatedPairs
+from maxella.model.request_part import Moments
 from maxella.training.newcomers import read_ratings
 
 _PAIRS = 2**12  # rated at once: what a rating head keeps fits the cache
@@ -36,6 +38,9 @@ class Scorer:
     A user whom training did not have is read from their history: the id part of their
     embedding is folded in (`closed_form.fold_in`), and what the rating head holds of them is
     found from the ratings that they gave (`training.newcomers`).
+
+    A model that reads requests may be asked for a moment, as a row of `requests`; asked for none,
+    it answers as if it read none.
     """
 
     user_embeddings: torch.Tensor  # (user rows, dim), one more with biases, more if demoted
@@ -45,13 +50,21 @@ class Scorer:
 
     @torch.inference_mode()
     def __init__(
-        self, model: JointModel, known: Interactions, trained: torch.Tensor | None = None
+        self,
+        model: JointModel,
+        known: Interactions,
+        trained: torch.Tensor | None = None,
+        requests: Requests | None = None,
     ) -> None:
         """`known`: what the users have by now; the history part of their tower reads it.
 
         `trained`: (user rows,) bool, who was there in training; all, if not given.
+        `requests`: the moments that it may be asked for.
         """
         self._model = model
+        self._moments: Moments | None = None
+        if model.request is not None and requests is not None:
+            self._moments = Moments(model.request, requests)
         self._found: list[FoldIn] = []  # one, once it is needed
         n_items = model.item_tower.n_rows
         users, items = torch.arange(model.user_tower.n_rows), torch.arange(n_items)
@@ -94,21 +107,50 @@ class Scorer:
         other.item_embeddings = torch.cat([self.item_embeddings, items], dim=1)
         return other
 
+    def for_requests(self, requests: Requests) -> "Scorer":
+        """The same for other moments."""
+        other = copy.copy(self)
+        if self._model.request is not None:
+            other._moments = Moments(self._model.request, requests)  # noqa: SLF001 - one of its own
+        return other
+
+    @property
+    def reads_requests(self) -> bool:
+        """Whether it may be asked for a moment."""
+        return self._moments is not None
+
     @torch.inference_mode()
-    def score(self, users: torch.Tensor) -> torch.Tensor:
-        """(batch,) user rows → (batch, item rows) retrieval scores."""
-        return self.user_embeddings[users] @ self.item_embeddings.T
+    def score(self, users: torch.Tensor, requests: torch.Tensor | None = None) -> torch.Tensor:
+        """(batch,) user rows, (batch,) request rows → (batch, item rows) retrieval scores."""
+        scores = self.user_embeddings[users] @ self.item_embeddings.T
+        if self._moments is not None and requests is not None:
+            scores += self._moments.scores(requests)
+        return scores
+
+    @torch.inference_mode()
+    def score_pairs(
+        self, users: torch.Tensor, items: torch.Tensor, requests: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(n,) user, item and request rows → (n,) retrieval scores."""
+        scores = (self.user_embeddings[users] * self.item_embeddings[items]).sum(1)
+        if self._moments is not None and requests is not None:
+            scores += self._moments.pair_scores(requests, items)
+        return scores
 
     @torch.inference_mode()
     def predict(
-        self, users: torch.Tensor, items: torch.Tensor, times: np.ndarray | None = None
+        self,
+        users: torch.Tensor,
+        items: torch.Tensor,
+        times: np.ndarray | None = None,
+        requests: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) ratings, clipped where the model has a range.
 
         (n,) times in seconds: when they would be given; not given: after all that is known.
-        Only a model whose ratings use time looks at them.
+        Only a model whose ratings use time looks at them. (n,) request rows: the moments.
         """
-        ratings = self._head(self._pairs(users, items, times))
+        ratings = self._head(self._pairs(users, items, times, requests))
         low, high = self._model.rating_range
         return ratings.clamp(low, high)  # type: ignore[no-any-return]
 
@@ -124,7 +166,11 @@ class Scorer:
 
     @torch.inference_mode()
     def distribution(
-        self, users: torch.Tensor, items: torch.Tensor, times: np.ndarray | None = None
+        self,
+        users: torch.Tensor,
+        items: torch.Tensor,
+        times: np.ndarray | None = None,
+        requests: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """As `predict`, but (n, K) probabilities of the rating levels.
 
@@ -136,16 +182,23 @@ class Scorer:
                 "Wanted a distribution over ratings; this model has none. "
                 "Train with model.rating_head = 'ordinal'."
             )
-        return head.distribution(self._pairs(users, items, times))
+        return head.distribution(self._pairs(users, items, times, requests))
 
     def _pairs(
-        self, users: torch.Tensor, items: torch.Tensor, times: np.ndarray | None
+        self,
+        users: torch.Tensor,
+        items: torch.Tensor,
+        times: np.ndarray | None,
+        requests: torch.Tensor | None,
     ) -> RatedPairs:
         each = torch.arange(len(users))
         u, v = self._tower_users[users], self.tower_items[items]
         drifts = None
         if self._drift is not None:
             drifts = torch.from_numpy(self._drift.at(users.numpy(), times))
+        if self._moments is not None and requests is not None:
+            of_moments = self._moments.ratings(requests, items)
+            drifts = of_moments if drifts is None else drifts + of_moments
         return RatedPairs(u, v, self._head_rows[users], items, each, each, drifts)
 
     def _embed(

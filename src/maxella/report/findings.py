@@ -48,6 +48,8 @@ _TASKS = (RETRIEVAL, RATING)
 _USES_OF_TIME = {
     "ratings": "a held-out rating is predicted knowing when among the user's others it was given",
     "retrieval": "its lists are for after the last known interaction of a user",
+    "requests": "it is told when each held-out item was asked for, which data split at random may "
+    "give away",
 }
 _RANKING = (RAW_TOP_100, FILTERED_TOP_100, RECALL_100, NDCG_10, NDCG_100)
 

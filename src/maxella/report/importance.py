@@ -68,7 +68,7 @@ def importance_lines(report: dict[str, Any]) -> list[str]:
     """What the table says, in sentences."""
     found = report["importance"]
     caption = (
-        "How much worse the model gets when a feature is dealt anew among the users or items, "
+        "How much worse the model gets when a feature is dealt anew among users, items or moments, "
         f"mean of {found['repeats']}; [low, high] of the 95 % interval over users and deals."
     )
     lines = [caption]
