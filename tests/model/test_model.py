@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_weights(make_model):
 @pytest.mark.parametrize("item_biases", [True, False])
 def test_a_score_is_the_dot_product_of_the_towers_and_the_item_bias(make_model, item_biases):
     model = scramble(make_model(item_biases=item_biases))
-    users, items = torch.tensor([2, 3, 0]), torch.arange(5)
+    users, items = torch.tensor([2, 3, 1]), torch.arange(5)
     expected = model.user_tower(users, HISTORY.bags(users)) @ model.item_tower(items).T
     if item_biases:
         expected = expected + model.item_biases.weight[:, 0]

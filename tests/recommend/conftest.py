@@ -10,7 +10,10 @@ from maxella.recommend.recommender import Recommender
 
 
 class ToyScorer:
-    """Scores are dot products, ratings 3 plus the score; row 0 is the unknown user or item."""
+    """Scores are dot products, ratings 3 plus the score; row 0 is the unknown user or item.
+
+    Whoever is unknown gets scores of one more for each row.
+    """
 
     def __init__(self, users, items):
         self.user_embeddings = torch.tensor(users)
@@ -18,7 +21,8 @@ class ToyScorer:
         self.knows = torch.arange(len(users)) > 0
 
     def score(self, users, requests=None):
-        return self.user_embeddings[users] @ self.item_embeddings.T
+        scores = self.user_embeddings[users] @ self.item_embeddings.T
+        return torch.where(self.knows[users, None], scores, torch.arange(scores.shape[1]))
 
     def score_pairs(self, users, items, requests=None):
         return (self.user_embeddings[users] * self.item_embeddings[items]).sum(1)

@@ -35,14 +35,13 @@ def test_seen_items_come_again_when_asked_for(toy):
     assert found["predicted_rating"].to_list() == [6.0, 5.0]
 
 
-def test_an_unknown_user_gets_the_items_most_picked(toy):
-    # w, y and z have one pick each, x has none: ties go to the lower row.
+def test_the_source_of_an_unknown_user_is_popularity(toy):
     found = toy().recommend(["nobody", "Ann"], 4)
     assert lists(found.filter(pl.col("user_id") == "nobody")) == [
-        ("nobody", 1, "w", 1.0),
-        ("nobody", 2, "y", 1.0),
-        ("nobody", 3, "z", 1.0),
-        ("nobody", 4, "x", 0.0),
+        ("nobody", 1, "z", 4.0),
+        ("nobody", 2, "y", 3.0),
+        ("nobody", 3, "x", 2.0),
+        ("nobody", 4, "w", 1.0),
     ]
     assert found["source"].to_list() == ["popularity"] * 4 + ["model"] * 3
 

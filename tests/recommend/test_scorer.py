@@ -53,6 +53,15 @@ def test_a_newcomer_is_read_alike_alone_and_among_others(model, log):
     torch.testing.assert_close(together.score(torch.tensor([2])), alone.score(torch.tensor([1])))
 
 
+def test_for_whom_nothing_is_known_items_score_as_often_as_they_were_picked(model, log):
+    picks = torch.bincount(torch.from_numpy(log.items), minlength=21).float()
+    scorer = Scorer(model, log, torch.arange(61) < 40)
+    nobody = scorer.of_newcomers(Interactions(np.array([1]), np.array([4])), n_user_rows=3)
+    for asked, row in ((scorer, 0), (nobody, 0), (nobody, 2)):
+        assert torch.equal(asked.score(torch.tensor([row]))[0], picks)
+        assert not asked.knows[row]
+
+
 def test_whom_training_lacked_is_read_from_what_is_known(model, log):
     # Whatever stands in the row of user 9 was not learnt.
     if model.user_tower.ids is not None:

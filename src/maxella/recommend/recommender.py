@@ -39,7 +39,6 @@ class Recommender:
         seen: Interactions,
         *,
         rates: bool = True,
-        popularity: torch.Tensor | None = None,
         user_features: EntityFeatures | None = None,
         request_features: RequestFeatures | None = None,
     ) -> None:
@@ -48,7 +47,6 @@ class Recommender:
         `rates`: whether the model has learnt ratings; else predicted_rating is missing.
         `user_features`: those of the model's users, by which newcomers' are read.
         `request_features`: how the model reads the moment of a request, if it does.
-        `popularity`: (item rows,) how often each was picked; as `seen` has it, if not given.
         """
         self._rates = rates
         self._user_features = user_features
@@ -56,10 +54,6 @@ class Recommender:
         self.users = users
         self.items = items
         self._scorer = scorer
-        if popularity is None:
-            picks = np.bincount(seen.items, minlength=items.n_rows)
-            popularity = torch.from_numpy(picks.astype(np.float32))
-        self._popularity = popularity
         order = np.argsort(seen.users, kind="stable")
         counts = np.bincount(seen.users, minlength=users.n_rows)
         self._seen_items = seen.items[order]
@@ -96,7 +90,6 @@ class Recommender:
             self.items,
             known,
             rates=self._rates,
-            popularity=self._popularity,
             user_features=self._user_features,
             request_features=self._request_features,
         )
@@ -257,9 +250,7 @@ class Recommender:
         users = torch.from_numpy(user_rows)
         known = scorer.knows[users]
         at = None if moment is None else torch.full_like(users, moment)
-        scores = torch.where(
-            known.unsqueeze(1), scorer.score(users, at), self._popularity
-        )  # (batch, item rows)
+        scores = scorer.score(users, at)  # (batch, item rows)
         scores[:, UNKNOWN_ROW] = -torch.inf
         if not include_seen:
             positions, seen = self._seen_of(user_rows)

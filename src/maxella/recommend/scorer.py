@@ -37,7 +37,8 @@ class Scorer:
 
     A user whom training did not have is read from their history: the id part of their
     embedding is folded in (`closed_form.fold_in`), and what the rating head holds of them is
-    found from the ratings that they gave (`training.newcomers`).
+    found from the ratings that they gave (`training.newcomers`). For whom nothing is known at all,
+    items score as often as they were picked: what is measured is what is served.
 
     A model that reads requests may be asked for a moment, as a row of `requests`; asked for none,
     it answers as if it read none.
@@ -62,6 +63,8 @@ class Scorer:
         `requests`: the moments that it may be asked for.
         """
         self._model = model
+        picks = np.bincount(known.items, minlength=model.item_tower.n_rows)
+        self._popularity = torch.from_numpy(picks.astype(np.float32))
         self._moments: Moments | None = None
         if model.request is not None and requests is not None:
             self._moments = Moments(model.request, requests)
@@ -123,8 +126,13 @@ class Scorer:
     def score(self, users: torch.Tensor, requests: torch.Tensor | None = None) -> torch.Tensor:
         """(batch,) user rows, (batch,) request rows → (batch, item rows) retrieval scores."""
         scores = self.user_embeddings[users] @ self.item_embeddings.T
+        is_unknown = ~self.knows[users]
+        if is_unknown.any():
+            scores[is_unknown] = self._popularity
         if self._moments is not None and requests is not None:
-            scores += self._moments.scores(requests)
+            added = self._moments.scores(requests)
+            # Of somebody unknown the picks to be expected at such a moment, else a logit.
+            scores = torch.where(is_unknown[:, None], scores * added.exp(), scores + added)
         return scores
 
     @torch.inference_mode()
