@@ -10,7 +10,7 @@ from maxella.errors import ConfigError, unknown_name
 from maxella.features.age import Age
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet, FeatureSpec
-from maxella.features.id import Vocabulary
+from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.features.kinds import refuse_unknown_options
 from maxella.features.values import as_times
 
@@ -26,12 +26,14 @@ class Requests:
     bags: WeightedBags  # (rows,)
     days: np.ndarray  # (rows,) float64 whole days since 1970; NaN: not known, or nobody asks
 
-    def permuted(
-        self, block: slice | None, rows: np.ndarray, rng: np.random.Generator
-    ) -> "Requests":
-        """One feature (of a block of columns; of none: the days) dealt anew among these rows."""
-        givers = np.arange(len(self.bags))
-        givers[rows] = rng.permutation(rows)
+    def take(self, rows: np.ndarray) -> "Requests":
+        """(n,) rows, in any order and repeated at will → these moments, from row 1 on."""
+        rows = np.insert(rows, 0, UNKNOWN_ROW)
+        return Requests(self.bags.take(rows), self.days[rows])
+
+    def permuted(self, block: slice | None, rng: np.random.Generator) -> "Requests":
+        """One feature, a block of columns, dealt anew among all but the unknown; no block: days."""
+        givers = np.insert(1 + rng.permutation(len(self.bags) - 1), 0, UNKNOWN_ROW)
         if block is None:
             return replace(self, days=self.days[givers])
         return replace(self, bags=self.bags.with_block_of(block, givers))
@@ -119,8 +121,7 @@ def _distinct(requests: Requests) -> tuple[Requests, np.ndarray]:
     if not np.isnan(requests.days).all():
         codes = _joined(codes, np.unique(requests.days, return_inverse=True)[1])
     _, firsts, rows = np.unique(codes[1:], return_index=True, return_inverse=True)
-    kept = np.insert(firsts + 1, 0, 0)
-    return Requests(bags.take(kept), requests.days[kept]), rows + 1
+    return requests.take(firsts + 1), rows + 1
 
 
 def fit_ages(

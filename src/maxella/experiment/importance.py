@@ -52,7 +52,7 @@ def importance(
             f"Wanted a model with features; that of {run} knows users and items by their ids "
             "alone. Declare [features.user], [features.item] or [features.request] and train again."
         )
-    ask = _Question(bundle, reopened.dataset, reopened.config)
+    ask = _Question(bundle, *_by_query(reopened.dataset), reopened.config)
     report["importance"] = {
         "repeats": repeats,
         **_permutations(ask, repeats, on_step),
@@ -71,6 +71,7 @@ class _Question:
 
     bundle: Bundle
     dataset: Dataset
+    requests: Requests | None  # one for each user and moment of the test
     config: Config
 
     @property
@@ -98,13 +99,27 @@ class _Question:
         )
 
 
+def _by_query(dataset: Dataset) -> tuple[Dataset, Requests | None]:
+    """The test with a moment of its own for each user at a moment, and these moments.
+
+    So that dealing them anew leaves a user with one list for what they picked at once.
+    """
+    test, requests = dataset.test, dataset.requests
+    if test.requests is None or requests is None:
+        return dataset, None
+    keys = test.users * len(requests.bags) + test.requests
+    queries, rows = np.unique(keys, return_inverse=True)
+    of_queries = requests.take(queries % len(requests.bags))
+    return replace(dataset, test=replace(test, requests=rows + 1)), of_queries
+
+
 def _permutations(
     ask: _Question, repeats: int, on_step: Callable[[int, int], None] | None
 ) -> dict[str, Any]:
     """The figures as they are, and for each feature what dealing it anew costs."""
     seed = ask.config.split.seed
     known = ask.bundle.features
-    before = ask.figures(known, ask.dataset.requests)
+    before = ask.figures(known, ask.requests)
     rows = []
     names = list(_names(known))
     for n, (side, name) in enumerate(names):
@@ -123,14 +138,13 @@ def _permutations(
 def _dealt(
     ask: _Question, side: str, name: str, rng: np.random.Generator
 ) -> tuple[Features, Requests | None]:
-    """Features and moments, one feature dealt anew among users, items or the test's moments."""
-    known, requests = ask.bundle.features, ask.dataset.requests
-    asked = ask.dataset.test.requests
-    if known.request is None or requests is None or asked is None or side != _REQUEST:
+    """Features and moments, one feature dealt anew among users, items or the test's queries."""
+    known, requests = ask.bundle.features, ask.requests
+    if known.request is None or requests is None or side != _REQUEST:
         dealt = getattr(known, _SIDES[side]).permuted(name, rng)
         return replace(known, **{_SIDES[side]: dealt}), requests
     block = known.request.features.blocks.get(name)  # none: the age of items, so the day
-    return known, requests.permuted(block, np.unique(asked), rng)
+    return known, requests.permuted(block, rng)
 
 
 def _names(known: Features) -> Iterator[tuple[str, str]]:

@@ -12,15 +12,15 @@ UNKNOWN_AGE = 0  # the bucket of an age that is not known
 
 @dataclass(frozen=True)
 class Age:
-    """Buckets of ages: not known, before the item's date, and quantiles from there on.
+    """Buckets of ages: not known, before the item's date, quantiles from there on, and older ones.
 
-    A bucket reaches up to its edge, that excluded; the last one is open.
+    A bucket reaches up to its edge, that excluded; the last one is for what nothing of the fit is.
 
     >>> ages = Age.fit(np.array([3.0, 10.0, 400.0, 5000.0, np.nan]), buckets=2)
     >>> ages.names
-    ('unknown', 'before its date', 'under 400 days', '400 days and more')
+    ('unknown', 'before its date', 'under 400 days', 'under 5001 days', '5001 days and more')
     >>> ages.encode(np.array([np.nan, -7.0, 0.0, 9000.0])).tolist()
-    [0, 1, 2, 3]
+    [0, 1, 2, 4]
     """
 
     edges: tuple[float, ...]  # days, ascending, the first 0
@@ -33,7 +33,8 @@ class Age:
         if not len(ages):
             return cls((0.0,))
         shares = np.arange(1, buckets) / buckets
-        edges = np.unique(np.quantile(ages, shares, method="higher"))
+        quantiles = np.quantile(ages, shares, method="higher")
+        edges = np.unique([*quantiles, np.floor(ages.max()) + 1])
         return cls((0.0, *edges[edges > 0].tolist()))
 
     @property

@@ -1,5 +1,6 @@
 """What moments add to scores and ratings, counted once all else is trained."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from maxella.seeds import numpy_generator, torch_generator
 
 _DAMPINGS = (3.0, 10.0, 30.0, 100.0, 300.0)  # picks that hold a ratio at 1
 _STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+_SURE = 2.0  # standard errors that a gain has to be above
 _HELD_OUT = 10  # one user in so many chooses between them
 _MOST_QUERIES = 2000  # that choose
 _MOST_COLUMNS = 4096  # items that a query is set against
@@ -45,8 +47,8 @@ def find_request_part(
     the first factor; the ratio is counted as if it were the same for all users: how often item
     i was picked at moments c, against how often such moments are.
     As the model may know part of it by its users, one user in ten, left out of the counts, says
-    how much of the logarithm is added to the scores, and whether anything is. Ratings get what a
-    ridge regression of their errors finds.
+    how much of the logarithm is added to the scores, and none where that is no gain beyond
+    chance. Ratings get what a ridge regression of their errors finds.
 
     `retrieves`, `rates`: what the model has learnt. Nothing happens without a request part.
     """
@@ -112,19 +114,22 @@ def _find_scores(
     if not len(outer):
         return
     exam = _Exam.of(model, moments, outer, history, users, items, rng)
-    for find in (_count_columns, _count_ages):
-        best, chosen = exam.loss(), (0.0, _DAMPINGS[-1])
-        for damping in _DAMPINGS:
-            for strength in _STRENGTHS:
-                find(moments, inner, damping, strength)
-                found = exam.loss()
-                if found < best:
-                    best, chosen = found, (strength, damping)
-        strength, damping = chosen
-        find(moments, train, damping, strength)
+    for count in (_count_columns, _count_ages):
+        before, best = exam.losses(), 0.0
+        chosen = {"damping": _DAMPINGS[-1], "strength": 0.0}
+        for damping, strength in itertools.product(_DAMPINGS, _STRENGTHS):
+            count(moments, inner, damping=damping, strength=strength)
+            gains = before - exam.losses()
+            gain, error = float(gains.sum()), float(gains.square().sum().sqrt())
+            if gain > max(best, _SURE * error):
+                best = gain
+                chosen = {"damping": damping, "strength": strength}
+        count(moments, train, **chosen)
 
 
-def _count_columns(moments: Moments, picks: Interactions, damping: float, strength: float) -> None:
+def _count_columns(
+    moments: Moments, picks: Interactions, *, damping: float, strength: float
+) -> None:
     """k_ci = strength · log((picks of i at moments of c + d) / (picks of i · share of c + d)).
 
     A column that weighs below zero somewhere, such as a scaled number, is none that counts.
@@ -143,7 +148,7 @@ def _count_columns(moments: Moments, picks: Interactions, damping: float, streng
     part.table.copy_(torch.from_numpy(strength * ratios))
 
 
-def _count_ages(moments: Moments, picks: Interactions, damping: float, strength: float) -> None:
+def _count_ages(moments: Moments, picks: Interactions, *, damping: float, strength: float) -> None:
     """Σ over items of n_i · p(a | i), p(a | i) ∝ share_ia e^{s_a}, is n_a, the picks at age a.
 
     Solved by iterative scaling (Darroch and Ratcliff 1972), with d picks as expected added.
@@ -214,12 +219,13 @@ class _Exam:
         )
         return cls(moments, requests, known, scores, torch.from_numpy(owners), picked, pick_scores)
 
-    def loss(self) -> float:
-        """The mean over the picks of −log softmax over the pick and what its user lacks."""
+    def losses(self) -> torch.Tensor:
+        """(q,) Σ over the picks of −log softmax over the pick and what its user lacks."""
         scores = self.scores + self.moments.scores(self.requests, self.columns)
         of_picks = self.moments.pair_scores(self.requests[self.owners], self.items)
         margins = scores.logsumexp(dim=1)[self.owners] - self.pick_scores - of_picks
-        return float(functional.softplus(margins).mean())
+        sums = torch.zeros(len(scores))
+        return sums.index_add_(0, self.owners, functional.softplus(margins))
 
 
 def _is_taken(history: History, users: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
