@@ -112,6 +112,21 @@ def test_picks_without_a_rating_or_time(cli, init, tmp_path):
     assert train(cli, tmp_path)["models"][0]["kind"] == "retrieval"
 
 
+def test_what_changes_from_row_to_row_is_proposed_as_a_feature_of_the_moment(cli, init, tmp_path):
+    head, *lines = picks().splitlines()
+    devices = [("phone", "tv", "web")[row * row % 3] for row in range(len(lines))]
+    rows = [f"{line};{device};{device[0]}" for line, device in zip(lines, devices, strict=True)]
+    (tmp_path / "log.csv").write_text("\n".join([f"{head};device;letter", *rows]))
+    _, config = init(tmp_path / "log.csv")
+    assert config.features.request == {}
+    written = tmp_path / "maxella.toml"
+    for line in ("[features.request]", 'device = "category"'):
+        assert f"# {line}\n" in written.read_text()
+        written.write_text(written.read_text().replace(f"# {line}\n", f"{line}\n"))
+    notes = train(cli, tmp_path)["dataset"]["notes"]
+    assert any("once for each user and moment of the test (device)" in note for note in notes)
+
+
 def test_a_log_of_a_shop(cli, init, tmp_path):
     (tmp_path / "log.csv").write_text(shop())
     facts, config = init(tmp_path / "log.csv")

@@ -82,7 +82,7 @@ def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
     facts = _find_facts(search, user_id, item_id)
     for name in search.free():
         n_values = _n_distinct(search.sample[name])
-        differs = "it changes within users and within items, and the model reads no such columns"
+        differs = "it changes within users and within items: of the moment, or of the pick"
         search.take(name, f"left out: {'one value in all rows' if n_values == 1 else differs}")
     return Roles(
         user_id,

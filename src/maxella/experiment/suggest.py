@@ -37,6 +37,7 @@ class Suggestion:
     options: Mapping[str, Any]  # sections of a config
     events: Events | None
     notes: tuple[str, ...]
+    of_moments: Mapping[str, str]  # column of the log → the kind it has as a feature of requests
 
 
 def suggest(
@@ -164,13 +165,21 @@ def _suggestion(
         ]
         if frame.height > MOST_ROWS:
             notes = [*notes, f"Kinds of {table} are inferred from {MOST_ROWS:,} rows at most."]
+    of_moments = _of_moments(tables.interactions, findings)
     options = {
         "title": tables.name,
         "data": {key: value for key, value in data.items() if value not in (None, [], {})},
         "features": features,
         **choose_options(tables.interactions),
     }
-    return Suggestion((*findings, *of_sides), options, events, tuple(notes))
+    return Suggestion((*findings, *of_sides), options, events, tuple(notes), of_moments)
+
+
+def _of_moments(log: pl.DataFrame, findings: Sequence[Finding]) -> dict[str, str]:
+    """Of the columns that are left out, those of a few values: they may tell of the moment."""
+    left_out = [one.column for one in findings if one.role == "left out"]
+    kinds = {name: infer_kind(log[name]).name for name in left_out if name in log.columns}
+    return {name: kind for name, kind in kinds.items() if kind in ("category", "labels")}
 
 
 def _kinds(frame: pl.DataFrame) -> dict[str, Kind]:

@@ -25,6 +25,10 @@ WHY = {
     "ratings": "Retrieval and ratings are learnt together; the rating head has factors of its own.",
     "picks": "There are no ratings: retrieval alone.",
 }
+MOMENTS = (
+    "These change from row to row. One that is known before somebody picks may tell what they",
+    "pick: take away its # and that of the section.",
+)
 
 
 def write_config(suggestion: Suggestion, path: Path) -> str:
@@ -35,6 +39,7 @@ def write_config(suggestion: Suggestion, path: Path) -> str:
     lines += ["[split]", f"# {WHY[options['split']['kind']]}", *_pairs(options["split"]), ""]
     for side in ("user", "item"):
         lines += _features(side, options["features"][side], suggestion.findings)
+    lines += _moments(suggestion.of_moments)
     is_large = "uniform_negatives" in options["tasks"]
     lines += ["[model]", f"# {WHY['large' if is_large else 'closed_form']}"]
     lines += [*_pairs(options["model"]), ""]
@@ -85,6 +90,14 @@ def _features(side: str, chosen: Mapping[str, Any], findings: tuple[Finding, ...
         else:
             lines.append(_comment(f"Not used: {finding.column}: {finding.reason}"))
     return [*lines, ""] if len(lines) > 1 else []
+
+
+def _moments(columns: Mapping[str, str]) -> list[str]:
+    """Features of requests as comments: whether a column is known in time, a person must say."""
+    if not columns:
+        return []
+    lines = [_comment(line) for line in MOMENTS]
+    return [*lines, "# [features.request]", *(f"# {_pair(*one)}" for one in columns.items()), ""]
 
 
 def _pairs(options: Mapping[str, Any]) -> list[str]:
