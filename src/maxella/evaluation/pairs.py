@@ -67,8 +67,9 @@ class Pairs:
         query_users, query_requests, queries = np.arange(len(users)), None, positions
         if test.requests is not None:
             width = int(test.requests.max()) + 1
-            codes, queries = _by_count(positions * width + test.requests)
-            query_users, query_requests = np.divmod(codes, width)
+            pairs, codes = np.unique(positions * width + test.requests, return_inverse=True)
+            order, queries = _by_count(codes)
+            query_users, query_requests = np.divmod(pairs[order], width)
 
         held_out = np.sort(queries * n_item_rows + test.items)
         # Different items share the unknown row, so there a repeat is no repeat.
@@ -118,19 +119,26 @@ class Pairs:
 
 
 def _by_count(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) codes → the distinct ones, the most frequent first, and (n,) the place of each."""
-    distinct, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return distinct[order], place[places]
+    """(n,) whole numbers → the distinct ones, the most frequent first, and (n,) their places."""
+    counts = np.bincount(codes)
+    distinct = counts.nonzero()[0]
+    distinct = distinct[np.argsort(-counts[distinct], kind="stable")]
+    place = np.empty(len(counts), dtype=np.int64)
+    place[distinct] = np.arange(len(distinct))
+    return distinct, place[codes]
 
 
 def _of_each(users: np.ndarray, seen: Interactions) -> tuple[np.ndarray, np.ndarray]:
     """(queries,) user rows → the query and the item row of each item that its user has seen."""
-    seen = seen.take(seen.items != UNKNOWN_ROW)
+    n_rows = max(int(users.max()), int(seen.users.max(initial=0))) + 1
+    n_queries = np.bincount(users, minlength=n_rows)
+    seen = seen.take((n_queries[seen.users] > 0) & (seen.items != UNKNOWN_ROW))
+    if n_queries.max() == 1:
+        query = np.empty(n_rows, dtype=np.int64)
+        query[users] = np.arange(len(users))
+        return query[seen.users], seen.items
     order = np.argsort(seen.users, kind="stable")
-    counts = np.bincount(seen.users, minlength=int(users.max()) + 1)
+    counts = np.bincount(seen.users, minlength=n_rows)
     starts = np.cumsum(counts) - counts
     queries, places = ranges(starts[users], counts[users])
     return queries, seen.items[order][places]
