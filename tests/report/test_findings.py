@@ -148,6 +148,14 @@ def test_joint_against_specialised():
     )
 
 
+def test_figures_of_a_task_that_was_not_learnt_are_named(report):
+    lines = [line for line in findings(report) if "did not learn" in line]
+    assert lines == [
+        "rating-specialised did not learn retrieval: its figures of rankings mean nothing.",
+        "retrieval-specialised did not learn ratings: its figures of ratings mean nothing.",
+    ]
+
+
 def test_joint_within_the_intervals_is_ahead_not_better():
     report = {"models": [model("towers", "retrieval", 0.40), model("both", "joint", 0.41)]}
     assert (

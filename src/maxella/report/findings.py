@@ -85,6 +85,7 @@ def findings(report: dict[str, Any]) -> list[str]:
             lines += _joint_against_specialised(report, task, column)
     lines += _popularity_by_measure(report)
     lines += uses_of_time(report)
+    lines += _not_trained(report)
     reads = report.get("test_reads")
     if isinstance(reads, int) and reads > 1:
         lines.append(
@@ -100,6 +101,19 @@ def uses_of_time(report: dict[str, Any]) -> list[str]:
         for model in report["models"]
         for use in model.get("uses_time", [])
         if use in _USES_OF_TIME
+    ]
+
+
+def _not_trained(report: dict[str, Any]) -> list[str]:
+    """Which models show figures of a task that they did not learn."""
+    return [
+        f"{model['name']} did not learn {what}: {figures} mean nothing."
+        for model in report["models"]
+        for kind, what, figures, column in (
+            ("retrieval", "ratings", "its figures of ratings", RMSE),
+            ("rating", "retrieval", "its figures of rankings", FILTERED_TOP_100),
+        )
+        if model.get("kind") == kind and column.value(model) is not None
     ]
 
 
