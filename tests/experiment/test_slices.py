@@ -84,8 +84,14 @@ def write_films():
     return write
 
 
-def test_columns_reach_their_rows(options, tmp_path, write_films):
+@pytest.mark.parametrize("is_text", [False, True])
+def test_columns_reach_their_rows(options, tmp_path, write_films, is_text):
     options["data"] = write_films(tmp_path)
+    if is_text:
+        films = pl.read_parquet(tmp_path / "items.parquet")
+        joined = films.with_columns(pl.col("genres").list.join("; "))
+        joined.write_parquet(tmp_path / "items.parquet")
+        options["features"] = {"item": {"genres": {"kind": "labels", "separator": "; "}}}
     options["evaluation"] = {"slices": ["item.genres", "item.genres"], "resamples": 0}
     config = parse_config(options, where="the test")
     tables = load_tables(config.data)

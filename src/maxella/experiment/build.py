@@ -70,7 +70,7 @@ def load_tables(options: DataOptions) -> Tables:
 def build_data(config: Config, tables: Tables) -> Dataset:
     """The tables, split and in rows."""
     split = split_table(tables.interactions, config.split)
-    specs = [_feature_spec(name, how) for name, how in config.features.request.items()]
+    specs = [feature_spec(name, how) for name, how in config.features.request.items()]
     return build_dataset(tables.interactions, split, specs)
 
 
@@ -120,7 +120,7 @@ def build_features(config: Config, tables: Tables, dataset: Dataset) -> Features
         (options.item, tables.items, "item_id", dataset.items, train.items),
     ):
         fit_on = np.bincount(rows, minlength=ids.n_rows) > 0
-        specs = [_feature_spec(name, how) for name, how in declared.items()]
+        specs = [feature_spec(name, how) for name, how in declared.items()]
         sides.append(EntityFeatures.fit(table, key, ids, specs, fit_on) if specs else None)
     users, items = sides
     return Features(users, items, _request_features(config, tables, dataset))
@@ -129,7 +129,7 @@ def build_features(config: Config, tables: Tables, dataset: Dataset) -> Features
 def _request_features(config: Config, tables: Tables, dataset: Dataset) -> RequestFeatures | None:
     if dataset.request_features is None or not config.model.reads_requests:
         return None
-    specs = [_feature_spec(name, how) for name, how in config.features.request.items()]
+    specs = [feature_spec(name, how) for name, how in config.features.request.items()]
     _, of_age = split_specs(specs)
     ages = None
     train = dataset.train
@@ -138,7 +138,8 @@ def _request_features(config: Config, tables: Tables, dataset: Dataset) -> Reque
     return RequestFeatures(dataset.request_features, ages)
 
 
-def _feature_spec(name: str, how: str | dict[str, Any]) -> FeatureSpec:
+def feature_spec(name: str, how: str | dict[str, Any]) -> FeatureSpec:
+    """A feature as it is declared; ConfigError where it names no kind."""
     options: dict[str, Any] = {"kind": how} if isinstance(how, str) else dict(how)
     if "kind" not in options:
         kinds = ", ".join(FEATURE_KINDS)

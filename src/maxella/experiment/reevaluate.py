@@ -76,7 +76,7 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     report = reopened.report
     config, dataset = reopened.config, reopened.dataset
     scorer = reopened.bundle.scorer(dataset.requests)
-    slices = build_slices(config.evaluation, reopened.tables, dataset)
+    slices = build_slices(config, reopened.tables, dataset)
     demoted = scorer.demoted()
     found = judge(scorer, scorer, dataset, config, raw_ranker=demoted, slices=slices)
     old, *others = report["models"]  # the baselines stay beside it

@@ -64,7 +64,7 @@ def run(
     config = _as_config(config)
     tables = load_tables(config.data)
     dataset = build_data(config, tables)
-    slices = build_slices(config.evaluation, tables, dataset)
+    slices = build_slices(config, tables, dataset)
     # After the data: an older run is not removed for one that cannot start.
     folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
     name = kind_of(config.tasks)

@@ -1,5 +1,7 @@
 """The slices of a test part that a config names."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -7,13 +9,23 @@ from maxella.data.dataset import Dataset
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.slice_by import by_activity, by_column, by_popularity
 from maxella.evaluation.slices import Side, Slice
-from maxella.experiment.config import EvaluationOptions
+from maxella.experiment.build import feature_spec
+from maxella.experiment.config import Config
 from maxella.features.id import Vocabulary
+from maxella.features.labels import SEPARATOR, as_labels
 from maxella.sources.tables import Tables
 
 
-def build_slices(options: EvaluationOptions, tables: Tables, dataset: Dataset) -> list[Slice]:
-    """Those of each way to slice, in their order. ConfigError: an unknown way."""
+def build_slices(config: Config, tables: Tables, dataset: Dataset) -> list[Slice]:
+    """Those of each way to slice, in their order. ConfigError: an unknown way.
+
+    A text that is declared as a feature of several labels is cut into these.
+    """
+    ways = config.evaluation.slices
+    declared: dict[Side, dict[str, Any]] = {
+        "user": config.features.user,
+        "item": config.features.item,
+    }
     sides: dict[Side, tuple[pl.DataFrame, str, Vocabulary]] = {
         "user": (tables.users, "user_id", dataset.users),
         "item": (tables.items, "item_id", dataset.items),
@@ -25,7 +37,7 @@ def build_slices(options: EvaluationOptions, tables: Tables, dataset: Dataset) -
         if column != key
     }
     known = ["activity", "popularity", *columns]
-    unknown = [name for name in options.slices if name not in known]
+    unknown = [name for name in ways if name not in known]
     if unknown:
         raise ConfigError(unknown_name("slice", unknown[0], known))
     tests: dict[Side, np.ndarray] = {
@@ -33,7 +45,7 @@ def build_slices(options: EvaluationOptions, tables: Tables, dataset: Dataset) -
         "item": np.bincount(dataset.test.items, minlength=dataset.items.n_rows),
     }
     found: list[Slice] = []
-    for name in dict.fromkeys(options.slices if len(dataset.test) else ()):
+    for name in dict.fromkeys(ways if len(dataset.test) else ()):
         if name == "activity":
             informed = dataset.known_in_validation.users
             counts = np.bincount(informed, minlength=dataset.users.n_rows)
@@ -43,7 +55,12 @@ def build_slices(options: EvaluationOptions, tables: Tables, dataset: Dataset) -
             found += by_popularity(counts, tests["item"])
         else:
             side, column = columns[name]
-            found += by_column(name, side, _in_rows(*sides[side], column), tests[side])
+            values = _in_rows(*sides[side], column)
+            specs = (feature_spec(feature, how) for feature, how in declared[side].items())
+            for spec in specs:
+                if spec.column == column and spec.kind == "labels":
+                    values = as_labels(values, spec.options.get("separator", SEPARATOR))
+            found += by_column(name, side, values, tests[side])
     return found
 
 

@@ -12,6 +12,8 @@ from maxella.features.missing import Known
 from maxella.features.tokens import Tokens
 from maxella.features.values import as_texts, require_whole_number
 
+SEPARATOR = "|"
+
 
 @dataclass(frozen=True)
 class Labels(Known):
@@ -31,7 +33,7 @@ class Labels(Known):
     separator: str
 
     @classmethod
-    def fit(cls, values: pl.Series, *, separator: str = "|", min_count: int = 1) -> "Labels":
+    def fit(cls, values: pl.Series, *, separator: str = SEPARATOR, min_count: int = 1) -> "Labels":
         """The labels that at least `min_count` values have.
 
         `values` are lists, or texts that hold `separator` between labels.
@@ -65,6 +67,11 @@ class Labels(Known):
         return cls(tuple(facts["known"]), facts["has_missing"], facts["separator"])
 
 
-def _tokens(values: pl.Series, separator: str) -> Tokens:
+def as_labels(values: pl.Series, separator: str) -> pl.Series:
+    """(n,) lists, or texts with a separator → (n,) lists."""
     is_list = isinstance(values.dtype, pl.List)
-    return Tokens.of(values if is_list else as_texts(values).str.split(separator))
+    return values if is_list else as_texts(values).str.split(separator)
+
+
+def _tokens(values: pl.Series, separator: str) -> Tokens:
+    return Tokens.of(as_labels(values, separator))
