@@ -12,6 +12,7 @@ from maxella.experiment.results import report_dict
 from maxella.experiment.run import OnStep, train
 from maxella.experiment.run_folder import RunFolder
 from maxella.experiment.slices import build_slices
+from maxella.training.device import find_device
 
 
 def compare(
@@ -26,6 +27,7 @@ def compare(
 
     Gives the report; `out` gets it too, and a run folder for each model under `models/`.
     """
+    find_device(config.training.device)  # raises before an older run is removed
     tables = load_tables(config.data)
     split = split_table(tables.interactions, config.split)
     dataset = build_dataset(tables.interactions, split)

@@ -38,6 +38,7 @@ from maxella.recommend.scorer import Scorer
 from maxella.seeds import torch_generator
 from maxella.sources.tables import Tables
 from maxella.training.demotion import train_demotion
+from maxella.training.device import find_device, on_cpu, on_device
 from maxella.training.fit import Validation, fit
 from maxella.training.stand_ins import find_stand_ins
 
@@ -60,6 +61,7 @@ def run(
     checkpoint of a run that was cut off; `overwrite` replaces what an older run left there.
     """
     config = _as_config(config)
+    find_device(config.training.device)  # raises before an older run is removed
     tables = load_tables(config.data)
     split = split_table(tables.interactions, config.split)
     dataset = build_dataset(tables.interactions, split)
@@ -94,12 +96,8 @@ def train(
 
     trained = np.bincount(dataset.train.users, minlength=dataset.users.n_rows) > 0
 
-    started = perf_counter()
-    teacher = build_start(config, model, dataset)
-    start_seconds = perf_counter() - started
-
     def measure() -> dict[str, float]:
-        scorer = Scorer(model, dataset.known_in_validation, torch.from_numpy(trained))
+        scorer = Scorer(on_cpu(model), dataset.known_in_validation, torch.from_numpy(trained))
         figures = judge(scorer, scorer, dataset, config, on_validation=True)
         return figures.flat_metrics()
 
@@ -109,17 +107,24 @@ def train(
     monitor = config.training.monitor
     if monitor and monitor not in figure_names():
         raise ConfigError(unknown_name("validation metric", monitor, figure_names()))
-    progress = fit(
-        model,
-        build_objective(config, teacher),
-        build_batches(config, dataset),
-        build_plan(config.training),
-        validation=Validation(measure, monitor) if monitor else None,
-        checkpoint=checkpoint,
-        resume=resume,
-        log=folder.log,
-        on_step=partial(on_step, name) if on_step else None,
-    )
+    started = perf_counter()
+    device = find_device(config.training.device)
+    with on_device(model, device):
+        teacher = build_start(config, model, dataset)
+        start_seconds = perf_counter() - started
+        if folder.log:
+            folder.log.write("start", device=device.type, seconds=start_seconds)
+        progress = fit(
+            model,
+            build_objective(config, teacher),
+            build_batches(config, dataset),
+            build_plan(config.training),
+            validation=Validation(measure, monitor) if monitor else None,
+            checkpoint=checkpoint,
+            resume=resume,
+            log=folder.log,
+            on_step=partial(on_step, name) if on_step else None,
+        )
     fit_seconds = start_seconds + sum(entry["seconds"] for entry in progress.history)
     if config.model.demotion_dim:
         fit_seconds += train_demotion(
@@ -143,6 +148,7 @@ def train(
     }
     row |= {
         "checkpoint": weights_hash(model),
+        "device": device.type,
         "start_seconds": start_seconds,
         "history": progress.history,
         "best_epoch": progress.best_epoch,
@@ -150,6 +156,7 @@ def train(
     }
     items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
     options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
+    options["training"]["device"] = device.type
     bundle = Bundle(
         spec, model, features, dataset.users, dataset.items, trained, dataset.known, items, options
     )

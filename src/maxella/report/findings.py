@@ -83,6 +83,7 @@ def findings(report: dict[str, Any]) -> list[str]:
             lines += _joint_against_specialised(report, task, column)
     lines += _popularity_by_measure(report)
     lines += uses_of_time(report)
+    lines += trained_on_cuda(report)
     reads = report.get("test_reads")
     if isinstance(reads, int) and reads > 1:
         lines.append(
@@ -99,6 +100,13 @@ def uses_of_time(report: dict[str, Any]) -> list[str]:
         for use in model.get("uses_time", [])
         if use in _USES_OF_TIME
     ]
+
+
+def trained_on_cuda(report: dict[str, Any]) -> list[str]:
+    """Which models a GPU trained: their seconds do not compare with those of the CPU."""
+    models = [model for model in report["models"] if model.get("device") == "cuda"]
+    gpu = (report.get("machine") or {}).get("gpu", "a CUDA device")
+    return [f"Trained on {gpu}: {_names(models)}."] if models else []
 
 
 def _against_baselines(report: dict[str, Any]) -> str:
