@@ -131,7 +131,8 @@ def _conjugate_gradients(
 def _matrix(history: History) -> torch.Tensor:
     """(user rows, item rows) sparse CSR float32: 1 where the user took the item."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+        # Of the beta state of such tensors, and in torch 2.11 of what is asked for below.
+        warnings.filterwarnings("ignore", "Sparse (CSR|invariant checks)", UserWarning)
         return torch.sparse_csr_tensor(
             history.starts,
             history.items,
