@@ -20,6 +20,23 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(
+    scope="session",
+    params=[
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=pytest.mark.skipif(
+                not torch.cuda.is_available(), reason="torch sees no CUDA device here"
+            ),
+        ),
+    ],
+)
+def device(request):
+    """Each device that can train."""
+    return torch.device(request.param)
+
+
 @pytest.fixture(scope="session")
 def ml_1m(shared_data):
     """MovieLens 1M, random 75/25 with seed 42."""

@@ -54,6 +54,16 @@ def test_cold_items_are_told_apart_by_their_features(run):
     assert figures(reevaluate(folder)) == with_features
 
 
+def test_the_monitor_sees_what_features_say_of_cold_items(run):
+    cold = {"kind": "cold_item", "test": 0.25, "validation": 0.25}
+    training = {"tower_learning_rate": 0.0005, "batch_size": 64, "epochs": 2}
+    report, _ = run(split=cold, training=training | {"monitor": "filtered.top_k_accuracy@5"})
+    epochs = report["models"][0]["history"]
+    by_chance = 5 / 11  # of the 11 items held out for validation
+    for epoch in epochs:
+        assert epoch["validation"]["filtered.top_k_accuracy@5"] > by_chance + 0.15
+
+
 def test_cold_users_are_told_apart_by_their_features(run):
     cold = {"kind": "cold_user", "test": 0.2, "given": 0.0}
     report, folder = run(split=cold)

@@ -30,7 +30,8 @@ def test_a_run_learns_the_planted_tastes_and_writes_its_folder(options, tmp_path
     assert (tmp_path / "run" / "models" / "joint" / "bundle" / "manifest.json").is_file()
 
 
-def test_two_runs_are_equal_and_a_loaded_bundle_answers_bit_for_bit(options, tmp_path):
+def test_two_runs_are_equal_and_a_loaded_bundle_answers_bit_for_bit(options, tmp_path, device):
+    options["training"]["device"] = device.type
     first = maxella.run(options, tmp_path / "a")
     second = maxella.run(options, tmp_path / "b")
     assert figures(first) == figures(second)
@@ -40,6 +41,29 @@ def test_two_runs_are_equal_and_a_loaded_bundle_answers_bit_for_bit(options, tmp
     assert one.recommend(users, 5).equals(other.recommend(users, 5))
     manifest = json.loads((tmp_path / "a" / "bundle" / "manifest.json").read_text())
     assert manifest["sha256"]["weights.safetensors"] == first["models"][0]["checkpoint"]
+
+
+def test_a_run_says_what_trained_it(options, tmp_path, device):
+    options["training"] |= {"device": device.type, "epochs": 1}
+    options["compare"] = {"baselines": ["popularity"]}
+    report = maxella.run(options, tmp_path / "run")
+    joint, popularity = report["models"]
+    assert joint["device"] == device.type
+    assert "device" not in popularity
+    config = (tmp_path / "run" / "bundle" / "config.toml").read_text()
+    assert f'device = "{device.type}"' in config
+
+
+def test_a_device_that_is_not_there_removes_nothing(options, tmp_path, monkeypatch):
+    maxella.run(options, tmp_path / "run")
+    before = sorted((tmp_path / "run").rglob("*"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    options["training"]["device"] = "cuda"
+    config = parse_config(options, where="the test")
+    for start in (maxella.run, compare):
+        with pytest.raises(ConfigError, match=r"Set training\.device = 'cpu'"):
+            start(config, tmp_path / "run", overwrite=True)
+    assert sorted((tmp_path / "run").rglob("*")) == before
 
 
 def test_seen_items_are_left_out_and_unknown_users_are_told(options, tmp_path):

@@ -41,9 +41,9 @@ def logistic(x):
 def test_the_distribution_is_a_logistic_around_the_sum_cut_at_the_users_thresholds(make_head):
     head = make_head(rating_members=2)
     pairs = pairs_of([2], [4])
-    means = head.user_means(pairs), head.item_means(pairs)
-    tastes = head.member_ratings(pairs, *means)[0].tolist()
-    variances = head.member_variances(pairs, *means)[0].tolist()
+    factors = head.factors(pairs)
+    tastes = head.member_ratings(pairs, *factors)[0].tolist()
+    variances = head.member_variances(pairs, *factors)[0].tolist()
     gaps = (head.log_gaps + head.user_gaps.weight[2]).exp().tolist()
     steps = [0.0, gaps[0], gaps[0] + gaps[1], sum(gaps)]
     thresholds = [head.centre.item() + step - sum(steps) / 4 for step in steps]
@@ -60,8 +60,8 @@ def test_the_distribution_is_a_logistic_around_the_sum_cut_at_the_users_threshol
 def test_the_normal_is_cut_half_way_between_the_levels(make_head):
     head = make_head("variational", rating_levels=(1.0, 2.0, 4.0))
     pairs = pairs_of([2], [4])
-    means = head.user_means(pairs), head.item_means(pairs)
-    variance = head.member_variances(pairs, *means) + head.log_noise.exp()
+    factors = head.factors(pairs)
+    variance = head.member_variances(pairs, *factors) + head.log_noise.exp()
     normal = torch.distributions.Normal(head(pairs).item(), variance.item() ** 0.5)
     below, up_to = (normal.cdf(torch.tensor(edge)).item() for edge in (1.5, 3.0))
     expected = [below, up_to - below, 1 - up_to]
@@ -78,8 +78,8 @@ def test_a_start_without_knowledge_gives_every_level_about_the_same(make_spec):
 def test_the_variance_of_a_sum_is_that_of_draws(make_head, name):
     head = make_head(name, rating_members=2)
     pairs = pairs_of([1, 2, 0, 0], [3, 0, 4, 0])
-    m, n = head.user_means(pairs), head.item_means(pairs)
-    s, t = head.user_variances(pairs), head.item_variances(pairs)
+    users, items = head.factors(pairs)
+    m, n, s, t = users.means, items.means, users.variances(), items.variances()
     generator = torch_generator(3, "draws")
 
     def drawn(means, variances):
@@ -89,14 +89,14 @@ def test_the_variance_of_a_sum_is_that_of_draws(make_head, name):
     match = (drawn(m, s) * drawn(n, t)).view(-1, 4, 2, 2).sum(dim=3)
     # What is not known of a bias: 0.15 of a user's, 0.3 of an item's.
     unknown = torch.tensor([0, 0.3, 0.15, 0.45]).double().unsqueeze(1)
-    found = head.member_variances(pairs, m, n)
+    found = head.member_variances(pairs, users, items)
     torch.testing.assert_close(found, match.var(dim=0) + unknown, rtol=0.03, atol=0.0)
 
 
 def test_an_unknown_user_has_the_variances_of_the_prior(make_head):
     head = make_head()
     pairs = pairs_of([0, 1], [0, 1])
-    found = head.user_variances(pairs)
+    found = head.factors(pairs)[0].variances()
     torch.testing.assert_close(found[0], head.user_log_prior.exp())
     torch.testing.assert_close(found[1], head.user_log_variances.weight[1].exp())
 

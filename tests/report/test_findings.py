@@ -1,6 +1,6 @@
 """The sentences are computed: each test is a small world whose answer is known."""
 
-from maxella.report.findings import findings, headline
+from maxella.report.findings import findings, headline, trained_on_cuda
 
 
 def model(name, kind, recall=None, rmse=None, half=0.01):
@@ -239,3 +239,13 @@ def test_a_test_part_read_twice_is_owned_up_to():
 def test_top_100_stands_in_where_recall_is_missing():
     raw = {"name": "a", "kind": "joint", "metrics": {"raw": {"top_k_accuracy@100": 0.158}}}
     assert headline({"models": [raw]}).startswith("At retrieval a is best (raw top-100 0.158)")
+
+
+def test_what_a_gpu_trained_is_said_by_the_name_of_the_gpu():
+    one, other, baseline = (model(name, "joint", rmse=1.0) for name in ("one", "other", "bias"))
+    report = {"models": [one | {"device": "cuda"}, other | {"device": "cpu"}, baseline]}
+    assert trained_on_cuda(report) == ["Trained on a CUDA device: one."]
+    report["machine"] = {"gpu": "NVIDIA H100"}
+    assert trained_on_cuda(report) == ["Trained on NVIDIA H100: one."]
+    report["models"] = [other, baseline]
+    assert trained_on_cuda(report) == []

@@ -170,6 +170,42 @@ def test_what_is_left_out_is_nothing(name, choices):
 
 
 @pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
+@pytest.mark.parametrize("block", [1, 100, 1 << 25])
+def test_each_device_finds_the_same_loss(name, block, device, monkeypatch):
+    monkeypatch.setattr(blocks, "CUDA_BLOCK_SCORES", block)
+    generator = torch_generator(7, "test")
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    pairs = torch.randint(20 * 50, (300,), generator=generator).unique()
+    n = len(pairs)
+    positions = pairs // 50, pairs % 50
+    values = {
+        "users": normal(20, 4),
+        "items": normal(50, 4),
+        "item_biases": normal(50),
+        "own_scores": normal(n),
+    }
+    others = {
+        "user_positions": positions[0],
+        "item_positions": positions[1],
+        "item_weights": normal(50).exp(),
+        "negatives": (positions[1] + 1) % 50,
+    }
+    teacher = normal(20, 3), normal(50, 3)
+    found = []
+    for where in (device, torch.device("cpu")):
+        leaves = {key: value.to(where).requires_grad_() for key, value in values.items()}
+        given = {key: value.to(where) for key, value in others.items()}
+        taught = tuple(side.to(where) for side in teacher)
+        loss = RETRIEVAL_LOSSES[name](Choices(**leaves, **given, teacher=taught, distillation=0.3))
+        gradients = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+        found.append([loss.cpu(), *(gradient.cpu() for gradient in gradients)])
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
 def test_every_loss_is_finite_and_falls_as_the_positive_rises(name):
     loss = RETRIEVAL_LOSSES[name]
     users, positions = torch.eye(2), torch.tensor([0, 1])

@@ -62,7 +62,7 @@ def bound_by_draws(head, pairs, n_draws, loss_of):
             (head.item_log_variances, BATCH.items),
         )
     )
-    means = head.user_means(pairs), head.item_means(pairs)
+    means = [side.means for side in head.factors(pairs)]
     total = 0.0
     for member in range(2):
         of = slice(2 * member, 2 * member + 2)

@@ -87,7 +87,8 @@ def test_a_variational_head_finds_the_posterior(make_head):
     pairs = pairs_of()
     read_ratings(head, pairs, RATINGS)
     with torch.inference_mode():
-        n, t = head.item_means(pairs)[OF_ITEMS[:3]], head.item_variances(pairs)[OF_ITEMS[:3]]
+        items = head.factors(pairs)[1]
+        n, t = items.means[OF_ITEMS[:3]], items.variances()[OF_ITEMS[:3]]
         w = head.user_link(pairs.user_embeddings)[0]
         precision = (-head.log_noise).exp()
         f, spread = (torch.nn.functional.pad(x, (1, 0), value=v) for x, v in ((n, 1.0), (t, 0.0)))

@@ -40,9 +40,13 @@ def low_rank_edlae(
     weights = item_weights(together.clone(), l2 + dropout * together.diagonal())
     taken = together.diagonal() > 0
     vectors = leading_eigenvectors(
-        lambda basis: weights.T @ (together @ (weights @ basis)), len(weights), dim, generator
+        lambda basis: weights.T @ (together @ (weights @ basis)),
+        len(weights),
+        dim,
+        generator,
+        history.device,
     )  # of BᵀGB: the right singular vectors of W^½XB
-    items = torch.zeros(history.n_item_rows, dim)
+    items = torch.zeros(history.n_item_rows, dim, device=history.device)
     items[taken, : vectors.shape[1]] = vectors[taken]
     return weights @ items, items
 
@@ -51,6 +55,6 @@ def _user_weights(history: History, exponent: float) -> torch.Tensor:
     """(user rows,) float32: (n_u / n̄)^exponent, n̄ over users with history; 0 without."""
     counts = history.starts.diff()
     has_history = counts > 0
-    weights = torch.zeros(history.n_user_rows)
+    weights = torch.zeros(history.n_user_rows, device=history.device)
     weights[has_history] = (counts[has_history] / counts[has_history].float().mean()) ** exponent
     return weights

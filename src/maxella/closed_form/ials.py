@@ -45,7 +45,8 @@ def ials(
     mean = reach[counts > 0].mean()
     item_l2 = l2 * mean * (reach / mean) ** exponent
 
-    items = torch.randn(history.n_item_rows, dim, generator=generator) * (0.1 / dim**0.5)
+    drawn = torch.randn(history.n_item_rows, dim, generator=generator) * (0.1 / dim**0.5)
+    items = drawn.to(history.device)
     items[counts == 0] = 0.0
     users = fold_in(history, items, unobserved=unobserved, l2=l2)
     for _ in range(sweeps):
@@ -81,7 +82,7 @@ def least_squares(
     cost of two passes over the pairs; a matrix for each user would cost dim of them.
     """
     if len(history.items) == 0:
-        return torch.zeros(history.n_user_rows, factors.shape[1])
+        return factors.new_zeros(history.n_user_rows, factors.shape[1])
     squares, basis = torch.linalg.eigh(unobserved * factors.T @ factors)
     diagonal: torch.Tensor = squares.clamp_min(_TINY) + l2[:, None]  # (user rows, dim)
     rotated = factors @ basis
@@ -130,11 +131,12 @@ def _conjugate_gradients(
 def _matrix(history: History) -> torch.Tensor:
     """(user rows, item rows) sparse CSR float32: 1 where the user took the item."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+        # Of the beta state of such tensors, and in torch 2.11 of what is asked for below.
+        warnings.filterwarnings("ignore", "Sparse (CSR|invariant checks)", UserWarning)
         return torch.sparse_csr_tensor(
             history.starts,
             history.items,
-            torch.ones(len(history.items)),
+            torch.ones(len(history.items), device=history.device),
             size=(history.n_user_rows, history.n_item_rows),
             check_invariants=False,
         )
@@ -144,5 +146,5 @@ def _transposed(history: History) -> History:
     """The same pairs with users and items in each other's place."""
     users = torch.repeat_interleave(history.starts.diff())
     items, order = history.items.sort(stable=True)
-    starts = torch.searchsorted(items, torch.arange(history.n_item_rows + 1))
+    starts = torch.searchsorted(items, torch.arange(history.n_item_rows + 1, device=items.device))
     return History(users[order], starts, history.n_user_rows)

@@ -16,6 +16,7 @@ def leading_eigenvectors(
     n: int,
     dim: int,
     generator: torch.Generator,
+    device: torch.device,
 ) -> torch.Tensor:
     """(n, rank) orthonormal eigenvectors of the greatest eigenvalues, rank ≤ dim.
 
@@ -24,7 +25,7 @@ def leading_eigenvectors(
     Martinsson and Tropp 2011, arXiv:0909.4061). The rank is below dim where that of the
     matrix is.
     """
-    basis = torch.randn(n, min(dim + _EXTRA_DIRECTIONS, n), generator=generator)
+    basis = torch.randn(n, min(dim + _EXTRA_DIRECTIONS, n), generator=generator).to(device)
     for _ in range(_ITERATIONS):
         basis, _ = torch.linalg.qr(multiply(basis))
     values, directions = torch.linalg.eigh((basis.T @ multiply(basis)).double())
@@ -43,8 +44,10 @@ def taste_directions(history: History, dim: int, generator: torch.Generator) -> 
     """
     refuse_large("The demotion part", history.n_item_rows, 1, "Set model.demotion_dim = 0.")
     together = gram(history)
-    found = leading_eigenvectors(lambda basis: together @ basis, len(together), dim, generator)
-    directions = torch.zeros(history.n_item_rows, dim)
+    found = leading_eigenvectors(
+        lambda basis: together @ basis, len(together), dim, generator, history.device
+    )
+    directions = torch.zeros(history.n_item_rows, dim, device=history.device)
     taken = together.diagonal() > 0
     directions[taken, : found.shape[1]] = found[taken]
     return directions

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -37,6 +37,15 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.user_positions)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        tensors: dict[str, Any] = {
+            name: value.to(device)
+            for name, value in vars(self).items()
+            if isinstance(value, torch.Tensor)
+        }
+        return replace(self, **tensors)
 
     @cached_property
     def bags(self) -> Bags:

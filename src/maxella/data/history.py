@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
-from maxella.data.ranges import is_first, ranges
+from maxella.data.ranges import is_first
 from maxella.features.id import UNKNOWN_ROW
 
 
@@ -45,6 +45,15 @@ class History:
         return cls(torch.from_numpy(items), torch.from_numpy(starts), n_item_rows)
 
     @property
+    def device(self) -> torch.device:
+        """Where the pairs are."""
+        return self.items.device
+
+    def to(self, device: torch.device) -> "History":
+        """The same on a device."""
+        return History(self.items.to(device), self.starts.to(device), self.n_item_rows)
+
+    @property
     def n_user_rows(self) -> int:
         """Users that `starts` covers, the unknown one among them."""
         return len(self.starts) - 1
@@ -61,13 +70,19 @@ class History:
 
     def bags(self, users: torch.Tensor) -> Bags:
         """(batch,) user rows → their items."""
-        counts = self.counts(users)
-        _, pairs = ranges(self.starts[users].numpy(), counts.numpy())
-        return Bags(self.items[torch.from_numpy(pairs)], counts)
+        _, items = self._pairs(users)
+        return Bags(items, self.counts(users))
 
     def matrix(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) float32: 1 where the user took the item."""
-        rows, pairs = ranges(self.starts[users].numpy(), self.counts(users).numpy())
-        matrix = torch.zeros(len(users), self.n_item_rows)
-        matrix[torch.from_numpy(rows), self.items[torch.from_numpy(pairs)]] = 1.0
+        matrix = torch.zeros(len(users), self.n_item_rows, device=self.device)
+        matrix[self._pairs(users)] = 1.0
         return matrix
+
+    def _pairs(self, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch,) user rows → (m,) positions of them and (m,) item rows, user by user."""
+        counts = self.counts(users)
+        positions = torch.repeat_interleave(counts)
+        shift = self.starts[users] - (counts.cumsum(0) - counts)
+        pairs = torch.arange(len(positions), device=self.device) + shift[positions]
+        return positions, self.items[pairs]

@@ -177,6 +177,7 @@ def build_start(config: Config, model: JointModel, dataset: Dataset) -> Teacher 
         return None
     seed = config.training.seed
     history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
+    history = history.to(model.device)
     if model.demotion is not None:
         start_demotion(model.demotion, history, torch_generator(seed, "demotion"))
     if config.model.start == "random":

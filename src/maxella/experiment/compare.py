@@ -11,6 +11,7 @@ from maxella.experiment.results import report_dict
 from maxella.experiment.run import OnStep, train
 from maxella.experiment.run_folder import RunFolder
 from maxella.experiment.slices import build_slices
+from maxella.training.device import find_device
 
 
 def compare(
@@ -25,6 +26,7 @@ def compare(
 
     Gives the report; `out` gets it too, and a run folder for each model under `models/`.
     """
+    find_device(config.training.device)  # raises before an older run is removed
     tables = load_tables(config.data)
     dataset = build_data(config, tables)
     slices = build_slices(config, tables, dataset)

@@ -237,6 +237,8 @@ class TrainingOptions(Section):
     """Passes over the training interactions."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of the first weights and of the order of the batches."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where it trains: cpu, cuda (an NVIDIA GPU), or auto, which is cuda where torch sees one."""
     monitor: str | None = None
     """Validation metric that picks the best epoch, such as filtered.ndcg@100 or rmse."""
     patience: Annotated[int, Field(ge=1)] | None = None

@@ -12,13 +12,17 @@ import torch
 
 
 def machine_facts() -> dict[str, Any]:
-    """Cores, thread counts and versions: what a figure in seconds depends on."""
+    """Cores, thread counts, versions and a GPU if used: what a figure in seconds depends on."""
+    # Not asked of a GPU that nothing ran on: the question would take memory there.
+    has_run = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    gpu = {"gpu": torch.cuda.get_device_name()} if has_run else {}
     return {
         "cores": os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
         "platform": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
+        **gpu,
     }
 
 

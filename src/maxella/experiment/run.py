@@ -1,5 +1,6 @@
 """One experiment from config to bundle: the main job on one page. Read this first."""
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -34,11 +35,13 @@ from maxella.experiment.results import Outcome, kind_of, model_row, report_dict
 from maxella.experiment.run_folder import RunFolder
 from maxella.experiment.slices import build_slices
 from maxella.model.build import build_model
+from maxella.model.joint import JointModel
 from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.recommend.scorer import Scorer
 from maxella.seeds import torch_generator
 from maxella.sources.tables import Tables
 from maxella.training.demotion import train_demotion
+from maxella.training.device import find_device, on_cpu, on_device
 from maxella.training.fit import Validation, fit
 from maxella.training.requests import find_request_part
 from maxella.training.stand_ins import find_stand_ins
@@ -62,6 +65,7 @@ def run(
     checkpoint of a run that was cut off; `overwrite` replaces what an older run left there.
     """
     config = _as_config(config)
+    find_device(config.training.device)  # raises before an older run is removed
     tables = load_tables(config.data)
     dataset = build_data(config, tables)
     slices = build_slices(config, tables, dataset)
@@ -95,12 +99,12 @@ def train(
 
     trained = np.bincount(dataset.train.users, minlength=dataset.users.n_rows) > 0
 
-    started = perf_counter()
-    teacher = build_start(config, model, dataset)
-    start_seconds = perf_counter() - started
-
     def measure() -> dict[str, float]:
-        scorer = Scorer(model, dataset.known_in_validation, torch.from_numpy(trained))
+        asked = on_cpu(model)
+        if config.split.kind in ("cold_item", "cold_user"):  # who is asked about has no more
+            asked = copy.deepcopy(asked)
+            _put_stand_ins(asked, dataset, config)
+        scorer = Scorer(asked, dataset.known_in_validation, torch.from_numpy(trained))
         figures = judge(scorer, scorer, dataset, config, on_validation=True)
         return figures.flat_metrics()
 
@@ -110,39 +114,26 @@ def train(
     monitor = config.training.monitor
     if monitor and monitor not in figure_names():
         raise ConfigError(unknown_name("validation metric", monitor, figure_names()))
-    progress = fit(
-        model,
-        build_objective(config, teacher),
-        build_batches(config, dataset),
-        build_plan(config.training),
-        validation=Validation(measure, monitor) if monitor else None,
-        checkpoint=checkpoint,
-        resume=resume,
-        log=folder.log,
-        on_step=partial(on_step, name) if on_step else None,
-    )
+    started = perf_counter()
+    device = find_device(config.training.device)
+    with on_device(model, device):
+        teacher = build_start(config, model, dataset)
+        start_seconds = perf_counter() - started
+        progress = fit(
+            model,
+            build_objective(config, teacher),
+            build_batches(config, dataset),
+            build_plan(config.training),
+            validation=Validation(measure, monitor) if monitor else None,
+            checkpoint=checkpoint,
+            resume=resume,
+            log=folder.log,
+            on_step=partial(on_step, name) if on_step else None,
+        )
     fit_seconds = start_seconds + sum(entry["seconds"] for entry in progress.history)
-    if config.model.demotion_dim:
-        fit_seconds += train_demotion(
-            model,
-            dataset.train,
-            config.training.seed,
-            run_log=folder.log,
-            on_step=partial(on_step, f"{name}, demotion") if on_step else None,
-        )
-    history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
-    find_stand_ins(model, history, torch_generator(config.training.seed, "stand-ins"))
-    if dataset.requests is not None:
-        started = perf_counter()
-        find_request_part(
-            model,
-            dataset.train,
-            dataset.requests,
-            config.training.seed,
-            retrieves=config.tasks.retrieval_weight > 0,
-            rates=config.tasks.rating_weight > 0,
-        )
-        fit_seconds += perf_counter() - started
+    started = perf_counter()
+    _find_the_rest(model, name, dataset, config, folder, on_step)
+    fit_seconds += perf_counter() - started
     scorer = Scorer(model, dataset.known, torch.from_numpy(trained), dataset.requests)
     found = None
     if len(dataset.test):
@@ -155,6 +146,7 @@ def train(
     }
     row |= {
         "checkpoint": weights_hash(model),
+        "device": device.type,
         "start_seconds": start_seconds,
         "history": progress.history,
         "best_epoch": progress.best_epoch,
@@ -162,10 +154,41 @@ def train(
     }
     items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
     options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
+    options["training"]["device"] = device.type
     bundle = Bundle(
         spec, model, features, dataset.users, dataset.items, trained, dataset.known, items, options
     )
     return Outcome(row, found, bundle)
+
+
+def _find_the_rest(
+    model: JointModel,
+    name: str,
+    dataset: Dataset,
+    config: Config,
+    folder: RunFolder,
+    on_step: OnStep | None,
+) -> None:
+    """What is found once all else is trained, and moves nothing of it."""
+    seed = config.training.seed
+    if config.model.demotion_dim:
+        report = partial(on_step, f"{name}, demotion") if on_step else None
+        train_demotion(model, dataset.train, seed, run_log=folder.log, on_step=report)
+    _put_stand_ins(model, dataset, config)
+    if dataset.requests is not None:
+        find_request_part(
+            model,
+            dataset.train,
+            dataset.requests,
+            seed,
+            retrieves=config.tasks.retrieval_weight > 0,
+            rates=config.tasks.rating_weight > 0,
+        )
+
+
+def _put_stand_ins(model: JointModel, dataset: Dataset, config: Config) -> None:
+    history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
+    find_stand_ins(model, history, torch_generator(config.training.seed, "stand-ins"))
 
 
 def _read_time(features: Features) -> list[str]:

@@ -1,12 +1,13 @@
 """Biases and Gaussian factors, which find for themselves how far to trust the data."""
 
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.rating_head import HeadShape, RatedPairs, RatingHead
+from maxella.model.rating_head import HeadShape, PairSide, RatedPairs, RatingHead
 
 USER_BIAS_PRIOR = 0.15  # prior variances
 ITEM_BIAS_PRIOR = 0.3
@@ -65,51 +66,79 @@ class GaussianFactors(RatingHead):
         self.register_buffer("user_norm", torch.zeros(()))
         self.register_buffer("item_norm", torch.zeros(()))
 
-    def user_means(self, pairs: RatedPairs) -> torch.Tensor:
-        """(U, width) means of the users' factors m."""
-        _follow(self.user_norm, pairs.user_embeddings, training=self.training)
-        read = self.user_link(pairs.user_embeddings / self.user_norm.clamp(min=1e-6))
-        return self.user_factors(pairs.users) + read  # type: ignore[no-any-return]
+    def factors(self, pairs: RatedPairs) -> tuple["Factors", "Factors"]:
+        """What it holds of the users, and of the items, of some pairs."""
+        return Factors(self, "user", pairs.user_side), Factors(self, "item", pairs.item_side)
 
-    def item_means(self, pairs: RatedPairs) -> torch.Tensor:
-        """(I, width) means of the items' factors n."""
-        _follow(self.item_norm, pairs.item_embeddings, training=self.training)
-        read = self.item_link(pairs.item_embeddings / self.item_norm.clamp(min=1e-6))
-        return self.item_factors(pairs.items) + read  # type: ignore[no-any-return]
-
-    def user_variances(self, pairs: RatedPairs) -> torch.Tensor:
-        """(U, width) variances of the users' factors."""
-        return _variances(self.user_log_variances, pairs.users, self.user_log_prior)
-
-    def item_variances(self, pairs: RatedPairs) -> torch.Tensor:
-        """(I, width) variances of the items' factors."""
-        return _variances(self.item_log_variances, pairs.items, self.item_log_prior)
-
-    def member_ratings(
-        self, pairs: RatedPairs, user_means: torch.Tensor, item_means: torch.Tensor
-    ) -> torch.Tensor:
-        """The factors of users and items → (n, members) the sum that each member finds."""
-        products = pairs.of_users(user_means) * pairs.of_items(item_means)
+    def member_ratings(self, pairs: RatedPairs, users: "Factors", items: "Factors") -> torch.Tensor:
+        """(n, members) the sum that each member finds."""
+        products = pairs.of_users(users.means) * pairs.of_items(items.means)
         match = products.view(len(products), self.members, self.rating_dim).sum(dim=2)
-        biases = pairs.of_users(self.user_biases(pairs.users))
-        biases = biases + pairs.of_items(self.item_biases(pairs.items))
+        biases = pairs.of_users(users.biases) + pairs.of_items(items.biases)
         return pairs.drifted(self.mean + biases + match)
 
     def member_variances(
-        self, pairs: RatedPairs, user_means: torch.Tensor, item_means: torch.Tensor
+        self, pairs: RatedPairs, users: "Factors", items: "Factors"
     ) -> torch.Tensor:
         """(n, members) variance of each sum: s·(n² + t) + m²·t, with s and t the variances.
 
         A bias that is not known has the variance of its prior.
         """
-        s, t = self.user_variances(pairs), self.item_variances(pairs)
-        of_users = pairs.of_users(torch.cat([s, user_means.square()], dim=1))
-        of_items = pairs.of_items(torch.cat([item_means.square() + t, t], dim=1))
+        s, t = users.variances(), items.variances()
+        of_users = pairs.of_users(torch.cat([s, users.means.square()], dim=1))
+        of_items = pairs.of_items(torch.cat([items.means.square() + t, t], dim=1))
         products = of_users * of_items
         spread = products.view(len(products), 2, self.members, self.rating_dim).sum(dim=(1, 3))
-        no_user = pairs.of_users(pairs.users == UNKNOWN_ROW) * USER_BIAS_PRIOR
-        no_item = pairs.of_items(pairs.items == UNKNOWN_ROW) * ITEM_BIAS_PRIOR
+        no_user = pairs.of_users(pairs.user_side.is_unknown) * USER_BIAS_PRIOR
+        no_item = pairs.of_items(pairs.item_side.is_unknown) * ITEM_BIAS_PRIOR
         return spread + (no_user + no_item).unsqueeze(1)
+
+
+class Factors:
+    """What a head holds of U users, or items: each of its tables read once, when asked for.
+
+    So it is for one step: it does not follow the weights.
+    """
+
+    def __init__(self, head: GaussianFactors, name: str, side: PairSide) -> None:
+        self._head, self._name, self._side = head, name, side
+
+    @cached_property
+    def own(self) -> torch.Tensor:
+        """(U, width) means of the private factors, P or Q."""
+        return self._side.read(self._part("factors"))
+
+    @cached_property
+    def means(self) -> torch.Tensor:
+        """(U, width) means of the factors, m or n."""
+        norm = self._part("norm")
+        if self._head.training:
+            _follow(norm, self._side.norm)
+        read = self._part("link")(self._side.embeddings / norm.clamp(min=1e-6))
+        return self.own + read  # type: ignore[no-any-return]
+
+    @cached_property
+    def biases(self) -> torch.Tensor:
+        """(U, members) biases."""
+        return self._side.read(self._part("biases"))
+
+    @property
+    def log_prior(self) -> torch.Tensor:
+        """(width,) logarithms of the prior variances."""
+        return self._part("log_prior")  # type: ignore[no-any-return]
+
+    def variances(self) -> torch.Tensor:
+        """(U, width) variances of the factors."""
+        return self._log_variances.exp()
+
+    @cached_property
+    def _log_variances(self) -> torch.Tensor:
+        learnt = self._side.read(self._part("log_variances"))
+        found = torch.where(self._side.is_unknown.unsqueeze(1), self.log_prior, learnt)
+        return found.clamp(-LARGEST_LOG, LARGEST_LOG)
+
+    def _part(self, of_side: str) -> Any:
+        return getattr(self._head, f"{self._name}_{of_side}")
 
 
 def _drawn(n_rows: int, width: int, generator: torch.Generator) -> nn.Embedding:
@@ -126,15 +155,7 @@ def _constant(n_rows: int, width: int, variance: float) -> nn.Embedding:
     return table
 
 
-def _variances(table: nn.Embedding, rows: torch.Tensor, log_prior: torch.Tensor) -> torch.Tensor:
-    is_unknown = (rows == UNKNOWN_ROW).unsqueeze(1)
-    return torch.where(is_unknown, log_prior, table(rows)).clamp(-LARGEST_LOG, LARGEST_LOG).exp()
-
-
 @torch.no_grad()
-def _follow(norm: torch.Tensor, embeddings: torch.Tensor, *, training: bool) -> None:
-    """Move a running norm towards that of these embeddings, in training only."""
-    if not training:
-        return
-    found = embeddings.square().sum(dim=1).mean().sqrt()
-    norm.copy_(found if norm == 0 else norm.lerp(found, _MOMENTUM))
+def _follow(norm: torch.Tensor, found: torch.Tensor) -> None:
+    """Move a running norm towards one that was found."""
+    norm.copy_(torch.where(norm == 0, found, norm.lerp(found, _MOMENTUM)))

@@ -69,6 +69,11 @@ class JointModel(nn.Module):
         low, high = rating_range or (-torch.inf, torch.inf)
         self.register_buffer("rating_range", torch.tensor([low, high]))
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.item_tower.table.weight.device
+
     def tower_parameters(self) -> Iterator[nn.Parameter]:
         """The weights of the towers' tables and feature parts."""
         for table in itertools.chain(*self.tower_tables()):

@@ -9,6 +9,7 @@ from torch.nn import functional
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.gaussian_factors import LARGEST_LOG, GaussianFactors
 from maxella.model.rating_head import HeadShape, RatedPairs
+from maxella.model.reading import Reading
 
 _NOISE = 0.72  # variance of the taste that a rating shows around y; the gaps are in its units
 _LOGISTIC = torch.pi**2 / 3  # variance of the logistic distribution
@@ -48,9 +49,9 @@ class OrdinalHead(GaussianFactors):
 
     def distribution(self, pairs: RatedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels."""
-        means = self.user_means(pairs), self.item_means(pairs)
-        tastes = self.member_ratings(pairs, *means).unsqueeze(2)
-        variances = self.member_variances(pairs, *means).unsqueeze(2)
+        factors = self.factors(pairs)
+        tastes = self.member_ratings(pairs, *factors).unsqueeze(2)
+        variances = self.member_variances(pairs, *factors).unsqueeze(2)
         scales = (_SCALE**2 + variances / _LOGISTIC).sqrt()
         edges = pairs.of_users(self._edges(pairs)).unsqueeze(1)  # (n, 1, K + 1)
         below = torch.sigmoid((edges - tastes) / scales)
@@ -63,10 +64,9 @@ class OrdinalHead(GaussianFactors):
         edges = self._edges(pairs)  # (U, K + 1)
         levels = torch.searchsorted(self.levels, ratings)
         levels = levels.clamp(max=len(self.levels) - 1)  # a newcomer's may lie above them all
-        places = pairs.user_positions * edges.shape[1] + levels
-        low, high = (
-            edges.flatten().index_select(0, places + side).unsqueeze(1) / _SCALE for side in (0, 1)
-        )
+        both = torch.stack([edges[:, :-1], edges[:, 1:]], dim=2).flatten(end_dim=1)  # (U · K, 2)
+        places = pairs.user_positions * len(self.levels) + levels
+        low, high = (Reading(places).of(both) / _SCALE).split(1, dim=1)  # (n, 1) each
         below, above = low - tastes / _SCALE, high - tastes / _SCALE
         # S(b) − S(a) = S(b) S(−a) (1 − e^(a−b)) keeps its digits far out, where both round to 1.
         found = functional.logsigmoid(above) + functional.logsigmoid(-below)
@@ -78,12 +78,18 @@ class OrdinalHead(GaussianFactors):
 
     def _edges(self, pairs: RatedPairs) -> torch.Tensor:
         """(U, K + 1) thresholds of the users between −inf and inf."""
-        stretch = self.user_gaps(pairs.users).clamp(-LARGEST_LOG, LARGEST_LOG)
+        stretch = pairs.user_side.read(self.user_gaps).clamp(-LARGEST_LOG, LARGEST_LOG)
         gaps = (self.log_gaps + stretch).exp()
-        steps = functional.pad(gaps.cumsum(dim=1), (1, 0))[:, : len(self.levels) - 1]
+        steps = functional.pad(_running_sums(gaps), (1, 0))[:, : len(self.levels) - 1]
         thresholds = self.centre + steps - steps.mean(dim=1, keepdim=True)
         thresholds = functional.pad(thresholds, (1, 0), value=-torch.inf)
         return functional.pad(thresholds, (0, 1), value=torch.inf)
+
+
+def _running_sums(x: torch.Tensor) -> torch.Tensor:
+    """`x.cumsum(dim=1)`, which is not the same in each run on CUDA, in double precision."""
+    ones = torch.ones(x.shape[1], x.shape[1], dtype=torch.float64, device=x.device)
+    return (x.double() @ ones.triu()).to(x.dtype)
 
 
 def _slope(x: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import ClassVar, Self
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from maxella.data.entity_features import EntityFeatures
 from maxella.features.id import UNKNOWN_ROW
+from maxella.model.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,35 @@ class HeadShape:
     item_features: EntityFeatures | None = None
 
 
+class PairSide:
+    """The users of some pairs, or the items: U rows, and which of them each of n pairs names."""
+
+    def __init__(
+        self, embeddings: torch.Tensor, rows: torch.Tensor, positions: torch.Tensor
+    ) -> None:
+        self.embeddings = embeddings  # (U, dim)
+        self.rows = rows  # (U,) int64
+        self._positions = Reading(positions)
+
+    def of_pairs(self, values: torch.Tensor) -> torch.Tensor:
+        """(U, ...) values of this side → (n, ...) those of the pairs."""
+        return self._positions.of(values)
+
+    def read(self, table: nn.Embedding) -> torch.Tensor:
+        """(U, ...) what a table holds of this side."""
+        return table(self.rows)  # type: ignore[no-any-return]
+
+    @cached_property
+    def is_unknown(self) -> torch.Tensor:
+        """(U,) bool."""
+        return self.rows == UNKNOWN_ROW
+
+    @cached_property
+    def norm(self) -> torch.Tensor:
+        """The root mean square norm of the embeddings, a scalar without a gradient."""
+        return self.embeddings.detach().square().sum(dim=1).mean().sqrt()
+
+
 @dataclass(frozen=True)
 class RatedPairs:
     """n pairs of U users and I items, each user and item given once."""
@@ -40,14 +71,23 @@ class RatedPairs:
     item_positions: torch.Tensor  # (n,) int64 into the items
     drifts: torch.Tensor | None = None  # (n,) how far above themselves users rate at the time
 
+    @cached_property
+    def user_side(self) -> PairSide:
+        """The users."""
+        return PairSide(self.user_embeddings, self.users, self.user_positions)
+
+    @cached_property
+    def item_side(self) -> PairSide:
+        """The items."""
+        return PairSide(self.item_embeddings, self.items, self.item_positions)
+
     def of_users(self, values: torch.Tensor) -> torch.Tensor:
         """(U, ...) values of the users → (n, ...) those of the pairs."""
-        # index_select: the gradient of values[...] adds up in an order that threads race for.
-        return values.index_select(0, self.user_positions)
+        return self.user_side.of_pairs(values)
 
     def of_items(self, values: torch.Tensor) -> torch.Tensor:
         """(I, ...) values of the items → (n, ...) those of the pairs."""
-        return values.index_select(0, self.item_positions)
+        return self.item_side.of_pairs(values)
 
     def drifted(self, ratings: torch.Tensor) -> torch.Tensor:
         """(n, ...) ratings or tastes → the same at the time asked about, if one is."""
@@ -133,6 +173,6 @@ class DotHead(RatingHead):
         """Pairs → (n,) ratings."""
         u = pairs.of_users(self.user_link(pairs.user_embeddings))
         v = pairs.of_items(self.item_link(pairs.item_embeddings))
-        biases = pairs.of_users(self.user_biases(pairs.users))
-        biases = biases + pairs.of_items(self.item_biases(pairs.items))  # (n, 1)
+        biases = pairs.of_users(pairs.user_side.read(self.user_biases))
+        biases = biases + pairs.of_items(pairs.item_side.read(self.item_biases))  # (n, 1)
         return pairs.drifted(self.mean + biases.squeeze(1) + (u * v).sum(dim=1))

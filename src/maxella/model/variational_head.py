@@ -22,14 +22,13 @@ class VariationalHead(GaussianFactors):
 
     def forward(self, pairs: RatedPairs) -> torch.Tensor:
         """Pairs → (n,) ratings: the mean over the members."""
-        means = self.user_means(pairs), self.item_means(pairs)
-        return self.member_ratings(pairs, *means).mean(dim=1)
+        return self.member_ratings(pairs, *self.factors(pairs)).mean(dim=1)
 
     def distribution(self, pairs: RatedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels, which halve the way to their neighbours."""
-        means = self.user_means(pairs), self.item_means(pairs)
-        ratings = self.member_ratings(pairs, *means).unsqueeze(2)
-        variances = self.member_variances(pairs, *means) + self.log_noise.exp()
+        factors = self.factors(pairs)
+        ratings = self.member_ratings(pairs, *factors).unsqueeze(2)
+        variances = self.member_variances(pairs, *factors) + self.log_noise.exp()
         edges = (self.levels[1:] + self.levels[:-1]) / 2
         below = torch.special.ndtr((edges - ratings) / variances.sqrt().unsqueeze(2))
         below = functional.pad(functional.pad(below, (1, 0)), (0, 1), value=1.0)

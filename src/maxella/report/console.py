@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maxella.report.columns import Column, in_table_order, is_baseline, shown_columns
-from maxella.report.findings import headline, uses_of_time
+from maxella.report.findings import headline, trained_on_cuda, uses_of_time
 
 _RULED = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
 _PLAIN = box.Box("    \n    \n -- \n    \n -- \n    \n    \n    \n", ascii=True)
@@ -49,7 +49,7 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     left_out = [column.label for column in columns if column not in shown]
     if left_out:
         _print_line(console, f"Left out for want of width: {', '.join(left_out)}.", "dim")
-    for line in [headline(report), *uses_of_time(report)]:
+    for line in [headline(report), *uses_of_time(report), *trained_on_cuda(report)]:
         _print_line(console, line)
     slices = dict.fromkeys(one["slice"] for model in models for one in model.get("slices", []))
     if slices:

@@ -86,6 +86,7 @@ def findings(report: dict[str, Any]) -> list[str]:
     lines += _popularity_by_measure(report)
     lines += uses_of_time(report)
     lines += _not_trained(report)
+    lines += trained_on_cuda(report)
     reads = report.get("test_reads")
     if isinstance(reads, int) and reads > 1:
         lines.append(
@@ -115,6 +116,13 @@ def _not_trained(report: dict[str, Any]) -> list[str]:
         )
         if model.get("kind") == kind and column.value(model) is not None
     ]
+
+
+def trained_on_cuda(report: dict[str, Any]) -> list[str]:
+    """Which models a GPU trained: their seconds do not compare with those of the CPU."""
+    models = [model for model in report["models"] if model.get("device") == "cuda"]
+    gpu = (report.get("machine") or {}).get("gpu", "a CUDA device")
+    return [f"Trained on {gpu}: {_names(models)}."] if models else []
 
 
 def _against_baselines(report: dict[str, Any]) -> str:

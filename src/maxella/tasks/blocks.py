@@ -1,4 +1,4 @@
-"""A batch's scores in blocks of users, small enough for the processor's cache."""
+"""A batch's scores in blocks of users, of a size that suits the device."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +8,9 @@ import torch
 # Scores are made, used and dropped in blocks of about this many, which stay in the
 # cache: the passes over them then cost little beside the products.
 BLOCK_SCORES = 1 << 20
+# A CUDA device wants few large operations: here as many as leave room for half a dozen such
+# matrices in a small one's memory.
+CUDA_BLOCK_SCORES = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ def blocks(
     """Blocks of users in turn, of (n,) pairs whose user positions do not decrease."""
     ends = torch.bincount(user_positions, minlength=n_users).cumsum(0).tolist()
     flat = user_positions * n_items + item_positions  # into the (users, items) scores
-    size = max(1, BLOCK_SCORES // max(1, n_items))
+    n_scores = CUDA_BLOCK_SCORES if flat.is_cuda else BLOCK_SCORES
+    size = max(1, n_scores // max(1, n_items))
     first = 0
     for start in range(0, n_users, size):
         stop = min(start + size, n_users)

@@ -55,7 +55,7 @@ class DemotionTask:
 
     def __call__(
         self, model: JointModel, batch: Batch, step: int, steps: int
-    ) -> tuple[torch.Tensor, dict[str, float]]:
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """A batch → the loss, a mean over the batch's interactions, and its parts."""
         del step, steps
         if model.demotion is None:

@@ -43,8 +43,8 @@ class Objective:
 
     def __call__(
         self, model: JointModel, batch: Batch, step: int, steps: int
-    ) -> tuple[torch.Tensor, dict[str, float]]:
-        """A batch → the loss (a scalar with a gradient) and its parts, as logged."""
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """A batch → the loss, a scalar with a gradient, and its parts, scalars without."""
         users = model.user_tower(batch.users, batch.bags)  # (U, dim)
         items = model.item_tower(batch.items)  # (I, dim)
         loss = users.new_zeros(())
@@ -53,7 +53,7 @@ class Objective:
             total = self._retrieval(model, batch, users, items)
             mean = total / len(batch)
             loss = loss + self.retrieval_weight * (total if self.sum_retrieval else mean)
-            parts["retrieval_loss"] = mean.item()
+            parts["retrieval_loss"] = mean.detach()
         if self.rating_weight:
             read = (users, items) if self.rating_shapes_towers else (users.detach(), items.detach())
             rated = batch.rated
@@ -62,7 +62,7 @@ class Objective:
             )
             rating = self.rating_task(model.rating_head, pairs, rated, step / steps)
             loss = loss + self.rating_weight * rating
-            parts["rating_loss"] = rating.item()
+            parts["rating_loss"] = rating.detach()
         if self.l2:
             loss = loss + self.l2 * _mean_square(users, batch.user_positions, len(batch))
             loss = loss + self.l2 * _mean_square(items, batch.item_positions, len(batch))

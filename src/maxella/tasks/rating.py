@@ -9,7 +9,12 @@ from torch.nn import functional
 
 from maxella.data.batches import Batch
 from maxella.model.build import RATING_HEADS
-from maxella.model.gaussian_factors import ITEM_BIAS_PRIOR, USER_BIAS_PRIOR, GaussianFactors
+from maxella.model.gaussian_factors import (
+    ITEM_BIAS_PRIOR,
+    USER_BIAS_PRIOR,
+    Factors,
+    GaussianFactors,
+)
 from maxella.model.mixed_head import MixedHead
 from maxella.model.ordinal_head import OrdinalHead
 from maxella.model.rating_head import RatedPairs, RatingHead
@@ -40,9 +45,10 @@ def variational_bound(
     E(r − μ − b_u − b_i − m·n)² = (r − μ − b_u − b_i − m·n)² + s·(n² + t) + m²·t, with s and t
     the variances. β and the priors: `_priors`. Members are averaged.
     """
-    m, n = head.user_means(pairs), head.item_means(pairs)
-    s, t = head.user_variances(pairs), head.item_variances(pairs)
-    errors = batch.known_ratings.unsqueeze(1) - head.member_ratings(pairs, m, n)
+    users, items = head.factors(pairs)
+    m, n = users.means, items.means
+    s, t = users.variances(), items.variances()
+    errors = batch.known_ratings.unsqueeze(1) - head.member_ratings(pairs, users, items)
     # Over a user's interactions the variances add up to s·Σ(n² + t) + m²·Σt.
     sums = functional.embedding_bag(
         pairs.item_positions,
@@ -54,7 +60,7 @@ def variational_bound(
     spread = (s * of_squares + m.square() * of_variances).view(len(s), head.members, -1)
     squares = errors.square().sum(dim=0) + spread.sum(dim=(0, 2))  # (members,)
     fit = (squares / head.log_noise.exp() + len(batch) * head.log_noise).sum()
-    bound = fit + _priors(head, pairs, batch, done)
+    bound = fit + _priors(head, users, items, batch, done)
     return bound / (2 * head.members * max(1, len(batch)))
 
 
@@ -67,13 +73,13 @@ def ordinal_bound(head: OrdinalHead, pairs: RatedPairs, batch: Batch, done: floa
     at the mean y of each interaction, whose variance is v. Exact for Gaussian noise; here no
     strict bound, but closer than those that are one (docs/log.md).
     """
-    means = head.user_means(pairs), head.item_means(pairs)
-    tastes = head.member_ratings(pairs, *means)
+    users, items = head.factors(pairs)
+    tastes = head.member_ratings(pairs, users, items)
     found, bends = head.log_likelihood(pairs, tastes, batch.known_ratings)
-    fit = (bends * head.member_variances(pairs, *means) - 2 * found).sum()
-    of_gaps = head.members * head.user_gaps(pairs.users).square().sum() / _GAP_PRIOR
-    bound = fit + _priors(head, pairs, batch, done) + _ramp(done) * of_gaps
-    return bound / (2 * head.members * max(1, len(batch)))  # type: ignore[no-any-return]
+    fit = (bends * head.member_variances(pairs, users, items) - 2 * found).sum()
+    of_gaps = head.members * pairs.user_side.read(head.user_gaps).square().sum() / _GAP_PRIOR
+    bound = fit + _priors(head, users, items, batch, done) + _ramp(done) * of_gaps
+    return bound / (2 * head.members * max(1, len(batch)))
 
 
 def mean_bound(head: MixedHead, pairs: RatedPairs, batch: Batch, done: float) -> torch.Tensor:
@@ -82,23 +88,22 @@ def mean_bound(head: MixedHead, pairs: RatedPairs, batch: Batch, done: float) ->
     return torch.stack(bounds).mean()
 
 
-def _priors(head: GaussianFactors, pairs: RatedPairs, batch: Batch, done: float) -> torch.Tensor:
+def _priors(
+    head: GaussianFactors, users: Factors, items: Factors, batch: Batch, done: float
+) -> torch.Tensor:
     """2 β · (the factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
 
     The items' part counts as the share of the users that the batch holds, each item for as
     many as it stands for.
     """
-    s, t = head.user_variances(pairs), head.item_variances(pairs)
-    of_users = _divergence(head.user_factors(pairs.users), s, head.user_log_prior)
-    of_items = _divergence(head.item_factors(pairs.items), t, head.item_log_prior)
-    of_users = of_users + head.user_biases(pairs.users).square().sum(dim=1) / USER_BIAS_PRIOR
-    of_items = of_items + head.item_biases(pairs.items).square().sum(dim=1) / ITEM_BIAS_PRIOR
+    of_users = _divergence(users) + users.biases.square().sum(dim=1) / USER_BIAS_PRIOR
+    of_items = _divergence(items) + items.biases.square().sum(dim=1) / ITEM_BIAS_PRIOR
     if batch.item_weights is not None:
         of_items = batch.item_weights * of_items
     of_all = of_items.sum() + sum(
         link.weight.square().sum() for link in (head.user_link, head.item_link)
     )
-    return _ramp(done) * (of_users.sum() + batch.share * of_all)  # type: ignore[no-any-return]
+    return _ramp(done) * (of_users.sum() + batch.share * of_all)
 
 
 def _ramp(done: float) -> float:
@@ -109,12 +114,11 @@ def _ramp(done: float) -> float:
     return 0.3 + 0.7 * min(1.0, done / _RAMP)
 
 
-def _divergence(
-    means: torch.Tensor, variances: torch.Tensor, log_prior: torch.Tensor
-) -> torch.Tensor:
-    """(n, width) factors → (n,) 2 KL(N(mean, variance) ‖ N(0, prior)), up to a constant."""
-    expected = (means.square() + variances) / log_prior.exp()
-    return (expected + log_prior - variances.log()).sum(dim=1)
+def _divergence(factors: Factors) -> torch.Tensor:
+    """(U,) 2 KL(N(mean, variance) ‖ N(0, prior)) of the private factors, up to a constant."""
+    variances = factors.variances()
+    expected = (factors.own.square() + variances) / factors.log_prior.exp()
+    return (expected + factors.log_prior - variances.log()).sum(dim=1)
 
 
 # (head, pairs of a batch, the batch, share of the run that is done) → a scalar

@@ -48,7 +48,7 @@ def _deviations(
 ) -> torch.Tensor:
     """(user rows, 1) standard deviations of the scores of what each user does not have."""
     found = []
-    for users in torch.split(torch.arange(history.n_user_rows), _BLOCK):
+    for users in torch.split(torch.arange(history.n_user_rows, device=history.device), _BLOCK):
         scores = user_factors[users] @ item_factors.T
         unseen = 1 - history.matrix(users)
         unseen[:, UNKNOWN_ROW] = 0

@@ -56,8 +56,8 @@ class Checkpoint:
         }
         unfinished = self.path.with_suffix(".unfinished")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Clones: safetensors refuses tensors that share memory, and best may be the model's own.
-        tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        # Copies: safetensors refuses tensors that share memory, and best may be the model's own.
+        tensors = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
         save_file(tensors, unfinished, metadata={"maxella": json.dumps(header)})
         os.replace(unfinished, self.path)  # noqa: PTH105 - the atomic move is the point
 

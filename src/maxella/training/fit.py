@@ -19,8 +19,8 @@ from maxella.training.row_optimisers import RowAdagrad, RowAdam
 from maxella.training.row_tables import RowTables
 from maxella.training.schedule import SCHEDULES
 
-# (model, batch, step, steps in all) → the loss, a scalar with a gradient, and its parts, as logged
-Loss = Callable[[JointModel, Batch, int, int], tuple[torch.Tensor, dict[str, float]]]
+# (model, batch, step, steps in all) → the loss, a scalar with a gradient, and its parts to log
+Loss = Callable[[JointModel, Batch, int, int], tuple[torch.Tensor, dict[str, torch.Tensor]]]
 
 LOWER_IS_BETTER = ("rmse", "mae", "log_loss")
 
@@ -66,7 +66,7 @@ def fit(
     log: RunLog | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Progress:
-    """Train `model` in place and leave it at its best epoch (the last, without validation).
+    """Train `model` where it is, and leave it at its best epoch (the last, without validation).
 
     `on_step` is told (steps done, steps in all) after each step.
 
@@ -135,15 +135,18 @@ def _epoch(
     for step, batch in enumerate(batches.epoch(_order(plan, epoch)), start=epoch * len(batches)):
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * SCHEDULES[plan.schedule](step, steps)
+        batch = batch.to(model.device)  # noqa: PLW2901 - the one from here on
         optimiser.zero_grad()
         for table, rows in tables.read_by(batch):
             optimiser.catch_up(table, rows)
         loss, parts = objective(model, batch, step, steps)
-        parts["loss"] = loss.item()
-        _check_finite(parts, epoch, step, plan)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        for name, value in parts.items():
+        # Read at once and last: a GPU has the whole step to do by then.
+        values = torch.stack([*parts.values(), loss.detach()]).tolist()
+        found = dict(zip([*parts, "loss"], values, strict=True))
+        _check_finite(found, epoch, step, plan)
+        for name, value in found.items():
             sums[name] = sums.get(name, 0.0) + value * len(batch)
             counts[name] = counts.get(name, 0) + len(batch)
         if on_step:

@@ -1,5 +1,7 @@
 """What a rating head would hold of users whom training lacked, found from their ratings."""
 
+from dataclasses import fields
+
 import torch
 from torch import nn
 
@@ -25,7 +27,8 @@ def read_ratings(head: RatingHead, pairs: RatedPairs, ratings: torch.Tensor) -> 
     task = task_of(head)
     # Out of inference mode, whose tensors no gradient can pass.
     with torch.inference_mode(mode=False), torch.enable_grad():
-        tensors = {name: value.clone() for name, value in vars(pairs).items() if value is not None}
+        given = {field.name: getattr(pairs, field.name) for field in fields(pairs)}
+        tensors = {name: value.clone() for name, value in given.items() if value is not None}
         pairs = RatedPairs(**tensors)
         ratings = ratings.clone()
         tables = [getattr(head, name) for name in head.user_tables]

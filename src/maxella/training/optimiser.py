@@ -11,7 +11,9 @@ def adagrad(groups: Groups) -> RowAdagrad:
     Keras has ε under the root, torch beside it. As the sums never fall below .1, the
     steps differ by less than one part in a million.
     """
-    return RowAdagrad(groups, initial_accumulator_value=0.1, eps=1e-7, fused=True)
+    weights = [weight for group in groups for weight in group["params"]]
+    fused = not any(weight.is_cuda for weight in weights)  # torch has no such step on CUDA
+    return RowAdagrad(groups, initial_accumulator_value=0.1, eps=1e-7, fused=fused)
 
 
 def adam(groups: Groups) -> RowAdam:

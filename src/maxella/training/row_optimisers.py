@@ -103,13 +103,14 @@ class RowAdam(torch.optim.AdamW):
         state["m"][rows], state["v"][rows], state["last"][rows] = m, v, float(step)
         state["kept"] = torch.cat([state["kept"] * shrink, table.new_ones(1)])
         carry = state["carry"] * shrink
-        later = torch.arange(min(_TAIL, step), 0, -1)  # how long ago the last of the steps were
+        # How long ago the last of the steps were.
+        later = torch.arange(min(_TAIL, step), 0, -1, device=table.device)
         carry[-len(later) :] += rate * (beta1 / beta2**0.5) ** later
         state["carry"] = torch.cat([carry, table.new_zeros(1)])
 
     def _begin(self, table: torch.Tensor) -> dict[str, torch.Tensor]:
         state = {
-            "step": torch.zeros(()),
+            "step": torch.zeros((), device="cpu"),  # read at each step
             "m": torch.zeros_like(table),
             "v": torch.zeros_like(table),
             # Steps of the rows' last gradients; in the table's type, which torch gives to all

@@ -9,7 +9,10 @@ from torch import nn
 from maxella.data.batches import Batch
 from maxella.model.joint import JointModel
 
-_FEW = 0.02  # share of a table's rows; above it a fused dense step costs no more
+# Share of a table's rows; above it a fused dense step costs no more. A CUDA device runs over a
+# whole table in the time that a few dozen operations take to begin.
+_FEW = 0.02
+_FEW_ON_CUDA = 0.0005
 _BLOCK = 8192  # rows
 
 
@@ -35,11 +38,12 @@ class RowTables:
     def whole(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Each table with all of its rows, in blocks."""
         for table in [*self.of_users, *self.of_items]:
-            for rows in torch.split(torch.arange(len(table)), _BLOCK):
+            for rows in torch.split(torch.arange(len(table), device=table.device), _BLOCK):
                 yield table, rows
 
 
 def _sparse(tables: list[nn.Embedding], n_named: int) -> list[torch.Tensor]:
     for table in tables:
-        table.sparse = n_named < _FEW * table.num_embeddings
+        few = _FEW_ON_CUDA if table.weight.is_cuda else _FEW
+        table.sparse = n_named < few * table.num_embeddings
     return [table.weight for table in tables if table.sparse]

@@ -47,7 +47,7 @@ def start_in_closed_form(
         reading.readings.weight.copy_(readings / ratio)
         reading.log_gain.fill_(GAIN).log_()
         items.append(of_items * ratio)
-        bags = history.bags(torch.arange(history.n_user_rows))
+        bags = history.bags(torch.arange(history.n_user_rows, device=history.device))
         of_users = functional.embedding_bag(bags.items, readings, bags.begins, mode="sum")
         factors.append((of_users, of_items))
     model.item_tower.table.weight.copy_(torch.cat(items, dim=1))
