@@ -140,7 +140,7 @@ def test_fold_in_by_hand(history_of):
 
 
 def test_users_folded_in_get_what_training_gave_them_alone_and_together(noisy_world, history_of):
-    users, items = factors(history_of(noisy_world), 16)
+    users, items = factors(history_of(noisy_world), 16, l2=0.014)
     torch.testing.assert_close(fold_in(history_of(noisy_world), items), users)
     for chosen in (slice(40, 43), slice(7, 8)):
         alone = fold_in(history_of(noisy_world[chosen]), items)
@@ -186,17 +186,18 @@ def test_equal_generators_give_equal_bytes(noisy_world, history_of):
     assert not torch.equal(first[0], other[0])
 
 
-def test_the_usual_penalty_ends_where_chance_ends():
+def test_the_usual_penalty_stands_by_what_chance_reaches():
     # 10,000 users took one item each, all of them others. Chance reaches √1 + √1 = 2; with
-    # l2 = 1 the penalties would be 1 + .1 · 10,000 = 1,001 of both sides.
-    rows = np.arange(1, 10_001)
-    history = History.of(Interactions(rows, rows), 10_001, 10_001)
-    assert usual_l2(history) == pytest.approx(2 / 1001)
-    # Of ten such users 2 / (1 + .1 · 10) = 1 is far above what is usual.
-    few = History.of(Interactions(rows[:10], rows[:10]), 11, 11)
-    assert usual_l2(few) == 0.014
-    nobody = History.of(Interactions(rows[:0], rows[:0]), 3, 3)
-    assert usual_l2(nobody) == 0.014
+    # l2 = 1 the penalties would be 1 + .1 · 10,000 = 1,001 of both sides. Of ten such users
+    # they would be 1 + .1 · 10 = 2, and chance is at l2 = 1.
+    def of(n_pairs):
+        rows = np.arange(1, n_pairs + 1)
+        return usual_l2(History.of(Interactions(rows, rows), n_pairs + 1, n_pairs + 1))
+
+    assert of(10_000) == pytest.approx(2 / 1001)
+    assert of(10) == pytest.approx(0.3)
+    assert of(1200) == 0.014  # between .3 and 1 of 2 / 121
+    assert of(0) == 0.014
 
 
 def test_groups_are_found_in_a_large_sparse_catalogue():
