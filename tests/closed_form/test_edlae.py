@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 
 from maxella.closed_form.edlae import low_rank_edlae
 from maxella.data.history import History
-from maxella.errors import ConfigError
+from maxella.data.interactions import Interactions
 from maxella.seeds import torch_generator
 
 WORLDS = arrays(np.int64, (8, 6), elements=st.integers(0, 1))
@@ -133,10 +133,51 @@ def test_equal_generators_give_equal_bytes(history_of):
     assert not np.array_equal(first, other)
 
 
-def test_too_many_items_are_refused_with_the_memory_and_a_way_out():
-    history = History(torch.zeros(0, dtype=torch.int64), torch.zeros(3, dtype=torch.int64), 50_000)
-    # Three matrices of 50,000² numbers of 4 bytes.
-    with pytest.raises(
-        ConfigError, match=r"got 50,000, .* 30\.0 GB of memory\. Set model\.start = 'random'"
-    ):
-        low_rank_edlae(history, 8, torch_generator(1, "start"))
+@pytest.fixture
+def as_of_a_large_catalogue(monkeypatch):
+    """Products in place of matrices, from the first item on."""
+    monkeypatch.setattr("maxella.closed_form.edlae.DENSE_ITEM_ROWS", 0)
+
+
+def test_without_matrices_of_items_it_is_the_same_to_a_few_percent(
+    history_of, as_of_a_large_catalogue
+):
+    # 60 items in three groups, some popular and some rare; users of two lengths.
+    draw = np.random.default_rng(4)
+    likes = np.where(np.arange(300)[:, None] % 3 == np.arange(60) % 3, 0.5, 0.05)
+    taken = draw.random((300, 60)) < likes * np.linspace(0.1, 1, 60)
+    options = {"l2": 5.0, "dropout": 0.33, "user_exponent": -0.5}
+    rows, weights = full_rank(taken, **options)
+    readings, items = factors(history_of(taken), 60, **options)
+    wanted = rows @ weights
+    assert np.linalg.norm(rows @ readings @ items.T - wanted) < 0.05 * np.linalg.norm(wanted)
+    # Of few directions as good as the best.
+    readings, items = factors(history_of(taken), 5, **options)
+    beyond = np.sqrt(np.square(np.linalg.svd(wanted, compute_uv=False)[5:]).sum())
+    assert np.linalg.norm(wanted - rows @ readings @ items.T) < 1.05 * beyond
+
+
+def test_without_matrices_of_items_those_that_nobody_took_are_zero(
+    history_of, as_of_a_large_catalogue
+):
+    taken = np.random.default_rng(5).integers(0, 2, (30, 6))
+    apart = np.insert(taken, [0, 3, 6], 0, axis=1)
+    for table in factors(history_of(apart), 4, l2=5.0):
+        assert not table[[0, 4, 8]].any()
+        assert table[[1, 2, 3, 5, 6, 7]].any(axis=1).all()
+    nobody = factors(history_of(np.zeros((3, 4), dtype=int)), 2)
+    assert not np.any(nobody)
+
+
+def test_a_catalogue_of_50_000_makes_no_matrix_of_items():
+    # Such a matrix would be 10 GB. 400 users with ten items of their own half each.
+    draw = np.random.default_rng(6)
+    halves = np.arange(400) % 2
+    users = np.repeat(np.arange(1, 401), 10)
+    items = 1 + 2 * draw.integers(0, 40, 4000) + np.repeat(halves, 10)
+    history = History.of(Interactions(users, items), 401, 50_001)
+    readings, of_items = low_rank_edlae(history, 4, torch_generator(1, "start"))
+    sums = history.matrix(torch.arange(1, 401)) @ readings
+    scores = sums @ of_items[1:81].T
+    own, other = scores[halves == 0, 0::2], scores[halves == 0, 1::2]
+    assert own.min() > other.max()

@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from maxella.closed_form.ials import fold_in, ials
+from maxella.closed_form.ials import fold_in, ials, usual_l2
+from maxella.data.history import History
+from maxella.data.interactions import Interactions
 from maxella.seeds import torch_generator
+from maxella.sources.synthetic import read_synthetic
 
 WORLDS = arrays(np.int64, (7, 5), elements=st.integers(0, 1))
 OPTIONS = st.fixed_dictionaries(
@@ -137,7 +140,7 @@ def test_fold_in_by_hand(history_of):
 
 
 def test_users_folded_in_get_what_training_gave_them_alone_and_together(noisy_world, history_of):
-    users, items = factors(history_of(noisy_world), 16)
+    users, items = factors(history_of(noisy_world), 16, l2=0.014)
     torch.testing.assert_close(fold_in(history_of(noisy_world), items), users)
     for chosen in (slice(40, 43), slice(7, 8)):
         alone = fold_in(history_of(noisy_world[chosen]), items)
@@ -181,3 +184,35 @@ def test_equal_generators_give_equal_bytes(noisy_world, history_of):
     first, second, other = (factors(history, 8, seed=seed) for seed in (1, 1, 2))
     assert all(map(torch.equal, first, second))
     assert not torch.equal(first[0], other[0])
+
+
+def test_the_usual_penalty_stands_by_what_chance_reaches():
+    # 10,000 users took one item each, all of them others. Chance reaches √1 + √1 = 2; with
+    # l2 = 1 the penalties would be 1 + .1 · 10,000 = 1,001 of both sides. Of ten such users
+    # they would be 1 + .1 · 10 = 2, and chance is at l2 = 1.
+    def of(n_pairs):
+        rows = np.arange(1, n_pairs + 1)
+        return usual_l2(History.of(Interactions(rows, rows), n_pairs + 1, n_pairs + 1))
+
+    assert of(10_000) == pytest.approx(2 / 1001)
+    assert of(10) == pytest.approx(0.3)
+    assert of(1200) == 0.014  # between .3 and 1 of 2 / 121
+    assert of(0) == 0.014
+
+
+def test_groups_are_found_in_a_large_sparse_catalogue():
+    # 5,000 users with 20 items each, most of their own group, 1 / rank of 1,500 of 30,000.
+    world = read_synthetic(n_users=5000, n_items=30_000, n_interactions=100_000, n_groups=20)
+    users, items = (
+        world.interactions[name].str.slice(1).cast(int).to_numpy()
+        for name in ("user_id", "item_id")
+    )
+    history = History.of(Interactions(users + 1, items + 1), 5001, 30_001)
+
+    def share_of_own(**options):
+        """Of the 20 best items of 100 users, those of their own group."""
+        of_users, of_items = ials(history, 20, torch_generator(1, "start"), **options)
+        best = (of_users[1:101] @ of_items[1:].T).topk(20, dim=1).indices
+        return (best % 20 == torch.arange(100)[:, None] % 20).float().mean()
+
+    assert share_of_own() > max(0.9, share_of_own(l2=0.014) + 0.1)

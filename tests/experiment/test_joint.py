@@ -175,7 +175,7 @@ def test_a_demotion_part_raises_the_raw_figures_and_changes_no_other(log, tmp_pa
     found = run(log, tmp_path, model=model)["joint"]
     raw, raw_without = found.pop("raw"), without.pop("raw")
     assert found == without  # filtered, rmse and all, to the last bit
-    assert raw["ndcg@10"] > raw_without["ndcg@10"] + 0.05
+    assert raw["ndcg@10"] > raw_without["ndcg@10"] + 0.02
     report = reevaluate(tmp_path / "run")
     assert report["models"][0]["metrics"] == found | {"raw": raw}
     (note,) = [note for note in report["dataset"]["notes"] if "demotion" in note]

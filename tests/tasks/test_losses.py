@@ -285,7 +285,8 @@ def test_the_squared_loss_is_that_of_ials():
     pairs = torch.tensor([[1, 1], [1, 2], [2, 2], [3, 1], [3, 3], [3, 4], [4, 2], [4, 4]])
     log = Interactions(*pairs.T.numpy())
     history = History.of(log, 5, 5)
-    users, items = ials(history, 2, torch_generator(1, "test"), sweeps=300, exponent=1.0)
+    options = {"sweeps": 300, "exponent": 1.0, "l2": 0.014}
+    users, items = ials(history, 2, torch_generator(1, "test"), **options)
     users, items = (side.double()[1:].requires_grad_() for side in (users, items))
     loss = gramian(Choices(users, items, None, *(pairs.T - 1)))
     reach = torch.bincount(pairs[:, 0])[1:] + 0.1 * 4, torch.bincount(pairs[:, 1])[1:] + 0.1 * 4

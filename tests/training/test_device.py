@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import torch
 
+from maxella.closed_form import edlae
 from maxella.data.batches import RowBatches, UserBatches
 from maxella.data.columns import OwnAndUniform, OwnAndUnseen, WholeCatalogue
 from maxella.data.entity_features import EntityFeatures, Features
@@ -187,7 +188,9 @@ def test_a_run_goes_on_bit_for_bit(make, log, tmp_path, device, monkeypatch, opt
         assert torch.equal(resumed.state_dict()[name], weight), name
 
 
-def test_the_closed_forms_are_those_of_the_cpu(make, log, device):
+@pytest.mark.parametrize("dense", [5000, 0])
+def test_the_closed_forms_are_those_of_the_cpu(make, log, device, monkeypatch, dense):
+    monkeypatch.setattr(edlae, "DENSE_ITEM_ROWS", dense)
     scores = []
     for where in (device, CPU):
         model = make("dot", dim=4, history_dim=3, demotion_dim=5).float()

@@ -62,7 +62,7 @@ def test_the_whole_and_its_teacher_know_the_planted_tastes(started):
 
 
 def test_a_blend_has_the_stated_deviation_over_what_a_user_lacks(history):
-    users, items = ials(history, 4, torch_generator(2, "start"))
+    users, items = ials(history, 4, torch_generator(2, "start"), l2=0.014)
     teacher = blend(history, [(users, items)], [0.5], sharpness=3.0)
     scores = teacher.users @ teacher.items.T
     lacks = history.matrix(torch.arange(41)) == 0

@@ -2,9 +2,11 @@
 
 import torch
 
-from maxella.closed_form.gram import gram, item_weights, refuse_large
+from maxella.closed_form.gram import Gram, ItemWeights, gram, item_weights
 from maxella.closed_form.low_rank import leading_eigenvectors
 from maxella.data.history import History
+
+DENSE_ITEM_ROWS = 5000  # up to here matrices of items by items are quicker
 
 
 def low_rank_edlae(
@@ -28,20 +30,23 @@ def low_rank_edlae(
     linear models for recommendation").
 
     Columns beyond the rank of W^½XB are zero, and so are the rows of items that no one took.
-    ConfigError above 20,000 item rows.
+
+    G and B are matrices up to 5,000 item rows. Beyond, they are products alone
+    (`gram.ItemWeights`), exact to a few percent, and the cost is linear in the pairs.
     """
-    refuse_large(
-        "EDLAE",
-        history.n_item_rows,
-        3,
-        "Set model.start = 'random', or model.history_dim = 0: iALS has no such limit.",
+    user_weights = _user_weights(history, user_exponent)
+    is_small = history.n_item_rows <= DENSE_ITEM_ROWS
+    together = gram(history, user_weights) if is_small else Gram(history, user_weights)
+    penalty = l2 + dropout * together.diagonal()
+    weights = (
+        item_weights(together.clone(), penalty)
+        if isinstance(together, torch.Tensor)
+        else ItemWeights.of(together, penalty, generator)
     )
-    together = gram(history, _user_weights(history, user_exponent))
-    weights = item_weights(together.clone(), l2 + dropout * together.diagonal())
     taken = together.diagonal() > 0
     vectors = leading_eigenvectors(
         lambda basis: weights.T @ (together @ (weights @ basis)),
-        len(weights),
+        len(taken),
         dim,
         generator,
         history.device,

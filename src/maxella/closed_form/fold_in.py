@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from maxella.closed_form.ials import fold_in
+from maxella.closed_form.ials import fold_in, usual_l2
 from maxella.data.history import History
 
 _SAMPLE = 1000  # users the scale is found from
@@ -25,6 +25,7 @@ class FoldIn:
 
     items: torch.Tensor  # (item rows, dim), scaled
     gain: float
+    l2: float  # of `ials`, as it was in training
 
     @classmethod
     def of(cls, users: torch.Tensor, items: torch.Tensor, history: History) -> "FoldIn":
@@ -36,17 +37,18 @@ class FoldIn:
         usable = (users.any(dim=1) & (history.starts.diff() > 0)).nonzero().squeeze(1)
         usable = usable[:: max(1, len(usable) // _SAMPLE)]
         wanted, sample = users[usable], history.take(usable)
+        l2 = usual_l2(history)
 
         def at(exponent: float) -> tuple[float, float, float]:
             """(squared distance left, exponent, gain)."""
-            found = fold_in(sample, items / 2 ** (exponent / 2))
+            found = fold_in(sample, items / 2 ** (exponent / 2), l2=l2)
             gain = (found * wanted).sum() / found.square().sum().clamp(min=1e-12)
             return (wanted - gain * found).square().sum().item(), exponent, gain.item()
 
         coarse = min(map(at, _COARSE))
         _, exponent, gain = min(coarse, *(at(coarse[1] + step) for step in _FINE))
-        return cls(items / 2 ** (exponent / 2), gain)
+        return cls(items / 2 ** (exponent / 2), gain, l2)
 
     def embed(self, history: History) -> torch.Tensor:
         """(user rows, dim) of users of any history; zeros for one without."""
-        return self.gain * fold_in(history, self.items)
+        return self.gain * fold_in(history, self.items, l2=self.l2)

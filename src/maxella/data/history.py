@@ -68,6 +68,13 @@ class History:
         starts = torch.cat([bags.counts.new_zeros(1), bags.counts.cumsum(0)])
         return History(bags.items, starts, self.n_item_rows)
 
+    def transposed(self) -> "History":
+        """The same pairs with users and items in each other's place."""
+        users = torch.repeat_interleave(self.starts.diff())
+        items, order = self.items.sort(stable=True)
+        starts = torch.searchsorted(items, torch.arange(self.n_item_rows + 1, device=self.device))
+        return History(users[order], starts, self.n_user_rows)
+
     def bags(self, users: torch.Tensor) -> Bags:
         """(batch,) user rows → their items."""
         _, items = self._pairs(users)

@@ -10,8 +10,8 @@ from maxella.data.split import split_interactions
 from maxella.errors import DataError
 
 TEST = 0.2
-# Items from which on towers start at random. The closed forms take up to MAX_ITEM_ROWS, but time
-# with the cube of the items and memory with their square: 225 s and 5 GB for 20,000.
+# Items from which on a step's softmax is over drawn items, dimensions are 64 at most, the rating
+# head has one factorisation, and EASE, whose time grows with the cube of the items, is left out.
 MANY_ITEMS = 10_000
 MANY = 5_000_000  # interactions from which on a head of one factorisation is enough to wait for
 # Interactions from which on → dimensions of each part of the towers, factors of the rating head.
@@ -26,25 +26,19 @@ def choose_options(log: pl.DataFrame) -> dict[str, dict[str, Any]]:
     is_large = n_items >= MANY_ITEMS
     n_levels = ratings.n_unique()
     dim, rating_dim = next(sizes[1:] for sizes in SIZES if log.height >= sizes[0])
-    model: dict[str, Any]
+    dim = min(dim, 64) if is_large else dim
+    model: dict[str, Any] = {"dim": dim, "history_dim": dim, "start": "closed_form"}
     tasks: dict[str, Any] = {"retrieval_loss": "leave_one_out_softmax"}
-    training: dict[str, Any] = {"optimiser": "adam"}
     if is_large:
-        model = {"dim": 64, "start": "random"}
         tasks["uniform_negatives"] = 2000
-        tasks["l2"] = 0.06
-        training |= {"learning_rate": 0.06, "epochs": 8}
-    else:
-        model = {"dim": dim, "history_dim": dim, "start": "closed_form"}
-        tasks |= {"distillation": 0.8, "l2": 0.0}
-        training |= {"learning_rate": 0.03, "tower_learning_rate": 0.0005}
-        training["epochs"] = 4 if not n_levels else 30 if log.height < MANY else 10
+    tasks |= {"distillation": 0.8, "l2": 0.0}
+    training: dict[str, Any] = {"optimiser": "adam"}
+    training |= {"learning_rate": 0.03, "tower_learning_rate": 0.0005}
+    training["epochs"] = 4 if not n_levels else 30 if log.height < MANY else 10
     if n_levels:
         is_plain = n_levels > MOST_LEVELS or log.height >= MANY or is_large
         model |= {"rating_head": "variational" if is_plain else "mixed", "rating_dim": rating_dim}
-        tasks |= {"rating_weight": 1.0, "rating_shapes_towers": False}
-        if not is_large:
-            tasks["retrieval_every"] = 8
+        tasks |= {"rating_weight": 1.0, "rating_shapes_towers": False, "retrieval_every": 8}
     else:
         tasks["rating_weight"] = 0.0
     training["schedule"] = "one_cycle"

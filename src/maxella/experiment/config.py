@@ -157,7 +157,8 @@ class ModelOptions(Section):
     history_dim: Annotated[int, Field(ge=0)] = 0
     """Dimensions of what the history says of a user; 0 leaves the history out."""
     start: Literal["random", "closed_form"] = "random"
-    """closed_form: the towers start from iALS (ids) and low-rank EDLAE (history)."""
+    """closed_form: the towers start from iALS (ids) and low-rank EDLAE (history), whatever the
+    number of items."""
     rating_head: Literal[
         "dot", "mlp", "variational", "ordinal", "mixed", "cross", "low_rank_cross"
     ] = "dot"

@@ -21,7 +21,6 @@ WHY = {
     "leave few users known on both sides.",
     "random": "There are no times, so random rows are the test.",
     "closed_form": "The towers start from two closed forms, iALS and low-rank EDLAE.",
-    "large": "Past 10,000 items: a random start, and a softmax over drawn items.",
     "ratings": "Retrieval and ratings are learnt together; the rating head has factors of its own.",
     "picks": "There are no ratings: retrieval alone.",
 }
@@ -40,8 +39,7 @@ def write_config(suggestion: Suggestion, path: Path) -> str:
     for side in ("user", "item"):
         lines += _features(side, options["features"][side], suggestion.findings)
     lines += _moments(suggestion.of_moments)
-    is_large = "uniform_negatives" in options["tasks"]
-    lines += ["[model]", f"# {WHY['large' if is_large else 'closed_form']}"]
+    lines += ["[model]", f"# {WHY['closed_form']}"]
     lines += [*_pairs(options["model"]), ""]
     has_ratings = options["tasks"]["rating_weight"] > 0
     lines += ["[tasks]", f"# {WHY['ratings' if has_ratings else 'picks']}"]

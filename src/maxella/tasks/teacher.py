@@ -46,15 +46,24 @@ def blend(
 def _deviations(
     history: History, user_factors: torch.Tensor, item_factors: torch.Tensor
 ) -> torch.Tensor:
-    """(user rows, 1) standard deviations of the scores of what each user does not have."""
+    """(user rows, 1) standard deviations of the scores of what each user does not have.
+
+    Sums over all items come from Σ v and Σ v vᵀ, and those over the user's own are taken off,
+    so that the cost is linear in users, items and pairs.
+    """
+    items = item_factors.to(torch.float64, copy=True)  # differences of large sums
+    items[UNKNOWN_ROW] = 0
+    total, squares = items.sum(dim=0), items.T @ items
     found = []
-    for users in torch.split(torch.arange(history.n_user_rows, device=history.device), _BLOCK):
-        scores = user_factors[users] @ item_factors.T
-        unseen = 1 - history.matrix(users)
-        unseen[:, UNKNOWN_ROW] = 0
-        n = unseen.sum(dim=1, keepdim=True).clamp(min=1)
-        means = (scores * unseen).sum(dim=1, keepdim=True) / n
-        squares = ((scores - means) * unseen).square().sum(dim=1, keepdim=True)
-        found.append((squares / n).sqrt())
+    for block in torch.split(torch.arange(history.n_user_rows, device=history.device), _BLOCK):
+        bags, users = history.bags(block), user_factors[block]
+        owners = torch.repeat_interleave(bags.counts)
+        own = torch.linalg.vecdot(users[owners], item_factors[bags.items]).double()
+        users = users.double()
+        n = (len(items) - 1 - bags.counts).clamp(min=1)
+        mean = (users @ total).index_add(0, owners, own, alpha=-1) / n
+        of_all = ((users @ squares) * users).sum(dim=1)
+        mean_square = of_all.index_add(0, owners, own.square(), alpha=-1) / n
+        found.append((mean_square - mean.square()).clamp(min=0).sqrt())
     # A user whose scores are all alike learns nothing from them, whatever the divisor.
-    return torch.cat(found).clamp(min=1e-6)
+    return torch.cat(found).float().clamp(min=1e-6).unsqueeze(1)

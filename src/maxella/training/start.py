@@ -28,8 +28,6 @@ def start_in_closed_form(
     blend of both, of which the model's own start is a first approximation: distilled from it,
     the model keeps what both know of the pairs that nobody took, while it learns to tell
     apart those that somebody did.
-
-    Raises ConfigError above the number of items that EDLAE can take.
     """
     ids, reading = model.user_tower.ids, model.user_tower.history
     factors: list[tuple[torch.Tensor, torch.Tensor]] = []
