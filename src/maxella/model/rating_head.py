@@ -46,6 +46,8 @@ class PairSide:
 
     def read(self, table: nn.Embedding) -> torch.Tensor:
         """(U, ...) what a table holds of this side."""
+        if not table.embedding_dim:  # CUDA's gradient of no columns reads memory that is not there
+            return self.embeddings.new_zeros(len(self.rows), 0)
         return table(self.rows)  # type: ignore[no-any-return]
 
     @cached_property
