@@ -1,5 +1,7 @@
 """Features from the config to answers about whom training never saw."""
 
+import re
+
 import polars as pl
 import pytest
 
@@ -51,6 +53,12 @@ def test_cold_items_are_told_apart_by_their_features(run):
     assert without["filtered"]["top_k_accuracy@5"] < by_chance + 0.1
     assert with_features["rmse"] < without["rmse"] - 0.2
     assert report["candidates"] == 15
+    # All would score alike, and ties in the middle of 15 are among the first 10.
+    assert [model["name"] for model in report["models"]] == ["joint"]
+    by_luck = (
+        "No baseline popularity: .* random order of the 15 candidates 0.667 are among the first"
+    )
+    assert any(re.match(by_luck, line) for line in report["dataset"]["notes"])
     assert figures(reevaluate(folder)) == with_features
 
 

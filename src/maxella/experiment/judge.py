@@ -85,7 +85,12 @@ def judge_baselines(
     """
     outcomes: list[Outcome] = []
     notes: list[str] = []
-    for name in config.compare.baselines if len(dataset.test) else []:
+    names: list[str] = [*config.compare.baselines] if len(dataset.test) else []
+    if config.split.kind == "cold_item":
+        blind = [name for name in names if name in RANKERS]
+        names = [name for name in names if name not in RANKERS]
+        notes += _of_items_held_out(blind, dataset)
+    for name in names:
         if name in RATERS and not len(dataset.train.rated):
             notes.append(f"No baseline {name}: it wants ratings, and the log has none.")
             continue
@@ -94,6 +99,17 @@ def judge_baselines(
         except (ConfigError, MissingExtraError) as error:  # too large for it, or not installed
             notes.append(f"No baseline {name}: {error}")
     return outcomes, notes
+
+
+def _of_items_held_out(blind: list[str], dataset: Dataset) -> list[str]:
+    """Where all candidates score alike a rank says nothing: what chance reaches stands instead."""
+    n = len(np.unique(dataset.test.items))
+    shares = ", ".join(f"{min(1.0, k / n):.3f} are among the first {k}" for k in (10, 20, 100))
+    note = (
+        f"No baseline {', '.join(blind)}: of items held out whole they know nothing. In random "
+        f"order of the {n:,} candidates {shares}."
+    )
+    return [note] if blind else []
 
 
 def _baseline(name: str, dataset: Dataset, config: Config, slices: Sequence[Slice]) -> Outcome:
