@@ -21,8 +21,6 @@ from maxella.model.feature_part import LAYERS
 from maxella.seeds import torch_generator
 from maxella.tasks.demotion import DemotionTask
 from maxella.tasks.losses import RETRIEVAL_LOSSES
-from maxella.tasks.objective import Objective
-from maxella.tasks.rating import RATING_TASKS
 from maxella.tasks.teacher import Teacher
 from maxella.training import row_tables
 from maxella.training.checkpoint import Checkpoint
@@ -77,21 +75,6 @@ def make(make_spec):
     return make
 
 
-def objective(head="dot", loss="leave_one_out_softmax", teacher=None):
-    return Objective(
-        retrieval_loss=RETRIEVAL_LOSSES[loss],
-        retrieval_weight=1.0,
-        rating_task=RATING_TASKS[head],
-        rating_weight=1.0,
-        sum_retrieval=False,
-        rating_shapes_towers=True,
-        retrieval_every=2,
-        l2=0.01,
-        teacher=teacher,
-        distillation=0.5 if teacher else 0.0,
-    )
-
-
 def batches_for(loss, log):
     counts = np.bincount(log.items, minlength=ITEMS + 1)
     if loss == "in_batch_softmax":
@@ -127,7 +110,7 @@ CASES = [
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case.values())))
-def case(request, make, log, features, monkeypatch):
+def case(request, make, objective, log, features, monkeypatch):
     """A model, what it is to learn and how, made anew at each call."""
     facts = dict(request.param)
     for name in ("_FEW", "_FEW_ON_CUDA"):
@@ -168,7 +151,9 @@ def test_no_tensor_is_made_where_the_model_is_not(case):
 
 @pytest.mark.parametrize("few", [0.0, 0.9])
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
-def test_a_run_goes_on_bit_for_bit(make, log, tmp_path, device, monkeypatch, optimiser, few):
+def test_a_run_goes_on_bit_for_bit(
+    make, objective, log, tmp_path, device, monkeypatch, optimiser, few
+):
     for name in ("_FEW", "_FEW_ON_CUDA"):
         monkeypatch.setattr(row_tables, name, few)
     checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "")
@@ -224,7 +209,7 @@ def test_closed_forms_twice_give_the_same_bytes(make, log, device):
     assert all(map(torch.equal, *states))
 
 
-def test_a_teacher_teaches_on_each_device(make, log, device):
+def test_a_teacher_teaches_on_each_device(make, objective, log, device):
     # One start for both: on another device its directions may come with other signs.
     history = History.of(log, USERS + 1, ITEMS + 1)
     start = make("dot").float()
@@ -234,7 +219,7 @@ def test_a_teacher_teaches_on_each_device(make, log, device):
         model = make("dot")
         model.load_state_dict(start.double().state_dict())
         there = Teacher(teacher.users.double().to(where), teacher.items.double().to(where))
-        found.append(train(model, where, objective(teacher=there), batches_for("full", log)))
+        found.append(train(model, where, objective("dot", teacher=there), batches_for("full", log)))
     assert_near(*found)
 
 

@@ -10,9 +10,6 @@ from maxella.data.batches import RowBatches, UserBatches
 from maxella.data.columns import OwnAndUniform, WholeCatalogue
 from maxella.data.interactions import Interactions
 from maxella.model.build import RATING_HEADS, build_model
-from maxella.tasks.losses import RETRIEVAL_LOSSES
-from maxella.tasks.objective import Objective
-from maxella.tasks.rating import RATING_TASKS
 from maxella.training import row_tables
 from maxella.training.checkpoint import Checkpoint
 from maxella.training.fit import Plan, fit
@@ -49,19 +46,6 @@ def make(make_spec):
 
 def few_columns(log):
     return UserBatches(log, 4, OwnAndUniform(np.bincount(log.items, minlength=ITEMS + 1), 1))
-
-
-def objective(head="variational"):
-    return Objective(
-        retrieval_loss=RETRIEVAL_LOSSES["leave_one_out_softmax"],
-        retrieval_weight=1.0,
-        rating_task=RATING_TASKS[head],
-        rating_weight=1.0,
-        sum_retrieval=False,
-        rating_shapes_towers=True,
-        retrieval_every=2,
-        l2=0.01,
-    )
 
 
 def plan(optimiser="adam", epochs=3):
@@ -104,16 +88,18 @@ def test_the_whole_of_a_table_is_each_row_once(monkeypatch):
 
 @pytest.mark.parametrize("optimiser", ["adagrad", "adam", "adamw"])
 @pytest.mark.parametrize("few", [True, False])
-def test_sparse_training_ends_where_dense_training_ends(log, make, monkeypatch, optimiser, few):
+def test_sparse_training_ends_where_dense_training_ends(
+    log, make, objective, monkeypatch, optimiser, few
+):
     if optimiser != "adagrad":  # ε is of no weight here, as it is not quite the same in both
         decay = 0.01 if optimiser == "adamw" else 0.0
         of_adam = {"betas": (0.9, 0.99), "eps": 1e-15, "weight_decay": decay}
         monkeypatch.setitem(OPTIMISERS, optimiser, partial(RowAdam, **of_adam))
     batches = few_columns(log) if few else UserBatches(log, 4, WholeCatalogue(ITEMS + 1))
     sparse, dense = make().double(), make().double()
-    fit(sparse, objective(), batches, plan(optimiser))
+    fit(sparse, objective("variational"), batches, plan(optimiser))
     monkeypatch.setattr(row_tables, "_FEW", 0.0)
-    fit(dense, objective(), batches, plan(optimiser))
+    fit(dense, objective("variational"), batches, plan(optimiser))
     start = dict(make().double().named_parameters())
     found = dict(sparse.named_parameters())
     for name, weight in dense.named_parameters():
@@ -122,10 +108,11 @@ def test_sparse_training_ends_where_dense_training_ends(log, make, monkeypatch, 
 
 
 @pytest.mark.parametrize("optimiser", ["adagrad", "adam", "adamw"])
-def test_training_goes_on_from_a_checkpoint_bit_for_bit(log, make, tmp_path, optimiser):
+def test_training_goes_on_from_a_checkpoint_bit_for_bit(log, make, objective, tmp_path, optimiser):
     checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "")
     whole, cut, resumed = make(), make(), make()
-    train = partial(fit, objective=objective(), batches=few_columns(log), plan=plan(optimiser))
+    further = {"batches": few_columns(log), "plan": plan(optimiser)}
+    train = partial(fit, objective=objective("variational"), **further)
     train(whole)
 
     def stop(step, _):
