@@ -213,3 +213,13 @@ def test_a_catalogue_too_large_for_a_demotion_part_is_refused_before_training(
     with pytest.raises(ConfigError, match=r"Set model\.demotion_dim = 0"):
         maxella.run(options, tmp_path / "run")
     assert not (tmp_path / "run" / "log.jsonl").exists()
+
+
+@pytest.mark.parametrize(("kind", "given"), [("cold_user", 0.0), ("cold_user", 0.5), ("random", 0)])
+def test_the_share_of_users_of_whom_nothing_is_known_is_told(options, kind, given):
+    options["split"] = {"kind": kind, "test": 0.25, "given": given}
+    options["training"] = {"batch_size": 32, "epochs": 1}
+    options["compare"] = {"baselines": []}
+    notes = maxella.run(options)["dataset"]["notes"]
+    told = [note.split()[0] for note in notes if "users without any that is known" in note]
+    assert told == (["100.0"] if (kind, given) == ("cold_user", 0.0) else [])

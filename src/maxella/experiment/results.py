@@ -55,6 +55,7 @@ def report_dict(
                 *notes,
                 *_demotion_notes(outcomes),
                 *_request_notes(config, outcomes),
+                *_unknown_user_notes(dataset),
             ],
             "rating_histogram": _histogram(dataset),
         },
@@ -115,6 +116,19 @@ def _request_notes(config: Config, outcomes: list[Outcome]) -> list[str]:
         f"Every model is asked {counts['queries']:,} times, once for each user and moment of the "
         f"test ({', '.join(config.features.request)}), and gives one list each time: figures by "
         "user are means over these."
+    )
+    return [note]
+
+
+def _unknown_user_notes(dataset: Dataset) -> list[str]:
+    """How much of the test asks for users without a known interaction, and who answers."""
+    users = dataset.test.users
+    share = 1 - float(np.isin(users, dataset.known.users).mean()) if len(users) else 0.0
+    if not share:
+        return []
+    note = (
+        f"{100 * share:.1f} % of the test interactions are of users without any that is known "
+        "before: a model ranks for them by features of users, where it has any, else by popularity."
     )
     return [note]
 
