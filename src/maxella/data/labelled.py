@@ -1,0 +1,48 @@
+"""The rows of one task: who, what, and the label; one row for each (user, item) pair."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LabelledPairs:
+    """n pairs of a user and an item with a label each, as parallel columns.
+
+    A label is what the kind of task makes of it: a weight (retrieval), a number of rating points
+    (rating), 0 or 1 (binary). None is NaN: rows without a label are not here.
+    """
+
+    users: np.ndarray  # (n,) int64 user rows
+    items: np.ndarray  # (n,) int64 item rows
+    labels: np.ndarray  # (n,) float32
+    timestamps: np.ndarray | None = None  # (n,) int64, seconds since 1970
+    contexts: np.ndarray | None = None  # (n,) int64 rows of the contexts, where features tell them
+
+    def __post_init__(self) -> None:
+        lengths = {len(column) for column in vars(self).values() if column is not None}
+        if len(lengths) != 1:
+            raise ValueError(f"columns must be of one length, got {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: np.ndarray) -> "LabelledPairs":
+        """The pairs at these positions (or where a mask is true), in that order."""
+        columns = {name: of if of is None else of[rows] for name, of in vars(self).items()}
+        return LabelledPairs(**columns)
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """What is known for one task: its own labels, and everything else that its users did."""
+
+    name: str
+    kind: str  # of the table of kinds: retrieval, rating, binary
+    pairs: LabelledPairs
+    # By event of the log, the task's own among them: its pairs, labelled with how often each
+    # occurred. A log without events has none.
+    events: Mapping[str, LabelledPairs]
+    n_user_rows: int
+    n_item_rows: int
