@@ -1,16 +1,28 @@
-"""A data set ready for a model: ids ↔ rows, and three parts of the log."""
+"""A data set ready for a model: ids ↔ rows, and the parts of the log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
+from maxella.data.contexts import Contexts, read_log, split_specs
 from maxella.data.interactions import Interactions
-from maxella.data.requests import Requests, read_log, split_specs
+from maxella.data.log import Log
+from maxella.data.rows import EVENT
 from maxella.data.split import Split
 from maxella.features.feature_set import FeatureSet, FeatureSpec
 from maxella.features.id import Vocabulary
+from maxella.seeds import numpy_generator
+
+
+@dataclass(frozen=True)
+class TaskLabels:
+    """What a task learns of the rows of a log."""
+
+    labels: np.ndarray  # (n,) float32 by row of the log, NaN where the row is none of its own
+    keep: str = "last"  # of a pair's labels: the last in time, or the largest
+    kept_share: float = 1.0  # of its training labels; the others are withheld, at random
 
 
 @dataclass(frozen=True)
@@ -23,74 +35,90 @@ class Dataset:
 
     users: Vocabulary
     items: Vocabulary
-    train: Interactions
-    validation: Interactions
-    test: Interactions
-    given: Interactions  # of users held out wholly: known when they are served, not trained on
-    requests: Requests | None = None  # the moments of the log, where features tell them apart
-    request_features: FeatureSet | None = None  # those of the moment alone
+    train: Log  # of a pair's labels of one task only the one that counts is left
+    validation: Log
+    test: Log
+    given: Log  # of users held out wholly: known when they are served, not trained on
+    contexts: Contexts | None = None  # those of the log, where features tell them apart
+    context_features: FeatureSet | None = None  # those of the context alone
 
     @property
-    def known(self) -> Interactions:
+    def known(self) -> Log:
         """All that is known before the test: training, validation and what is given."""
-        return self.known_in_validation.join(self.validation)
+        return self.known_in_validation.join(self.validation.rows)
 
     @property
-    def known_in_validation(self) -> Interactions:
+    def known_in_validation(self) -> Log:
         """All that is known before the validation: training and what is given."""
-        return self.train.join(self.given)
-
-    @property
-    def rating_range(self) -> tuple[float, float] | None:
-        """Lowest and highest training rating; nothing where there are no ratings."""
-        ratings = self.train.rated.ratings
-        if ratings is None or not len(ratings):
-            return None
-        return float(ratings.min()), float(ratings.max())
+        return self.train.join(self.given.rows)
 
 
 def build_dataset(
-    interactions: pl.DataFrame,
+    table: pl.DataFrame,
     split: Split,
-    request_specs: Sequence[FeatureSpec] = (),
+    tasks: Mapping[str, TaskLabels],
+    context_specs: Sequence[FeatureSpec] = (),
+    *,
+    seed: int = 0,
 ) -> Dataset:
-    """An interactions table and its split → rows.
+    """An interactions table (`sources.tables.Tables`), its split and the labels of its tasks → rows.
 
-    Features of requests, if there are any, are fitted on training rows. Raises ConfigError where
-    the age of items is among them and the table lacks times.
+    Features of the context, if there are any, are fitted on training rows. `seed` draws the labels
+    that are withheld. Raises ConfigError where the age of items is among the features and
+    the log lacks times.
     """
-    users = Vocabulary.fit(interactions["user_id"])
-    items = Vocabulary.fit(interactions["item_id"])
-    log = encode(interactions, users, items)
-    requests = features = None
-    if request_specs:
-        of_moment, of_age = split_specs(request_specs)
-        features = FeatureSet.fit(interactions, of_moment, split.train)
-        requests, rows = read_log(interactions, features, has_ages=of_age is not None)
-        log = replace(log, requests=rows)
-    train = log.take(split.train)
-    if train.ratings is not None:
-        train.ratings[np.isin(split.train, split.unrated)] = np.nan  # a copy, made by take
+    users = Vocabulary.fit(table["user_id"])
+    items = Vocabulary.fit(table["item_id"])
+    rows = replace(
+        encode(table, users, items), labels={name: of.labels for name, of in tasks.items()}
+    )
+    events: tuple[str, ...] = ()
+    if EVENT in table.columns:
+        events = tuple(table[EVENT].unique(maintain_order=True).to_list())
+        codes = table[EVENT].replace_strict(list(events), range(len(events)))
+        rows = replace(rows, events=codes.to_numpy().astype(np.int64))
+    contexts = features = None
+    if context_specs:
+        of_context, of_age = split_specs(context_specs)
+        features = FeatureSet.fit(table, of_context, split.train)
+        contexts, context_rows = read_log(table, features, has_ages=of_age is not None)
+        rows = replace(rows, contexts=context_rows)
+    keeps = {name: of.keep for name, of in tasks.items()}
+    train = rows.take(split.train).with_one_label_a_pair(keeps)
+    log = Log(train, users.n_rows, items.n_rows, events, keeps)
     return Dataset(
         users,
         items,
-        train,
-        log.take(split.validation),
-        log.take(split.test),
-        log.take(split.given),
-        requests,
+        log.of(replace(train, labels=_thinned(train.labels, tasks, seed))),
+        log.of(rows.take(split.validation)),
+        log.of(rows.take(split.test)),
+        log.of(rows.take(split.given)),
+        contexts,
         features,
     )
 
 
-def encode(interactions: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:
-    """Raw ids → rows, with ratings and times where the table has them."""
-    columns = [
-        name for name in interactions.columns if interactions[name].null_count() < len(interactions)
-    ]
+def encode(log: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> Interactions:
+    """Raw ids → rows, with times where the log has them."""
+    has_times = "timestamp" in log.columns and log["timestamp"].null_count() < log.height
     return Interactions(
-        users.rows_of(interactions["user_id"]),
-        items.rows_of(interactions["item_id"]),
-        interactions["rating"].to_numpy().astype(np.float32) if "rating" in columns else None,
-        interactions["timestamp"].to_numpy() if "timestamp" in columns else None,
+        users.rows_of(log["user_id"]),
+        items.rows_of(log["item_id"]),
+        timestamps=log["timestamp"].to_numpy() if has_times else None,
     )
+
+
+def _thinned(
+    labels: Mapping[str, np.ndarray], tasks: Mapping[str, TaskLabels], seed: int
+) -> dict[str, np.ndarray]:
+    """The labels of a training part, without those that are withheld."""
+    found = dict(labels)
+    for name, of in tasks.items():
+        if of.kept_share == 1.0:
+            continue
+        labelled = (~np.isnan(labels[name])).nonzero()[0]
+        n_withheld = len(labelled) - round(of.kept_share * len(labelled))
+        withheld = numpy_generator(seed, "unrated").permutation(labelled)[:n_withheld]
+        found[name] = labels[name].copy()
+        found[name][withheld] = np.nan
+    return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from maxella.data.requests import RequestFeatures
+from maxella.data.contexts import ContextFeatures
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet, FeatureSpec
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
@@ -51,7 +51,7 @@ class EntityFeatures:
         return np.arange(1, len(self.bags))
 
     def permuted(self, name: str, rng: np.random.Generator) -> "EntityFeatures":
-        """One feature dealt anew among all rows but the unknown one; the others as they are."""
+        """One feature permuted among all rows but the unknown one; the others as they are."""
         givers = np.insert(rng.permutation(self.rows), 0, UNKNOWN_ROW)
         bags = self.bags.with_block_of(self.features.blocks[name], givers)
         return EntityFeatures(self.features, bags)
@@ -59,11 +59,11 @@ class EntityFeatures:
 
 @dataclass(frozen=True)
 class Features:
-    """Those of both sides and how moments are read, where there are any."""
+    """Those of both sides and how contexts are read, where there are any."""
 
     users: EntityFeatures | None = None
     items: EntityFeatures | None = None
-    request: RequestFeatures | None = None
+    context: ContextFeatures | None = None
 
 
 def _in_order(table: pl.DataFrame, key: str, ids: Vocabulary) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What each user took in training: as bags of items, and as rows of a matrix."""
+"""What each user did: as bags of items, and as rows of a matrix."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs
 from maxella.data.ranges import is_first
 from maxella.features.id import UNKNOWN_ROW
 
@@ -28,18 +29,29 @@ class Bags:
 
 @dataclass(frozen=True)
 class History:
-    """The distinct (user, item) pairs of training, by user; pairs with an unknown row left out."""
+    """Distinct (user, item) pairs, by user; pairs with an unknown row left out."""
 
-    items: torch.Tensor  # (pairs,) int64 item rows, sorted by user, then by item
+    items: torch.Tensor  # (pairs,) int64 item rows, by user, then by item or by time
     starts: torch.Tensor  # (user rows + 1,) int64: user u has items[starts[u] : starts[u + 1]]
     n_item_rows: int
 
     @classmethod
-    def of(cls, train: Interactions, n_user_rows: int, n_item_rows: int) -> "History":
-        """The history that these interactions make; a repeated pair counts once."""
-        known = (train.users != UNKNOWN_ROW) & (train.items != UNKNOWN_ROW)
-        pairs = np.sort(train.users[known] * n_item_rows + train.items[known])
-        pairs = pairs[is_first(pairs)]
+    def of(
+        cls,
+        log: Interactions | LabelledPairs,
+        n_user_rows: int,
+        n_item_rows: int,
+        *,
+        in_time_order: bool = False,
+    ) -> "History":
+        """The history that these rows make; a repeated pair counts once, at its latest time."""
+        known = (log.users != UNKNOWN_ROW) & (log.items != UNKNOWN_ROW)
+        pairs = log.users[known] * n_item_rows + log.items[known]
+        if in_time_order and log.timestamps is not None:
+            pairs = _by_time(pairs, log.timestamps[known], n_item_rows)
+        else:
+            pairs = np.sort(pairs)
+            pairs = pairs[is_first(pairs)]
         users, items = np.divmod(pairs, n_item_rows)
         starts = np.searchsorted(users, np.arange(n_user_rows + 1))
         return cls(torch.from_numpy(items), torch.from_numpy(starts), n_item_rows)
@@ -93,3 +105,14 @@ class History:
         shift = self.starts[users] - (counts.cumsum(0) - counts)
         pairs = torch.arange(len(positions), device=self.device) + shift[positions]
         return positions, self.items[pairs]
+
+
+def _by_time(pairs: np.ndarray, times: np.ndarray, n_item_rows: int) -> np.ndarray:
+    """(n,) pairs and their times → the distinct ones by user, then by their latest time."""
+    order = np.lexsort((times, pairs))
+    pairs, times = pairs[order], times[order]
+    is_last = np.ones(len(pairs), dtype=bool)
+    is_last[:-1] = pairs[1:] != pairs[:-1]
+    pairs, times = pairs[is_last], times[is_last]
+    found: np.ndarray = pairs[np.lexsort((times, pairs // n_item_rows))]
+    return found

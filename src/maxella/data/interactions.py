@@ -1,22 +1,31 @@
-"""The log of who took what, as typed columns of row numbers."""
+"""The log of who did what, as typed columns of row numbers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from maxella.data.labelled import LabelledPairs
 
 
 @dataclass(frozen=True)
 class Interactions:
-    """n interactions as parallel columns; splits and batches are views made by `take`."""
+    """n rows of a log as parallel columns; splits and batches are views made by `take`.
+
+    What a task learns of a row is its label there, NaN where it learns nothing. A pair of a user
+    and an item has a row for each of its events; `of` gives the one label that a task has of it.
+    """
 
     users: np.ndarray  # (n,) int64 user rows
     items: np.ndarray  # (n,) int64 item rows
-    ratings: np.ndarray | None = None  # (n,) float32, NaN where none was given
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)  # task → (n,) float32
     timestamps: np.ndarray | None = None  # (n,) int64, seconds since 1970
-    requests: np.ndarray | None = None  # (n,) int64 rows of `data.requests.Requests`
+    events: np.ndarray | None = None  # (n,) int64 positions in `Dataset.events`
+    contexts: np.ndarray | None = None  # (n,) int64 rows of `data.contexts.Contexts`
 
     def __post_init__(self) -> None:
-        columns = [self.users, self.items, self.ratings, self.timestamps, self.requests]
+        optional = (self.timestamps, self.events, self.contexts)
+        columns = [self.users, self.items, *self.labels.values(), *optional]
         lengths = {len(column) for column in columns if column is not None}
         if len(lengths) != 1:
             raise ValueError(f"columns must be of one length, got {sorted(lengths)}")
@@ -25,32 +34,79 @@ class Interactions:
         return len(self.users)
 
     def take(self, rows: np.ndarray) -> "Interactions":
-        """The interactions at these positions (or where a mask is true), in that order."""
+        """The rows at these positions (or where a mask is true), in that order."""
         return Interactions(
             self.users[rows],
             self.items[rows],
-            None if self.ratings is None else self.ratings[rows],
-            None if self.timestamps is None else self.timestamps[rows],
-            None if self.requests is None else self.requests[rows],
+            {task: labels[rows] for task, labels in self.labels.items()},
+            *(
+                None if column is None else column[rows]
+                for column in (self.timestamps, self.events, self.contexts)
+            ),
         )
 
-    @property
-    def rated(self) -> "Interactions":
-        """The interactions that have a rating."""
-        if self.ratings is None:
-            return self.take(np.empty(0, dtype=np.int64))
-        has_rating = ~np.isnan(self.ratings)
-        return self if has_rating.all() else self.take(has_rating)
-
     def join(self, other: "Interactions") -> "Interactions":
-        """These interactions, then the other's; both have the same columns."""
+        """These rows, then the other's; both have the same columns."""
         return Interactions(
             np.concatenate([self.users, other.users]),
             np.concatenate([self.items, other.items]),
-            _joined(self.ratings, other.ratings),
+            {task: np.concatenate([self.labels[task], other.labels[task]]) for task in self.labels},
             _joined(self.timestamps, other.timestamps),
-            _joined(self.requests, other.requests),
+            _joined(self.events, other.events),
+            _joined(self.contexts, other.contexts),
         )
+
+    def of(self, task: str, *, keep: str = "last") -> LabelledPairs:
+        """The labels of a task, one for each pair: the last in time, or the largest.
+
+        Rows of one time, and of a log without times, count in the order of the log. Rows
+        without a label of the task take no part, so no event changes another's label.
+        """
+        labels = self.labels[task]
+        has_label = ~np.isnan(labels)
+        if self.events is not None:
+            has_label = _one_of_each(self, labels, has_label, keep)
+        columns = self if has_label.all() else self.take(has_label)
+        return LabelledPairs(
+            columns.users,
+            columns.items,
+            columns.labels[task],
+            columns.timestamps,
+            columns.contexts,
+        )
+
+    def with_one_label_a_pair(self, keeps: Mapping[str, str]) -> "Interactions":
+        """The same rows; of a pair's labels of one task only that which `of` gives is left."""
+        if self.events is None:
+            return self
+        found = dict(self.labels)
+        for task, keep in keeps.items():
+            labels = self.labels[task]
+            is_kept = _one_of_each(self, labels, ~np.isnan(labels), keep)
+            found[task] = np.where(is_kept, labels, np.float32(np.nan))
+        return replace(self, labels=found)
+
+    def of_event(self, event: int) -> "Interactions":
+        """The rows of one event."""
+        if self.events is None:
+            raise ValueError("wanted a log with events; this one has none")
+        return self.take(self.events == event)
+
+
+def _one_of_each(
+    log: Interactions, labels: np.ndarray, has_label: np.ndarray, keep: str
+) -> np.ndarray:
+    """(n,) bool: of the labelled rows of each pair, the last or that with the largest label."""
+    rows = has_label.nonzero()[0]
+    by = [rows] if log.timestamps is None else [rows, log.timestamps[rows]]
+    if keep == "largest":
+        by.append(labels[rows])
+    rows = rows[np.lexsort((*by, log.items[rows], log.users[rows]))]
+    is_last = np.ones(len(rows), dtype=bool)
+    is_last[:-1] = np.diff(log.users[rows]).astype(bool) | np.diff(log.items[rows]).astype(bool)
+    found = np.zeros(len(log), dtype=bool)
+    found[rows[is_last]] = True
+    return found
 
 
 def _joined(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:

@@ -41,8 +41,7 @@ class TaskData:
     name: str
     kind: str  # of the table of kinds: retrieval, rating, binary
     pairs: LabelledPairs
-    # By event of the log, the task's own among them: its pairs, labelled with how often each
-    # occurred. A log without events has none.
+    # By event of the log, the task's own among them: its pairs, labelled 1. None without events.
     events: Mapping[str, LabelledPairs]
     n_user_rows: int
     n_item_rows: int

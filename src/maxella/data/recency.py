@@ -5,12 +5,13 @@ import torch
 
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs
 from maxella.features.id import UNKNOWN_ROW
 
 _WIDTH = 5.0  # items after which an item counts 1/e
 
 
-def recency_weights(known: Interactions, history: History) -> torch.Tensor:
+def recency_weights(known: Interactions | LabelledPairs, history: History) -> torch.Tensor:
     """(pairs,) float32 weight of each pair of a history that was made of these interactions.
 
     A user's items in the order of their latest times, those of one time at their middle: each
@@ -19,7 +20,9 @@ def recency_weights(known: Interactions, history: History) -> torch.Tensor:
 
     Three items taken one after another: e^−.4, e^−.2, 1, over their mean.
 
-    >>> log = Interactions(np.array([1, 1, 1]), np.array([3, 1, 2]), None, np.array([5, 90, 91]))
+    >>> log = Interactions(
+    ...     np.array([1, 1, 1]), np.array([3, 1, 2]), timestamps=np.array([5, 90, 91])
+    ... )
     >>> recency_weights(log, History.of(log, 2, 4)).tolist()  # of items 1, 2 and 3
     [0.9867987632751465, 1.205278754234314, 0.8079224824905396]
     """

@@ -6,39 +6,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from maxella.data.batches import Batches, RowBatches, UserBatches
 from maxella.data.columns import MakeColumns, OwnAndUniform, OwnAndUnseen, WholeCatalogue
-from maxella.data.dataset import Dataset, build_dataset
+from maxella.data.contexts import ContextFeatures, fit_ages, split_specs
+from maxella.data.dataset import Dataset, TaskLabels, build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
-from maxella.data.history import History
-from maxella.data.requests import RequestFeatures, fit_ages, split_specs
+from maxella.data.log import Log
 from maxella.data.split import Split, split_interactions
 from maxella.errors import ConfigError
-from maxella.experiment.config import (
-    Config,
-    DataOptions,
-    ModelOptions,
-    SplitOptions,
-    TaskOptions,
-    TrainingOptions,
-)
+from maxella.experiment.config import Config, DataOptions, TaskOptions, TrainingOptions
+from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
-from maxella.model.build import ModelSpec
-from maxella.model.joint import JointModel
-from maxella.seeds import torch_generator
+from maxella.model.build import HeadSpec, ModelSpec
+from maxella.model.heads import HEADS
+from maxella.model.model import Model
 from maxella.sources.download import get
 from maxella.sources.load import load_source
 from maxella.sources.tables import Tables
-from maxella.tasks.losses import RETRIEVAL_LOSSES
+from maxella.tasks.kinds import KINDS
+from maxella.tasks.losses import LOSSES
 from maxella.tasks.objective import Objective
-from maxella.tasks.rating import RATING_TASKS
-from maxella.tasks.teacher import Teacher
+from maxella.tasks.task import Task
 from maxella.training.checkpoint import Checkpoint
-from maxella.training.fit import Plan
-from maxella.training.start import start_demotion, start_in_closed_form
+from maxella.training.gradient_steps import Plan
 
 MOST_LEVELS = 101  # whole numbers from 0 to 100
 
@@ -58,7 +50,6 @@ def load_tables(options: DataOptions) -> Tables:
         items=options.items,
         user_columns=options.user_columns or None,
         item_columns=options.item_columns or None,
-        events=options.events and (options.events.column, options.events.keep),
         time_unit=options.time_unit,
         encoding=options.encoding,
         people=options.people,
@@ -67,53 +58,149 @@ def load_tables(options: DataOptions) -> Tables:
     return replace(tables, notes=(*tables.notes, *notes))
 
 
+def with_tasks(config: Config, tables: Tables) -> Config:
+    """The config with the tasks that a log suggests, where it names none."""
+    if config.tasks:
+        return config
+    loss = "leave_one_out_softmax" if config.model.history_dim else "full_softmax"
+    tasks: list[dict[str, Any]] = [{"name": "retrieval", "kind": "retrieval", "loss": loss}]
+    log = tables.interactions
+    if "rating" in log.columns and log["rating"].null_count() < log.height:
+        tasks.append({"name": "rating", "kind": "rating", "weight": 0.3})
+    options = config.model_dump(exclude_unset=True) | {"tasks": tasks}
+    return parse_config(options, where="the config without [[tasks]]")
+
+
+def build_task(options: TaskOptions) -> Task:
+    """A declared task."""
+    return Task(
+        name=options.name,
+        kind=options.kind,
+        rows=options.rows,
+        among=options.among,
+        column=options.column,
+        event_weights=options.event_weights,
+        counts_repeats=options.count == "log",
+        weight=options.weight,
+        every=options.every,
+        loss=None if options.loss_name is None else LOSSES[options.loss_name],
+        sums=options.reduction == "sum",
+        shapes_encoders=options.shapes_encoders,
+        distillation=options.distillation,
+    )
+
+
 def build_data(config: Config, tables: Tables) -> Dataset:
-    """The tables, split and in rows."""
-    split = split_table(tables.interactions, config.split)
-    specs = [feature_spec(name, how) for name, how in config.features.request.items()]
-    return build_dataset(tables.interactions, split, specs)
+    """The tables, split and in rows, with the labels of every declared task."""
+    log = tables.interactions
+    labels: dict[str, TaskLabels] = {}
+    for options in config.tasks:
+        of_task = KINDS[options.kind].labels(log, build_task(options))
+        labels[options.name] = replace(of_task, kept_share=options.kept_labels)
+    split = split_table(config, tables, labels)
+    specs = [feature_spec(name, how) for name, how in config.features.context.items()]
+    return build_dataset(log, split, labels, specs, seed=config.split.seed)
 
 
-def split_table(interactions: pl.DataFrame, options: SplitOptions) -> Split:
+def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -> Split:
     """Which rows train, validate and test."""
+    options = config.split
     return split_interactions(
-        interactions,
+        tables.interactions,
         kind=options.kind,
         test=options.test,
         validation=options.validation,
         seed=options.seed,
-        rated=options.rated,
         given=options.given,
     )
 
 
-def model_spec(options: ModelOptions, dataset: Dataset, feature_layers: str = "sum") -> ModelSpec:
+def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     """The facts of a model for this data set."""
-    ratings = dataset.train.rated.ratings
+    options, train = config.model, dataset.train
+    channels = _channels(config, train)
+    logs = [train.rows.of_event(code) for code in train.codes(channels)] or [train.rows]
+    ranking = [task.name for task in config.tasks if KINDS[task.kind].ranks]
+    heads = []
+    for task in config.tasks:
+        labels = train.pairs(task.name).labels
+        is_number = task.kind == "rating"
+        projects = task.name in ranking[1:] if task.projection is None else task.projection
+        heads.append(
+            HeadSpec(
+                task=task.name,
+                head=task.head_name,
+                factors=task.dim,
+                members=task.members,
+                mean=float(labels.mean()) if len(labels) else 0.0,
+                levels=() if KINDS[task.kind].ranks else _levels(task, labels),
+                range=_range(labels) if is_number and task.clip else None,
+                item_biases=KINDS[task.kind].ranks and task.item_biases,
+                projects=KINDS[task.kind].ranks and projects,
+                reads_context=options.reads_context and task.kind != "binary",
+                uses_time=_uses_time(task, train),
+            )
+        )
     return ModelSpec(
         n_user_rows=dataset.users.n_rows,
         n_item_rows=dataset.items.n_rows,
+        encoder=options.encoder,
         dim=options.dim,
         history_dim=options.history_dim,
-        mean_history=len(dataset.train) / int(np.count_nonzero(np.bincount(dataset.train.users))),
-        rating_head=options.rating_head,
-        rating_dim=options.rating_dim,
-        rating_members=options.rating_members,
-        item_biases=options.item_biases,
+        channels=tuple(channels),
+        mean_histories=tuple(
+            len(rows) / max(1, int(np.count_nonzero(np.bincount(rows.users)))) for rows in logs
+        ),
         embedding_scale=options.embedding_scale,
-        mean_rating=0.0 if ratings is None or not len(ratings) else float(ratings.mean()),
-        rating_range=dataset.rating_range if options.clip_ratings else None,
-        rating_levels=_rating_levels(options, ratings),
-        demotion_dim=options.demotion_dim,
-        uses_time=_uses_time(options, dataset),
-        feature_layers=feature_layers,
+        heads=tuple(heads),
+        seen_penalty_dim=options.seen_penalty_dim,
+        feature_layers=config.features.layers,
     )
 
 
+def _channels(config: Config, train: Log) -> list[str]:
+    wanted = config.model.history
+    if wanted is None:
+        return list(train.events)
+    unknown = [event for event in wanted if event not in train.events]
+    if unknown:
+        raise ConfigError(
+            f"model.history = {wanted} wants events of the log; it has "
+            f"{', '.join(train.events) or 'none'}. Mend or leave out {unknown[0]}."
+        )
+    return wanted
+
+
+def _uses_time(task: TaskOptions, train: Log) -> bool:
+    if task.uses_time and train.rows.timestamps is None:
+        raise ConfigError(
+            f"tasks.{task.name}.uses_time wants a timestamp in every interaction; this source has "
+            "none. Name its column in data.columns, or leave uses_time out."
+        )
+    return task.uses_time
+
+
+def _levels(task: TaskOptions, labels: np.ndarray) -> tuple[float, ...]:
+    """The distinct labels, ascending; none where there are too many for a distribution."""
+    levels = np.unique(labels)
+    if len(levels) <= MOST_LEVELS:
+        return tuple(levels.tolist())
+    if HEADS[task.head_name].few_levels:
+        raise ConfigError(
+            f"tasks.{task.name}.head = '{task.head_name}' wants at most {MOST_LEVELS} different "
+            f"labels; the training part has {len(levels):,}. Choose head = 'variational'."
+        )
+    return ()
+
+
+def _range(labels: np.ndarray) -> tuple[float, float] | None:
+    return (float(labels.min()), float(labels.max())) if len(labels) else None
+
+
 def build_features(config: Config, tables: Tables, dataset: Dataset) -> Features:
-    """The features of both sides and of requests, from encoders that saw what training has."""
+    """The features of both sides and of contexts, from encoders that saw what training has."""
     options = config.features
-    train = dataset.train
+    train = dataset.train.rows
     sides = []
     for declared, table, key, ids, rows in (
         (options.user, tables.users, "user_id", dataset.users, train.users),
@@ -123,19 +210,19 @@ def build_features(config: Config, tables: Tables, dataset: Dataset) -> Features
         specs = [feature_spec(name, how) for name, how in declared.items()]
         sides.append(EntityFeatures.fit(table, key, ids, specs, fit_on) if specs else None)
     users, items = sides
-    return Features(users, items, _request_features(config, tables, dataset))
+    return Features(users, items, _context_features(config, tables, dataset))
 
 
-def _request_features(config: Config, tables: Tables, dataset: Dataset) -> RequestFeatures | None:
-    if dataset.request_features is None or not config.model.reads_requests:
+def _context_features(config: Config, tables: Tables, dataset: Dataset) -> ContextFeatures | None:
+    if dataset.context_features is None or not config.model.reads_context:
         return None
-    specs = [feature_spec(name, how) for name, how in config.features.request.items()]
+    specs = [feature_spec(name, how) for name, how in config.features.context.items()]
     _, of_age = split_specs(specs)
     ages = None
-    train = dataset.train
+    train = dataset.train.rows
     if of_age is not None and train.timestamps is not None:
         ages = fit_ages(of_age, tables.items, dataset.items, train.items, train.timestamps)
-    return RequestFeatures(dataset.request_features, ages)
+    return ContextFeatures(dataset.context_features, ages)
 
 
 def feature_spec(name: str, how: str | dict[str, Any]) -> FeatureSpec:
@@ -148,74 +235,34 @@ def feature_spec(name: str, how: str | dict[str, Any]) -> FeatureSpec:
     return FeatureSpec(column, kind, options, name)
 
 
-def _uses_time(options: ModelOptions, dataset: Dataset) -> tuple[str, ...]:
-    if options.uses_time and dataset.train.timestamps is None:
-        raise ConfigError(
-            f"model.uses_time = {list(options.uses_time)} wants a timestamp in every interaction; "
-            "this source has none. Name its column in data.columns, or leave model.uses_time out."
-        )
-    return options.uses_time
+def build_objective(config: Config) -> Objective:
+    """The weighted tasks."""
+    return Objective([build_task(task) for task in config.learnt], config.training.l2)
 
 
-def _rating_levels(options: ModelOptions, ratings: np.ndarray | None) -> tuple[float, ...]:
-    """The distinct ratings, ascending; none where there are too many for a distribution."""
-    levels = np.empty(0) if ratings is None else np.unique(ratings)
-    if len(levels) <= MOST_LEVELS:
-        return tuple(levels.tolist())
-    if options.rating_head in ("ordinal", "mixed"):
-        raise ConfigError(
-            f"model.rating_head = '{options.rating_head}' wants at most {MOST_LEVELS} different "
-            f"ratings; the training part has {len(levels):,}. Choose model.rating_head = "
-            "'variational'."
-        )
-    return ()
-
-
-def build_start(config: Config, model: JointModel, dataset: Dataset) -> Teacher | None:
-    """Put the first weights in place that are not drawn; gives the teacher that they make."""
-    if model.demotion is None and config.model.start == "random":
-        return None
-    seed = config.training.seed
-    history = History.of(dataset.train, dataset.users.n_rows, dataset.items.n_rows)
-    history = history.to(model.device)
-    if model.demotion is not None:
-        start_demotion(model.demotion, history, torch_generator(seed, "demotion"))
-    if config.model.start == "random":
-        return None
-    return start_in_closed_form(model, history, torch_generator(seed, "closed form"))
-
-
-def build_objective(config: Config, teacher: Teacher | None = None) -> Objective:
-    """The weighted tasks; the rating task follows from the rating head."""
-    options = config.tasks
-    return Objective(
-        retrieval_loss=RETRIEVAL_LOSSES[options.retrieval_loss],
-        retrieval_weight=options.retrieval_weight,
-        rating_task=RATING_TASKS[config.model.rating_head],
-        rating_weight=options.rating_weight,
-        sum_retrieval=options.retrieval_reduction == "sum",
-        rating_shapes_towers=options.rating_shapes_towers,
-        retrieval_every=options.retrieval_every,
-        l2=options.l2,
-        teacher=teacher if options.distillation else None,
-        distillation=options.distillation,
+def build_batches(config: Config, dataset: Dataset, model: Model) -> Batches:
+    """Whole users, or rows for a loss within a batch of rows."""
+    size = config.training.batch_size
+    losses = [LOSSES[task.loss_name] for task in config.learnt if task.loss_name]
+    is_of_rows = bool(losses) and not any(loss.whole_users for loss in losses)
+    if config.training.batches == "rows" or (config.training.batches is None and is_of_rows):
+        return RowBatches(dataset.train, size)
+    return UserBatches(
+        dataset.train,
+        size,
+        _columns(config, dataset),
+        model.channels,
+        in_time_order=model.user_encoder.reads_order,
     )
 
 
-def build_batches(config: Config, dataset: Dataset) -> Batches:
-    """Whole users, or rows for the softmax within a batch of rows."""
-    size = config.training.batch_size
-    if config.tasks.retrieval_loss == "in_batch_softmax":
-        return RowBatches(dataset.train, size)
-    return UserBatches(dataset.train, size, _columns(config.tasks, dataset))
-
-
-def _columns(options: TaskOptions, dataset: Dataset) -> MakeColumns:
-    item_counts = np.bincount(dataset.train.items, minlength=dataset.items.n_rows)
-    if options.retrieval_loss == "bpr":
+def _columns(config: Config, dataset: Dataset) -> MakeColumns:
+    item_counts = np.bincount(dataset.train.rows.items, minlength=dataset.items.n_rows)
+    losses = [LOSSES[task.loss_name] for task in config.learnt if task.loss_name]
+    if any(loss.negatives == "unseen" for loss in losses):
         return OwnAndUnseen(item_counts)
-    if options.uniform_negatives is not None:
-        return OwnAndUniform(item_counts, options.uniform_negatives)
+    if config.training.uniform_negatives is not None:
+        return OwnAndUniform(item_counts, config.training.uniform_negatives)
     return WholeCatalogue(dataset.items.n_rows)
 
 
@@ -224,7 +271,7 @@ def build_plan(options: TrainingOptions) -> Plan:
     return Plan(
         optimiser=options.optimiser,
         learning_rate=options.learning_rate,
-        tower_learning_rate=options.tower_learning_rate or options.learning_rate,
+        encoder_learning_rate=options.encoder_learning_rate or options.learning_rate,
         schedule=options.schedule,
         epochs=options.epochs,
         seed=options.seed,
@@ -238,11 +285,10 @@ def build_checkpoint(
     """A checkpoint that only the same options on the same rows and features can resume."""
     options = config.model_dump_json(include={"features", "model", "tasks", "training"})
     fingerprint = hashlib.sha256(options.encode())
-    train = dataset.train
-    columns = [train.users, train.items, train.ratings]
+    train = dataset.train.rows
+    columns = [train.users, train.items, *train.labels.values()]
     for side in (features.users, features.items):
         columns += [] if side is None else [side.bags.columns, side.bags.weights]
     for column in columns:
-        if column is not None:
-            fingerprint.update(column.tobytes())
+        fingerprint.update(column.tobytes())
     return Checkpoint(path, fingerprint.hexdigest())

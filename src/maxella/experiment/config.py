@@ -17,6 +17,12 @@ from pydantic import (
     model_validator,
 )
 
+from maxella.baselines.table import BASELINES
+from maxella.errors import unknown_name
+from maxella.experiment.clashes import clashes
+from maxella.tasks.kinds import KINDS
+from maxella.tasks.losses import LOSSES
+
 
 class Section(BaseModel):
     """Refuses unknown keys and infinite numbers, and does not change once made."""
@@ -34,15 +40,6 @@ def _absolute(path: Path) -> Path:
 LocalPath = Annotated[Path, AfterValidator(_absolute)]
 
 
-class EventOptions(Section):
-    """Which rows of a log of several kinds of events count as picks."""
-
-    column: str
-    """The column that names the event, such as event_type."""
-    keep: Annotated[list[str], Field(min_length=1)]
-    """The events that count; rows of others are left out."""
-
-
 class DataOptions(Section):
     """Where the interactions come from."""
 
@@ -56,7 +53,7 @@ class DataOptions(Section):
     kind: str | None = None
     """How to read the path (movielens, atomic, notebook, delimited); found out when absent."""
     columns: dict[str, str] = {}
-    """For delimited files: what user_id, item_id, rating and timestamp are called there."""
+    """For delimited files: what user_id, item_id, event, rating and timestamp are called there."""
     users: LocalPath | None = None
     """For delimited files: a file with one row a user."""
     items: LocalPath | None = None
@@ -65,8 +62,6 @@ class DataOptions(Section):
     """For delimited files: columns of the log that tell of the user alone, such as age."""
     item_columns: list[str] = []
     """For delimited files: columns of the log that tell of the item alone, such as brand."""
-    events: EventOptions | None = None
-    """For delimited files: which events count, `{ column = "event_type", keep = ["purchase"] }`."""
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     """For delimited files: what numbers as timestamp count, where not seconds."""
     encoding: str | None = None
@@ -110,11 +105,13 @@ class SplitOptions(Section):
         "user_temporal",
         "cold_user",
         "cold_item",
+        "column",
         "none",
     ] = "temporal"
     """random, leave_last_out, temporal (all rows from one moment on), user_temporal (the last of
     each user's), cold_user (users held out whole, served from a share of what they did), cold_item
-    (items held out whole, ranked among themselves) or none (train on all)."""
+    (items held out whole, ranked among themselves), column (a column of the log says) or none (train
+    on all). Held out are rows of the tasks; all else that users did stays known."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of a random split."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.25
@@ -125,8 +122,8 @@ class SplitOptions(Section):
     given: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """For cold_user: the share of a held-out user's interactions that is known when they are
     served; 0 leaves nothing but their features."""
-    rated: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the training rows that keep their rating: what do interactions alone teach?"""
+    column: str | None = None
+    """For column: the column of the log whose values are train, validation and test."""
 
 
 class FeatureOptions(Section):
@@ -138,87 +135,117 @@ class FeatureOptions(Section):
     """
 
     user: dict[str, str | dict[str, Any]] = {}
-    """Features of users, which the user tower reads."""
+    """Features of users, which the user encoder reads."""
     item: dict[str, str | dict[str, Any]] = {}
-    """Features of items, which the item tower reads."""
-    request: dict[str, str | dict[str, Any]] = {}
-    """What is known of the moment: columns of the log, such as device or timestamp, and the age
+    """Features of items, which the item encoder reads."""
+    context: dict[str, str | dict[str, Any]] = {}
+    """What is known when somebody asks: columns of the log, such as device or timestamp, and the age
     that items have then, `age = { kind = "age", column = "release_date" }`, a column of theirs."""
     layers: Literal["sum", "mlp", "cross", "low_rank_cross"] = "sum"
-    """What the towers make of them: the sum of an embedding for each value; and, beside it, a
+    """What the encoders make of them: the sum of an embedding for each value; and, beside it, a
     hidden layer over all of a row's features, or DCN-v2 cross layers, in full or of low rank."""
 
 
 class ModelOptions(Section):
-    """The towers and the rating head."""
+    """The encoders, which all tasks share."""
 
+    encoder: str = "sum"
+    """How users are encoded. sum: an embedding of the id beside the sum of readings of the history."""
     dim: Annotated[int, Field(ge=0)] = 64
     """Dimensions of what the id says of a user; 0 leaves the id out."""
     history_dim: Annotated[int, Field(ge=0)] = 0
     """Dimensions of what the history says of a user; 0 leaves the history out."""
+    history: list[str] | None = None
+    """Events that the history is made of, each read by itself; all events of the log, if absent."""
     start: Literal["random", "closed_form"] = "random"
-    """closed_form: the towers start from iALS (ids) and low-rank EDLAE (history), whatever the
-    number of items."""
-    rating_head: Literal[
-        "dot", "mlp", "variational", "ordinal", "mixed", "cross", "low_rank_cross"
-    ] = "dot"
-    """dot: biases and a dot product; mlp: the notebook's layers; variational: dot with factors of
-    its own that find their regularisation themselves; ordinal: the same, with ratings as ordered
-    levels; mixed: the mean of the last two, of rating_dim factors and of twice as many; cross: dot,
-    and DCN-v2 over all features of both sides, low_rank_cross of a quarter of the rank."""
-    rating_dim: Annotated[int, Field(ge=1)] = 32
-    """Factors of the dot product of the rating head."""
-    rating_members: Annotated[int, Field(ge=1)] = 1
-    """Factorisations that a variational or ordinal head (a part of a mixed one) averages."""
-    item_biases: bool = True
-    """Whether the retrieval score has a bias for each item."""
-    demotion_dim: Annotated[int, Field(ge=0)] = 0
+    """closed_form: the encoders start from iALS (ids) and low-rank EDLAE (history) for the first
+    retrieval task, whatever the number of items."""
+    seen_penalty_dim: Annotated[int, Field(ge=0)] = 0
     """Dimensions that sink a user's seen items, for rankings that can't leave them out; 0: none."""
-    uses_time: tuple[Literal["ratings", "retrieval"], ...] = ()
-    """What may look at the order in which a user did things, never at how long a gap was: ratings
-    (how the user rated around then), retrieval (the latest items count most: what comes next)."""
     embedding_scale: Annotated[float, Field(gt=0)] = 0.05
     """Embeddings start uniform between minus and plus this."""
-    reads_requests: bool = True
-    """Whether the model looks at features.request; every model is asked moment by moment where
+    reads_context: bool = True
+    """Whether the model looks at features.context; every model is asked in each context where
     there are any, whether it looks or not."""
-    clip_ratings: bool = True
-    """Whether predictions are clipped to the range of the training ratings."""
 
 
 class TaskOptions(Section):
-    """What is learnt, and how much each task counts."""
+    """One thing to learn."""
 
-    retrieval_weight: Annotated[float, Field(ge=0)] = 1.0
-    """Weight of the retrieval loss; 0 leaves the task out."""
-    rating_weight: Annotated[float, Field(ge=0)] = 0.3
-    """The same for the rating loss: squared error, or the bound of a head with Gaussian factors."""
-    retrieval_loss: Literal[
-        "full_softmax", "in_batch_softmax", "leave_one_out_softmax", "gramian", "bpr"
-    ] = "full_softmax"
-    """full_softmax over the catalogue in batches of users; leave_one_out_softmax: the same
-    without a user's other items, and no item in its own history; gramian: squared errors over
-    all users and items; bpr: each interaction against one item that the user lacks;
-    in_batch_softmax in batches of rows, as the notebook has it."""
-    uniform_negatives: Annotated[int, Field(ge=0)] | None = None
-    """Puts leave_one_out_softmax and gramian on the batch's own items and this many drawn from all,
-    so weighted that they stand for all (logQ correction). Absent: on all, up to 100,000."""
-    retrieval_reduction: Literal["mean", "sum"] = "mean"
-    """mean over interactions, so weights mean the same at any batch size; sum: the notebook."""
-    retrieval_every: Annotated[int, Field(ge=1)] = 1
-    """Steps from one retrieval loss to the next; ratings want more steps than retrieval."""
+    name: str
+    """What it is called in reports, in columns and on the command line."""
+    kind: str
+    """retrieval (which items a user picks), rating (the number they give), binary (yes or no)."""
+    rows: str | list[str] | None = None
+    """Its rows of the log: an event, a list of events, or a condition such as `rating >= 4`; several
+    joined by `and`. Absent: all rows."""
+    among: str | list[str] | None = None
+    """For binary: the rows that are a no where the pair has none of `rows`, such as views."""
+    column: str = "rating"
+    """For rating: the column that holds the number."""
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    """What its loss counts in the sum; 0 leaves the task out."""
+    event_weights: dict[str, Annotated[float, Field(gt=0)]] = {}
+    """For retrieval over several events: what a row of each counts; 1 where it says nothing."""
+    count: Literal["once", "log"] = "once"
+    """Whether a pair that repeats counts once, or 1 + log(how often)."""
+    every: Annotated[int, Field(ge=1)] = 1
+    """Steps from one of its losses to the next; ratings want more steps than retrieval."""
+    loss: str | None = None
+    """For retrieval, of the table of losses; full_softmax, if absent."""
+    reduction: Literal["mean", "sum"] = "mean"
+    """mean over labels, so weights mean the same at any batch size; sum: the notebook."""
     distillation: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The share of leave_one_out_softmax that a blend of the closed forms teaches."""
-    rating_shapes_towers: bool = True
-    """Whether the rating loss trains the towers too, or reads what retrieval makes of them."""
-    l2: Annotated[float, Field(ge=0)] = 0.04
-    """Penalty on the mean squared norm of the embeddings that the interactions name."""
+    head: str | None = None
+    """What makes its answers, of the table of heads; the first that fits the kind, if absent."""
+    dim: Annotated[int, Field(ge=1)] = 32
+    """Factors of the dot product of a head that answers pairs."""
+    members: Annotated[int, Field(ge=1)] = 1
+    """Factorisations that a variational or ordinal head (a part of a mixed one) averages."""
+    item_biases: bool = True
+    """For retrieval: whether the score has a bias for each item."""
+    projection: bool | None = None
+    """For retrieval: whether queries are turned by a matrix of the task's own. Absent: for all
+    retrieval tasks but the first."""
+    clip: bool = True
+    """For rating: whether answers are clipped to the range of the training labels."""
+    shapes_encoders: bool = True
+    """Whether its loss trains the encoders too, or reads what other tasks make of them."""
+    uses_time: bool = False
+    """Whether it looks at the order in which a user did things, never at how long a gap was.
+    retrieval: the latest items count most, for what comes next; rating: how the user rated around
+    then."""
+    kept_labels: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of its training labels that is kept: what do the other tasks teach?"""
 
     @model_validator(mode="after")
-    def _learns_something(self) -> Self:
-        if not self.retrieval_weight and not self.rating_weight:
-            raise ValueError("retrieval_weight and rating_weight are both 0: nothing to learn")
+    def _is_known(self) -> Self:
+        if self.kind not in KINDS:
+            raise ValueError(unknown_name("kind of task", self.kind, KINDS))
+        if self.head is not None and self.head not in KINDS[self.kind].heads:
+            raise ValueError(unknown_name(f"head of {self.kind}", self.head, KINDS[self.kind].heads))
+        if self.loss is not None and self.loss not in LOSSES:
+            raise ValueError(unknown_name("loss", self.loss, LOSSES))
+        for is_set, name, kind in (
+            (self.among is not None, "among", "binary"),
+            (self.loss is not None, "loss", "retrieval"),
+            (bool(self.event_weights), "event_weights", "retrieval"),
+            (self.distillation > 0, "distillation", "retrieval"),
+        ):
+            if is_set and self.kind != kind:
+                raise ValueError(f"{name} is for tasks of the kind {kind}, not {self.kind}")
         return self
+
+    @property
+    def head_name(self) -> str:
+        """Of HEADS."""
+        return self.head or KINDS[self.kind].heads[0]
+
+    @property
+    def loss_name(self) -> str | None:
+        """Of LOSSES, where the kind has one."""
+        return (self.loss or "full_softmax") if KINDS[self.kind].loses_by == "loss" else None
 
 
 class TrainingOptions(Section):
@@ -228,22 +255,30 @@ class TrainingOptions(Section):
     """Which optimiser steps."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.06
     """Its learning rate at the peak of the schedule."""
-    tower_learning_rate: Annotated[float, Field(gt=0)] | None = None
-    """The same for the towers' tables, where they want another: a closed form wants less."""
+    encoder_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """The same for the encoders' tables, where they want another: a closed form wants less."""
     schedule: Literal["constant", "one_cycle"] = "one_cycle"
     """The learning rate over the run."""
     batch_size: Annotated[int, Field(ge=1)] = 256
-    """Interactions in a batch for in_batch_softmax, whole users for the other losses."""
+    """Rows, or whole users, in a batch."""
+    batches: Literal["users", "rows"] | None = None
+    """What batches are made of. Absent: rows for in_batch_softmax, else whole users."""
     epochs: Annotated[int, Field(ge=1)] = 8
-    """Passes over the training interactions."""
+    """Passes over the training rows."""
+    l2: Annotated[float, Field(ge=0)] = 0.04
+    """Penalty on the mean squared norm of the embeddings that the rows name."""
+    uniform_negatives: Annotated[int, Field(ge=0)] | None = None
+    """Puts leave_one_out_softmax and gramian on the batch's own items and this many drawn from all,
+    so weighted that they stand for all (logQ correction). Absent: on all, up to 100,000."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of the first weights and of the order of the batches."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where it trains: cpu, cuda (an NVIDIA GPU), or auto, which is cuda where torch sees one."""
     monitor: str | None = None
-    """Validation metric that picks the best epoch, such as filtered.ndcg@100 or rmse."""
+    """Figure on the validation part that picks the best epoch: a task and a metric, such as
+    retrieval.filtered.ndcg@100 or rating.rmse."""
     patience: Annotated[int, Field(ge=1)] | None = None
-    """Stop after this many epochs without a better value of the monitored metric."""
+    """Stop after this many epochs without a better value of the monitored figure."""
 
 
 class EvaluationOptions(Section):
@@ -265,8 +300,8 @@ class ModelEntry(Section):
     """Options of [features] that differ."""
     model: dict[str, Any] = {}
     """Options of [model] that differ."""
-    tasks: dict[str, Any] = {}
-    """Options of [tasks] that differ."""
+    tasks: dict[str, dict[str, Any]] = {}
+    """Options of [[tasks]] that differ, by the task's name: { rating = { weight = 0.0 } }."""
     training: dict[str, Any] = {}
     """Options of [training] that differ."""
 
@@ -276,13 +311,16 @@ class CompareOptions(Section):
 
     models: list[ModelEntry] = []
     """The models, each trained on the same split."""
-    baselines: list[Literal["popularity", "bias", "ease", "ials"]] = [
-        "popularity",
-        "bias",
-        "ease",
-        "ials",
-    ]
-    """Baselines to show beside them."""
+    baselines: list[str] | None = None
+    """Baselines to show beside them; all that answer one of the tasks, if absent."""
+
+    @field_validator("baselines")
+    @classmethod
+    def _are_known(cls, names: list[str] | None) -> list[str] | None:
+        for name in names or ():
+            if name not in BASELINES:
+                raise ValueError(unknown_name("baseline", name, BASELINES))
+        return names
 
 
 class Config(Section):
@@ -294,100 +332,46 @@ class Config(Section):
     split: SplitOptions = SplitOptions()
     features: FeatureOptions = FeatureOptions()
     model: ModelOptions = ModelOptions()
-    tasks: TaskOptions = TaskOptions()
+    tasks: list[TaskOptions] = []
+    """What is learnt. Absent: retrieval over all rows and, of a log with ratings, these too."""
     training: TrainingOptions = TrainingOptions()
     evaluation: EvaluationOptions = EvaluationOptions()
     compare: CompareOptions = CompareOptions()
 
+    @property
+    def learnt(self) -> list[TaskOptions]:
+        """The tasks that have a weight."""
+        return [task for task in self.tasks if task.weight]
+
     @model_validator(mode="after")
     def _monitor_has_rows(self) -> Self:
-        if self.training.monitor and not self.split.validation:
+        if self.training.monitor and not self.split.validation and self.split.kind != "column":
             raise ValueError("training.monitor wants split.validation above 0")
         if self.training.patience and not self.training.monitor:
             raise ValueError("training.patience wants training.monitor")
+        if (self.split.kind == "column") != (self.split.column is not None):
+            raise ValueError("split.kind = 'column' and split.column go together")
         return self
 
     @model_validator(mode="after")
     def _asks_alike(self) -> Self:
         for entry in self.compare.models:
-            if entry.features.get("request", self.features.request) != self.features.request:
+            if entry.features.get("context", self.features.context) != self.features.context:
                 raise ValueError(
-                    f"compare.models '{entry.name}': features.request says how all models of a "
+                    f"compare.models '{entry.name}': features.context says how all models of a "
                     "comparison are asked; for one that does not look at it set "
-                    "model = { reads_requests = false }"
+                    "model = { reads_context = false }"
                 )
         return self
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        for is_wrong, wanted in _clashes(self.model, self.tasks):
+        names = [task.name for task in self.tasks]
+        if len(set(names)) < len(names):
+            raise ValueError(f"wanted a name of its own for each task; got {', '.join(names)}")
+        if self.tasks and not self.learnt:
+            raise ValueError("every task has the weight 0: nothing to learn")
+        for is_wrong, wanted in clashes(self.model, self.learnt, self.training):
             if is_wrong:
                 raise ValueError(f"wanted {wanted}")
         return self
-
-
-def _clashes(model: ModelOptions, tasks: TaskOptions) -> list[tuple[bool, str]]:
-    """Choices that do not go together: whether they are made, and what is wanted instead."""
-    leaves_one_out = tasks.retrieval_loss == "leave_one_out_softmax"
-    by_rows = tasks.retrieval_loss == "in_batch_softmax"
-    is_squared = tasks.retrieval_loss == "gramian"
-    sees_itself = tasks.retrieval_loss in {"full_softmax", "in_batch_softmax"}
-    has_factors = model.rating_head in ("variational", "ordinal", "mixed")
-    trains_towers = tasks.rating_shapes_towers or tasks.retrieval_weight > 0
-    return [
-        (not model.dim and not model.history_dim, "model.dim or model.history_dim above 0"),
-        (
-            "retrieval" in model.uses_time and not model.history_dim,
-            "model.history_dim above 0 with 'retrieval' in model.uses_time",
-        ),
-        (
-            model.history_dim > 0 and tasks.retrieval_weight > 0 and sees_itself,
-            (
-                "tasks.retrieval_loss = 'leave_one_out_softmax', 'gramian' or 'bpr' with "
-                "model.history_dim above 0 (else an interaction sees itself)"
-            ),
-        ),
-        (
-            tasks.uniform_negatives is not None and not (leaves_one_out or is_squared),
-            (
-                "tasks.retrieval_loss = 'leave_one_out_softmax' or 'gramian' with "
-                "tasks.uniform_negatives"
-            ),
-        ),
-        (
-            is_squared and tasks.retrieval_weight > 0 and model.start == "closed_form",
-            (
-                "model.start = 'random' with tasks.retrieval_loss = 'gramian' (its scores are "
-                "near 0 and 1, those of the closed forms ten times that)"
-            ),
-        ),
-        (
-            tasks.distillation > 0 and not (leaves_one_out and model.start == "closed_form"),
-            (
-                "tasks.retrieval_loss = 'leave_one_out_softmax' and model.start = 'closed_form' "
-                "with tasks.distillation above 0"
-            ),
-        ),
-        (
-            by_rows and (has_factors or model.history_dim > 0),
-            (
-                "batches of whole users (any retrieval_loss but in_batch_softmax) with a history "
-                "part or a variational, ordinal or mixed head"
-            ),
-        ),
-        (
-            model.rating_members > 1 and not has_factors,
-            "model.rating_head = 'variational', 'ordinal' or 'mixed' with rating_members above 1",
-        ),
-        (
-            tasks.retrieval_every > 1 and not tasks.rating_weight,
-            "tasks.rating_weight above 0 with tasks.retrieval_every above 1",
-        ),
-        (
-            not trains_towers and model.start == "random",
-            (
-                "something to make the towers: tasks.rating_shapes_towers, model.start = "
-                "'closed_form', or a tasks.retrieval_weight above 0"
-            ),
-        ),
-    ]

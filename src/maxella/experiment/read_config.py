@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from maxella.errors import ConfigError, unknown_name
-from maxella.experiment.config import Config, DataOptions, LocalPath, ModelEntry, Section
+from maxella.experiment.config import Config, DataOptions, LocalPath, ModelEntry, Section, TaskOptions
 
 
 def load_config(
@@ -47,8 +47,15 @@ def parse_config(options: dict[str, Any], *, where: str) -> Config:
 def config_of_model(config: Config, entry: ModelEntry) -> Config:
     """The config of one model of a comparison: the sections with its changes put in."""
     options = config.model_dump()
-    for section in ("features", "model", "tasks", "training"):
+    for section in ("features", "model", "training"):
         options[section] |= getattr(entry, section)
+    names = [task.name for task in config.tasks]
+    for name, changes in entry.tasks.items():
+        if name not in names:
+            raise ConfigError(
+                f"compare.models '{entry.name}': {unknown_name('task', name, names)}"
+            )
+        options["tasks"][names.index(name)] |= changes
     return parse_config(options, where=f"compare.models '{entry.name}'")
 
 
@@ -61,7 +68,7 @@ def _anchor(options: dict[str, Any], folder: Path) -> None:
                 section[key] = str(folder / Path(section[key]).expanduser())
 
 
-def _apply(options: dict[str, Any], change: str) -> None:
+def _apply(options: Any, change: str) -> None:
     name, equals, text = change.partition("=")
     *sections, key = name.strip().split(".")
     if not equals or not all([*sections, key]):
@@ -71,8 +78,14 @@ def _apply(options: dict[str, Any], change: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text  # a bare word: names need no quotes on a command line
     for section in sections:
+        if isinstance(options, list):  # of tables with a name each
+            names = [one.get("name") for one in options]
+            if section not in names:
+                raise ConfigError(f"--set {change}: {unknown_name('table', section, names)}")
+            options = options[names.index(section)]
+            continue
         options = options.setdefault(section, {})
-        if not isinstance(options, dict):
+        if not isinstance(options, dict | list):
             raise ConfigError(f"--set {change}: '{section}' is an option, not a section.")
     options[key] = value
 
@@ -93,5 +106,6 @@ def _section_at(place: list[str]) -> type[Section]:
     for part in place:
         if part in section.model_fields:
             annotation = section.model_fields[part].annotation
-            section = ModelEntry if part == "models" else annotation  # type: ignore[assignment]
+            lists: dict[str, type[Section]] = {"models": ModelEntry, "tasks": TaskOptions}
+            section = lists.get(part) or annotation  # type: ignore[assignment]
     return section

@@ -3,18 +3,37 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from torch import nn
+
 from maxella.data.entity_features import EntityFeatures, Features
-from maxella.model.cross_head import CrossHead, LowRankCrossHead
-from maxella.model.demotion import Demotion
+from maxella.errors import ConfigError
+from maxella.model.context_part import ContextPart
 from maxella.model.feature_part import FeaturePart
-from maxella.model.joint import JointModel
-from maxella.model.mixed_head import MixedHead
-from maxella.model.ordinal_head import OrdinalHead
-from maxella.model.rating_head import DotHead, HeadShape, MlpHead, RatingHead
-from maxella.model.request_part import RequestPart
-from maxella.model.tower import HistoryReading, Tower, UserTower
-from maxella.model.variational_head import VariationalHead
+from maxella.model.head import Head, HeadShape
+from maxella.model.heads import HEADS
+from maxella.model.model import Model
+from maxella.model.row_encoder import RowEncoder
+from maxella.model.seen_penalty import SeenPenalty
+from maxella.model.sum_encoder import SumEncoder
+from maxella.model.user_encoder import EncoderShape, UserEncoder
 from maxella.seeds import torch_generator
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """All that fixes the head of one task but its weights."""
+
+    task: str
+    head: str  # of HEADS
+    factors: int = 1  # of its dot product
+    members: int = 1  # factorisations that it averages
+    mean: float = 0.0  # label of the training part
+    levels: tuple[float, ...] = ()  # distinct labels of training, ascending; () for too many
+    range: tuple[float, float] | None = None  # answers are clipped to it; None: not clipped
+    item_biases: bool = False  # whether a score has a bias for each item
+    projects: bool = False  # whether a score has a projection of the queries of its own
+    reads_context: bool = False  # whether it is told the context of a question
+    uses_time: bool = False  # whether it looks at the order of what a user did
 
 
 @dataclass(frozen=True)
@@ -23,23 +42,18 @@ class ModelSpec:
 
     n_user_rows: int
     n_item_rows: int
-    dim: int  # of the user tower's id part; 0: no such part
-    history_dim: int  # of its history part; 0: no such part
-    mean_history: float  # items of a training user, on average
-    rating_head: str  # of RATING_HEADS
-    rating_dim: int  # factors of the rating head
-    rating_members: int  # factorisations that the rating head averages
-    item_biases: bool
+    encoder: str  # of USER_ENCODERS
+    dim: int  # of what the id says of a user; 0: nothing
+    history_dim: int  # of what the history says; 0: nothing
+    channels: tuple[str, ...]  # events with a history each; () for one history of all rows
+    mean_histories: tuple[float, ...]  # by channel: items of a training user on average
     embedding_scale: float
-    mean_rating: float  # of the training log; 0 without ratings
-    rating_range: tuple[float, float] | None  # predictions are clipped to it; None: not clipped
-    rating_levels: tuple[float, ...] = ()  # distinct training ratings, ascending; () for too many
-    demotion_dim: int = 0  # of the demotion part; 0: no such part, as in older bundles
-    uses_time: tuple[str, ...] = ()  # "ratings", "retrieval": what may look at the time
+    heads: tuple[HeadSpec, ...]
+    seen_penalty_dim: int = 0  # of the penalty on seen items; 0: no such part
     feature_layers: str = "sum"  # what features meet in: sum, or of LAYERS
 
 
-def build_model(spec: ModelSpec, seed: int, features: Features | None = None) -> JointModel:
+def build_model(spec: ModelSpec, seed: int, features: Features | None = None) -> Model:
     """The model at its start, drawn from the seed."""
     features = features or Features()
     generator = torch_generator(seed, "weights")
@@ -50,70 +64,71 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
             return None
         return FeaturePart(known, width, spec.feature_layers, generator=of_features)
 
-    scale = spec.embedding_scale
-    dim = spec.dim + spec.history_dim
-    ids = history = None
-    if spec.dim:
-        ids = Tower(
-            spec.n_user_rows,
-            spec.dim,
-            scale=scale,
-            generator=generator,
-            features=part(features.users, spec.dim),
-        )
-    if spec.history_dim:
-        history = HistoryReading(
-            spec.n_item_rows,
-            spec.history_dim,
-            spec.mean_history,
-            scale=scale,
-            generator=generator,
-        )
-    item_tower = Tower(
-        spec.n_item_rows,
-        dim,
-        scale=scale,
-        generator=generator,
-        features=part(features.items, dim),
-    )
-    shape = HeadShape(
+    encoder_shape = EncoderShape(
         spec.n_user_rows,
         spec.n_item_rows,
-        dim,
-        spec.rating_dim,
-        spec.rating_members,
-        spec.rating_levels,
-        spec.mean_rating,
+        spec.dim,
+        spec.history_dim,
+        spec.mean_histories,
+        spec.embedding_scale,
         generator,
-        features.users,
-        features.items,
+        lambda width: part(features.users, width),
     )
-    rating_head = RATING_HEADS[spec.rating_head](shape)
-    demotion = None
-    if spec.demotion_dim:  # drawn last: the other weights are those of a model without
-        demotion = Demotion(
-            spec.n_item_rows, spec.demotion_dim, spec.mean_history, generator=generator
+    user_encoder = USER_ENCODERS[spec.encoder](encoder_shape)
+    item_encoder = RowEncoder(
+        spec.n_item_rows,
+        user_encoder.dim,
+        scale=spec.embedding_scale,
+        generator=generator,
+        features=part(features.items, user_encoder.dim),
+    )
+    heads: dict[str, Head] = {}
+    contexts = nn.ModuleDict()
+    for one in spec.heads:
+        _refuse_taken_name(one.task)
+        shape = HeadShape(
+            spec.n_user_rows,
+            spec.n_item_rows,
+            user_encoder.dim,
+            one.factors,
+            one.members,
+            one.levels,
+            one.mean,
+            one.range,
+            one.item_biases,
+            one.projects,
+            generator,
+            features.users,
+            features.items,
         )
-    return JointModel(
-        UserTower(spec.n_user_rows, ids, history),
-        item_tower,
-        rating_head,
-        demotion,
-        item_biases=spec.item_biases,
-        rating_range=spec.rating_range,
-        uses_time=spec.uses_time,
-        request=None
-        if features.request is None
-        else RequestPart(features.request, spec.n_item_rows),
+        heads[one.task] = HEADS[one.head].make(shape)
+        if features.context is not None and one.reads_context:
+            ranks = "retrieval" in HEADS[one.head].kinds
+            contexts[one.task] = ContextPart(features.context, spec.n_item_rows, ranks=ranks)
+    penalty = None
+    if spec.seen_penalty_dim:  # drawn last: the other weights are those of a model without
+        penalty = SeenPenalty(
+            spec.n_item_rows,
+            spec.seen_penalty_dim,
+            sum(spec.mean_histories),
+            generator=generator,
+        )
+    return Model(
+        user_encoder,
+        item_encoder,
+        heads,
+        seen_penalty=penalty,
+        contexts=contexts,
+        channels=spec.channels,
+        uses_time=tuple(one.task for one in spec.heads if one.uses_time),
     )
 
 
-RATING_HEADS: dict[str, Callable[[HeadShape], RatingHead]] = {
-    "dot": DotHead,
-    "mlp": MlpHead,
-    "variational": VariationalHead,
-    "ordinal": OrdinalHead,
-    "mixed": MixedHead,
-    "cross": CrossHead,
-    "low_rank_cross": LowRankCrossHead,
+def _refuse_taken_name(task: str) -> None:
+    if "." in task or hasattr(nn.ModuleDict(), task):
+        raise ConfigError(f"No task can be called '{task}'. Give it another name in [[tasks]].")
+
+
+USER_ENCODERS: dict[str, Callable[[EncoderShape], UserEncoder]] = {
+    "sum": SumEncoder,
 }

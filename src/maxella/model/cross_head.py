@@ -1,4 +1,4 @@
-"""A rating head in which all features of the user and the item meet."""
+"""A head in which all features of the user and the item meet."""
 
 from typing import Self
 
@@ -7,7 +7,8 @@ from torch import nn
 
 from maxella.model.cross import CrossLayers
 from maxella.model.feature_part import WIDTH, FeatureBags, SideBySide
-from maxella.model.rating_head import DotHead, HeadShape, RatedPairs
+from maxella.model.head import EmbeddedPairs, HeadShape
+from maxella.model.point_heads import DotHead
 
 _DEPTH = 2
 
@@ -24,7 +25,7 @@ class CrossHead(DotHead):
     def __init__(self, shape: HeadShape) -> None:
         super().__init__(shape)
         self.block_names = ["user", "item"]
-        self.block_widths = [shape.rating_dim, shape.rating_dim]
+        self.block_widths = [shape.factors, shape.factors]
         self.user_side = self._side(shape, "user")
         self.item_side = self._side(shape, "item")
         width = sum(self.block_widths)
@@ -42,8 +43,8 @@ class CrossHead(DotHead):
         self.block_widths += [WIDTH] * len(names)
         return SideBySide(FeatureBags.of(known), generator=shape.generator)
 
-    def forward(self, pairs: RatedPairs) -> torch.Tensor:
-        """Pairs → (n,) ratings."""
+    def sums(self, pairs: EmbeddedPairs) -> torch.Tensor:
+        """Pairs → (n,) sums."""
         parts = [
             pairs.of_users(self.user_link(pairs.user_embeddings)),
             pairs.of_items(self.item_link(pairs.item_embeddings)),
@@ -53,7 +54,7 @@ class CrossHead(DotHead):
         if self.item_side is not None:
             parts.append(pairs.of_items(self.item_side(pairs.items)))
         crossed = self.read(self.cross(torch.cat(parts, dim=1))).squeeze(1)
-        return super().forward(pairs) + crossed  # type: ignore[no-any-return]
+        return super().sums(pairs) + crossed  # type: ignore[no-any-return]
 
     def of_users(self, rows: torch.Tensor) -> Self:
         """The same head for other users, of whom it knows no features."""

@@ -1,13 +1,14 @@
 """Biases and Gaussian factors, which find for themselves how far to trust the data."""
 
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import nn
 
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.rating_head import HeadShape, PairSide, RatedPairs, RatingHead
+from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, PairSide, Targets
+from maxella.model.row_table import RowTable
 
 USER_BIAS_PRIOR = 0.15  # prior variances
 ITEM_BIAS_PRIOR = 0.3
@@ -19,34 +20,33 @@ _START_VARIANCE = 0.024
 _START_PRIOR = 0.08  # prior variance of a factor
 _START_LINK = 0.02
 _MOMENTUM = 0.05
+_RAMP = 0.4  # share of the run after which the priors count in full
 
 
-class GaussianFactors(RatingHead):
+class GaussianFactors(PairHead):
     """μ + b_u + b_i + m_u·n_i with m_u = P_u + W x_u, n_i = Q_i + V x_i.
 
     x are the towers' embeddings, over their root mean square norm: the link through which
     ratings learn from what was picked. P and Q are private tables with a variance for each
-    factor, which the bounds of `tasks.rating` train together with the prior of each
+    factor, which the bound of a head trains together with the prior of each
     dimension: mean-field variational Bayes for matrix factorisation (Lim and Teh 2007).
 
     With several members the head holds that many independent factorisations, of
-    rating_dim factors each: still one table a side, of the factors laid side by side. An
+    `factors` factors each: still one table a side, of the factors laid side by side. An
     unknown user or item has no bias and no private factors, and the variance of the prior.
 
     A head adds what it makes of the sum: `forward` gives the ratings, `distribution` how likely
     each level is.
     """
 
-    user_tables: ClassVar[tuple[str, ...]] = ("user_factors", "user_log_variances", "user_biases")
-
     mean: torch.Tensor
     user_norm: torch.Tensor
     item_norm: torch.Tensor
 
     def __init__(self, shape: HeadShape, mean: float) -> None:
-        super().__init__(shape.levels)
-        self.members, self.rating_dim = shape.members, shape.rating_dim
-        width = shape.members * shape.rating_dim
+        super().__init__(shape, shape.levels)
+        self.members, self.n_factors = shape.members, shape.factors
+        width = shape.members * shape.factors
         self.register_buffer("mean", torch.tensor(mean))
         self.user_factors = _drawn(shape.n_user_rows, width, shape.generator)
         self.item_factors = _drawn(shape.n_item_rows, width, shape.generator)
@@ -66,19 +66,30 @@ class GaussianFactors(RatingHead):
         self.register_buffer("user_norm", torch.zeros(()))
         self.register_buffer("item_norm", torch.zeros(()))
 
-    def factors(self, pairs: RatedPairs) -> tuple["Factors", "Factors"]:
+    def row_tables(self) -> dict[str, RowTable]:
+        """Factors, their variances and biases; who came too late has the variance of the prior."""
+        return {
+            "user_factors": RowTable(self.user_factors, "user"),
+            "user_log_variances": RowTable(self.user_log_variances, "user", self.user_log_prior),
+            "user_biases": RowTable(self.user_biases, "user"),
+            "item_factors": RowTable(self.item_factors, "item"),
+            "item_log_variances": RowTable(self.item_log_variances, "item", self.item_log_prior),
+            "item_biases": RowTable(self.item_biases, "item"),
+        }
+
+    def factors(self, pairs: EmbeddedPairs) -> tuple["Factors", "Factors"]:
         """What it holds of the users, and of the items, of some pairs."""
         return Factors(self, "user", pairs.user_side), Factors(self, "item", pairs.item_side)
 
-    def member_ratings(self, pairs: RatedPairs, users: "Factors", items: "Factors") -> torch.Tensor:
+    def member_ratings(self, pairs: EmbeddedPairs, users: "Factors", items: "Factors") -> torch.Tensor:
         """(n, members) the sum that each member finds."""
         products = pairs.of_users(users.means) * pairs.of_items(items.means)
-        match = products.view(len(products), self.members, self.rating_dim).sum(dim=2)
+        match = products.view(len(products), self.members, self.n_factors).sum(dim=2)
         biases = pairs.of_users(users.biases) + pairs.of_items(items.biases)
-        return pairs.drifted(self.mean + biases + match)
+        return pairs.with_offsets(self.mean + biases + match)
 
     def member_variances(
-        self, pairs: RatedPairs, users: "Factors", items: "Factors"
+        self, pairs: EmbeddedPairs, users: "Factors", items: "Factors"
     ) -> torch.Tensor:
         """(n, members) variance of each sum: s·(n² + t) + m²·t, with s and t the variances.
 
@@ -88,10 +99,25 @@ class GaussianFactors(RatingHead):
         of_users = pairs.of_users(torch.cat([s, users.means.square()], dim=1))
         of_items = pairs.of_items(torch.cat([items.means.square() + t, t], dim=1))
         products = of_users * of_items
-        spread = products.view(len(products), 2, self.members, self.rating_dim).sum(dim=(1, 3))
+        spread = products.view(len(products), 2, self.members, self.n_factors).sum(dim=(1, 3))
         no_user = pairs.of_users(pairs.user_side.is_unknown) * USER_BIAS_PRIOR
         no_item = pairs.of_items(pairs.item_side.is_unknown) * ITEM_BIAS_PRIOR
         return spread + (no_user + no_item).unsqueeze(1)
+
+    def priors(self, users: "Factors", items: "Factors", targets: Targets) -> torch.Tensor:
+        """2 β · (the factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
+
+        The items' part counts as the share of the users that the batch holds, each item for as
+        many as it stands for.
+        """
+        of_users = users.divergence() + users.biases.square().sum(dim=1) / USER_BIAS_PRIOR
+        of_items = items.divergence() + items.biases.square().sum(dim=1) / ITEM_BIAS_PRIOR
+        if targets.item_weights is not None:
+            of_items = targets.item_weights * of_items
+        of_all = of_items.sum() + sum(
+            link.weight.square().sum() for link in (self.user_link, self.item_link)
+        )
+        return prior_weight(targets.done) * (of_users.sum() + targets.share * of_all)
 
 
 class Factors:
@@ -131,6 +157,12 @@ class Factors:
         """(U, width) variances of the factors."""
         return self._log_variances.exp()
 
+    def divergence(self) -> torch.Tensor:
+        """(U,) 2 KL(N(mean, variance) ‖ N(0, prior)) of the private factors, up to a constant."""
+        variances = self.variances()
+        expected = (self.own.square() + variances) / self.log_prior.exp()
+        return (expected + self.log_prior - variances.log()).sum(dim=1)
+
     @cached_property
     def _log_variances(self) -> torch.Tensor:
         learnt = self._side.read(self._part("log_variances"))
@@ -139,6 +171,14 @@ class Factors:
 
     def _part(self, of_side: str) -> Any:
         return getattr(self._head, f"{self._name}_{of_side}")
+
+
+def prior_weight(done: float) -> float:
+    """β, from .3 to 1 over the first 40 % of the run.
+
+    At once in full, the priors shrink the factors to nothing before these have learnt anything.
+    """
+    return 0.3 + 0.7 * min(1.0, done / _RAMP)
 
 
 def _drawn(n_rows: int, width: int, generator: torch.Generator) -> nn.Embedding:

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from maxella.model.gaussian_factors import GaussianFactors
-from maxella.model.rating_head import HeadShape, RatedPairs
+from maxella.model.head import EmbeddedPairs, HeadShape, Targets
 
 _START_NOISE = 0.72  # variance of a rating around its prediction
 
@@ -17,14 +17,39 @@ class VariationalHead(GaussianFactors):
     """
 
     def __init__(self, shape: HeadShape) -> None:
-        super().__init__(shape, shape.mean_rating)
+        super().__init__(shape, shape.mean)
         self.log_noise = nn.Parameter(torch.full((shape.members,), _START_NOISE).log())
 
-    def forward(self, pairs: RatedPairs) -> torch.Tensor:
+    def forward(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n,) ratings: the mean over the members."""
         return self.member_ratings(pairs, *self.factors(pairs)).mean(dim=1)
 
-    def distribution(self, pairs: RatedPairs) -> torch.Tensor:
+    def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
+        """Negative evidence lower bound, in nats a label.
+
+        For each member, with P, Q ~ N(mean, variance) and noise variance σ²:
+
+            ½ Σ over labels of [log σ² + E(r − prediction)² / σ²] + β · priors
+
+        E(r − μ − b_u − b_i − m·n)² = (r − μ − b_u − b_i − m·n)² + s·(n² + t) + m²·t, with s and
+        t the variances. Members are averaged.
+        """
+        users, items = self.factors(pairs)
+        m, n = users.means, items.means
+        s, t = users.variances(), items.variances()
+        errors = targets.labels.unsqueeze(1) - self.member_ratings(pairs, users, items)
+        # Over a user's labels the variances add up to s·Σ(n² + t) + m²·Σt.
+        sums = functional.embedding_bag(
+            pairs.item_positions, torch.cat([n.square() + t, t], dim=1), pairs.begins, mode="sum"
+        )
+        of_squares, of_variances = sums.chunk(2, dim=1)  # (U, width) each
+        spread = (s * of_squares + m.square() * of_variances).view(len(s), self.members, -1)
+        squares = errors.square().sum(dim=0) + spread.sum(dim=(0, 2))  # (members,)
+        fit = (squares / self.log_noise.exp() + len(errors) * self.log_noise).sum()
+        bound = fit + self.priors(users, items, targets)
+        return bound / (2 * self.members * targets.expected)
+
+    def distribution(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels, which halve the way to their neighbours."""
         factors = self.factors(pairs)
         ratings = self.member_ratings(pairs, *factors).unsqueeze(2)

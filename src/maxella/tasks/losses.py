@@ -1,4 +1,4 @@
-"""Retrieval and rating losses: pure functions of tensors, summed over examples.
+"""Losses of retrieval: pure functions of tensors, summed over pairs.
 
 The softmax losses share one computation. With p(i | u) = exp(s_ui + w_i) / Σ_j exp(s_uj + w_j)
 and s_ui = u·v_i + b_i, the loss of a positive pair is log Σ_j exp(s_uj + w_j) − s_ui, and its
@@ -16,6 +16,7 @@ columns are a sample, item weights make of their sums estimates of those over th
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from torch.nn import functional
 
 from maxella.tasks.blocks import blocks
 from maxella.tasks.choices import Choices
-from maxella.tasks.masked_softmax import MaskedSoftmax
+from maxella.tasks.masked_softmax import MaskedSoftmax, weights_of_users
 
 _UNOBSERVED = 0.1  # weight of a cell in the squared loss beside that of a pair, as in iALS
 
@@ -61,7 +62,7 @@ def in_batch_softmax(choices: Choices) -> torch.Tensor:
 def leave_one_out_softmax(choices: Choices) -> torch.Tensor:
     """Σ over pairs of −log softmax over the pair's item and the items that its user lacks.
 
-    own_scores are taken off, so that no pair sees itself in the history. A teacher takes the
+    self_scores are taken off, so that no pair sees itself in the history. A teacher takes the
     given share of the loss. `masked_softmax` has the formulas.
 
     One user, scores [1, 0, 2], who took items 0 and 2. Each competes with item 1 alone:
@@ -86,7 +87,8 @@ def leave_one_out_softmax(choices: Choices) -> torch.Tensor:
         choices.known_weights.log(),
         choices.user_positions,
         choices.item_positions,
-        choices.known_own_scores,
+        choices.pair_weights,
+        choices.known_self_scores,
         choices.teacher,
         0.0 if choices.teacher is None else choices.distillation,
     )
@@ -99,7 +101,7 @@ def gramian(choices: Choices) -> torch.Tensor:
     The objective of iALS, by gradient steps. Σ_j s_uj² = uᵀ (Σ_j v_j v_jᵀ) u, so the cells
     cost d² a user, whatever the catalogue (Krichene et al. 2018, "Efficient training on very
     large corpora via Gramian estimation"). The cell of a pair is there for certain: it counts
-    once, without its own score, whatever its item's weight.
+    once, without its self-score, whatever its item's weight.
 
     One user, scores [1, 0, 2], who took items 0 and 2: 0 + 1 + .1 · (1 + 0 + 4) = 1.5.
 
@@ -115,10 +117,10 @@ def gramian(choices: Choices) -> torch.Tensor:
     gram = items.T @ (weights.unsqueeze(1) * items)
     cells = ((users @ gram) * users).sum()
     scores = _pair_scores(choices, choices.user_positions, choices.item_positions)
-    of_pairs = scores - choices.known_own_scores
+    of_pairs = scores - choices.known_self_scores
     cells = cells - (weights[choices.item_positions] * scores.square()).sum()
     cells = cells + of_pairs.square().sum()
-    return (1 - of_pairs).square().sum() + _UNOBSERVED * cells
+    return choices.weighted((1 - of_pairs).square()).sum() + _UNOBSERVED * cells
 
 
 def bpr(choices: Choices) -> torch.Tensor:
@@ -139,28 +141,8 @@ def bpr(choices: Choices) -> torch.Tensor:
         raise ValueError("bpr wants a negative for each pair; this batch has none drawn.")
     positives = _pair_scores(choices, choices.user_positions, choices.item_positions)
     negatives = _pair_scores(choices, choices.user_positions, choices.negatives.clamp(min=0))
-    losses = functional.softplus(negatives - positives + choices.known_own_scores)
-    return losses.masked_fill(choices.negatives < 0, 0.0).sum()
-
-
-def squared_error(predictions: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
-    """Σ (prediction − rating)², (n,) each.
-
-    >>> squared_error(torch.tensor([3.0, 4.0]), torch.tensor([4.0, 2.0])).item()
-    5.0
-    """
-    return (predictions - ratings).square().sum()
-
-
-RetrievalLoss = Callable[[Choices], torch.Tensor]
-
-RETRIEVAL_LOSSES: dict[str, RetrievalLoss] = {
-    "full_softmax": full_softmax,
-    "in_batch_softmax": in_batch_softmax,
-    "leave_one_out_softmax": leave_one_out_softmax,
-    "gramian": gramian,
-    "bpr": bpr,
-}
+    losses = functional.softplus(negatives - positives + choices.known_self_scores)
+    return choices.weighted(losses.masked_fill(choices.negatives < 0, 0.0)).sum()
 
 
 def _pair_scores(
@@ -182,6 +164,7 @@ def _softmax_loss(choices: Choices, log_counts: torch.Tensor | None) -> torch.Te
         log_counts,
         choices.user_positions,
         choices.item_positions,
+        choices.pair_weights,
     )
     return loss
 
@@ -203,27 +186,34 @@ class _GroupedSoftmax(torch.autograd.Function):
         log_counts: torch.Tensor | None,
         user_positions: torch.Tensor,
         item_positions: torch.Tensor,
+        pair_weights: torch.Tensor | None,
     ) -> torch.Tensor:
         offsets = item_biases if log_counts is None else item_biases + log_counts
-        pairs_of_user = torch.bincount(user_positions, minlength=len(users))
-        weights = pairs_of_user.to(users.dtype).unsqueeze(1)  # (U, 1)
+        of_pairs = users.new_ones(len(user_positions)) if pair_weights is None else pair_weights
+        weights = weights_of_users(users, user_positions, pair_weights).unsqueeze(1)  # (U, 1)
 
         # −s_ui lacks the log count that the scores below hold.
-        loss = users.new_zeros(()) if log_counts is None else log_counts[item_positions].sum()
+        loss = users.new_zeros(())
+        if log_counts is not None:
+            logs = log_counts[item_positions]
+            loss = (logs if pair_weights is None else logs * pair_weights).sum()
         user_gradients = torch.empty_like(users)
         item_gradients = torch.zeros_like(items)
         bias_gradients = torch.zeros_like(item_biases)
-        minus_ones = users.new_full((len(user_positions),), -1.0)
+        minus_weights = -of_pairs
         for block in blocks(len(users), len(items), user_positions, item_positions):
             of_users, n = users[block.users], weights[block.users]
             scores = torch.addmm(offsets, of_users, items.T)  # (block, I)
-            loss = loss - scores.view(-1)[block.cells].sum()
+            found = scores.view(-1)[block.cells]
+            if pair_weights is not None:
+                found = found * pair_weights[block.pairs]
+            loss = loss - found.sum()
             highest = scores.amax(dim=1, keepdim=True)
             scores.sub_(highest).exp_()
             total = scores.sum(dim=1, keepdim=True)
             loss = loss + (n * (total.log() + highest)).sum()
             scores.mul_(n / total)
-            scores.view(-1).index_add_(0, block.cells, minus_ones[block.pairs])
+            scores.view(-1).index_add_(0, block.cells, minus_weights[block.pairs])
             torch.mm(scores, items, out=user_gradients[block.users])
             item_gradients.addmm_(scores.T, of_users)
             bias_gradients += scores.sum(dim=0)
@@ -241,4 +231,46 @@ class _GroupedSoftmax(torch.autograd.Function):
             None,
             None,
             None,
+            None,
         )
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of retrieval, and what goes with it."""
+
+    function: Callable[[Choices], torch.Tensor]
+    help: str
+    whole_users: bool = True  # whether batches hold whole users, not rows
+    corrects_itself: bool = True  # whether it takes a pair's own part in the history off its score
+    negatives: str = "catalogue"  # catalogue, batch (the items of all rows), or unseen (one a pair)
+    samples: bool = False  # whether few columns can stand for the catalogue
+    distils: bool = False  # whether a teacher can take a share of it
+    any_scale: bool = True  # whether it suits scores of any scale, not those near 0 and 1 alone
+
+
+LOSSES: dict[str, Loss] = {
+    "full_softmax": Loss(
+        full_softmax, "the softmax over the catalogue", corrects_itself=False
+    ),
+    "in_batch_softmax": Loss(
+        in_batch_softmax,
+        "the softmax over the items of a batch of rows, as the notebook has it",
+        whole_users=False,
+        corrects_itself=False,
+        negatives="batch",
+    ),
+    "leave_one_out_softmax": Loss(
+        leave_one_out_softmax,
+        "the softmax over what a user lacks, and no item in its own history",
+        samples=True,
+        distils=True,
+    ),
+    "gramian": Loss(
+        gramian,
+        "squared errors over all users and items",
+        samples=True,
+        any_scale=False,
+    ),
+    "bpr": Loss(bpr, "each pair against one item that the user lacks", negatives="unseen"),
+}

@@ -7,13 +7,14 @@ A positive pair (u, i) competes with the items that u does not have, never with 
 
 L_u is the same for all pairs of a user, so a batch needs one row of scores
 for each user, whatever the number of pairs. A pair's own share of its score, through the
-history that it is part of, is taken off: s_ui stands for s_ui − own_ui.
+history that it is part of, is taken off: s_ui stands for s_ui − self_ui.
 
 Where columns j stand for w_j items each, s_uj + log w_j takes the place of s_uj in L_u, and
 t_uj + log w_j that of t_uj below. The pair's own item is there for certain, whatever the
 columns: its s_ui has no weight (Khrylchenko et al. 2025, arXiv:2507.09331).
 
-With a teacher t_uj, the distillation loss of a user with n_u pairs is n_u times the
+A pair may count more or less than once; n_u is then the sum of these weights. With a teacher
+t_uj, the distillation loss of a user with n_u pairs is n_u times the
 cross-entropy of softmax(s_u) to softmax(t_u), both over what u does not have.
 """
 
@@ -42,28 +43,33 @@ class MaskedSoftmax(torch.autograd.Function):
         log_weights: torch.Tensor,
         user_positions: torch.Tensor,
         item_positions: torch.Tensor,
-        own_scores: torch.Tensor,
+        pair_weights: torch.Tensor | None,
+        self_scores: torch.Tensor,
         teacher: Teacher | None,
         share: float,
     ) -> torch.Tensor:
         offsets = item_biases + log_weights
-        own_offsets = own_scores + log_weights[item_positions]
-        weights = torch.bincount(user_positions, minlength=len(users)).to(users.dtype)  # n_u
+        self_offsets = self_scores + log_weights[item_positions]
+        weights = weights_of_users(users, user_positions, pair_weights)  # n_u
         loss = users.new_zeros(())
         user_gradients = torch.empty_like(users)
         item_gradients = torch.zeros_like(items)
         bias_gradients = torch.zeros_like(item_biases)
-        own_gradients = torch.empty_like(own_scores)
+        self_gradients = torch.empty_like(self_scores)
         for block in blocks(len(users), len(items), user_positions, item_positions):
             of_users, n = users[block.users], weights[block.users]
             owners = user_positions[block.pairs] - block.users.start
             scores = torch.addmm(offsets, of_users, items.T)  # (block, I)
-            positives = scores.view(-1)[block.cells] - own_offsets[block.pairs]
+            positives = scores.view(-1)[block.cells] - self_offsets[block.pairs]
             scores.view(-1)[block.cells] = -torch.inf
             negatives = scores.logsumexp(dim=1)  # (block,); −inf where a user has everything
             margins = negatives[owners] - positives
             pulls = (1 - share) * margins.sigmoid()  # −∂loss/∂s of each pair
-            loss = loss + (1 - share) * functional.softplus(margins).sum()
+            losses = functional.softplus(margins)
+            if pair_weights is not None:
+                pulls *= pair_weights[block.pairs]
+                losses *= pair_weights[block.pairs]
+            loss = loss + (1 - share) * losses.sum()
             pushes = torch.zeros_like(negatives).index_add_(0, owners, pulls)
             if teacher is not None:
                 wanted = _teacher_softmax(teacher, log_weights, block)
@@ -78,15 +84,24 @@ class MaskedSoftmax(torch.autograd.Function):
             torch.mm(gradients, items, out=user_gradients[block.users])
             item_gradients.addmm_(gradients.T, of_users)
             bias_gradients += gradients.sum(dim=0)
-            own_gradients[block.pairs] = pulls
-        ctx.save_for_backward(user_gradients, item_gradients, bias_gradients, own_gradients)
+            self_gradients[block.pairs] = pulls
+        ctx.save_for_backward(user_gradients, item_gradients, bias_gradients, self_gradients)
         return loss
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (of_loss,) = gradients
         users, items, biases, own = (tensor * of_loss for tensor in ctx.saved_tensors)
-        return users, items, biases, None, None, None, own, None, None
+        return users, items, biases, None, None, None, None, own, None, None
+
+
+def weights_of_users(
+    users: torch.Tensor, user_positions: torch.Tensor, pair_weights: torch.Tensor | None
+) -> torch.Tensor:
+    """(U,) the sum of the weights of each user's pairs: their number, if every pair counts once."""
+    if pair_weights is None:
+        return torch.bincount(user_positions, minlength=len(users)).to(users.dtype)
+    return users.new_zeros(len(users)).index_add_(0, user_positions, pair_weights)
 
 
 def _teacher_softmax(teacher: Teacher, log_weights: torch.Tensor, block: Block) -> torch.Tensor:

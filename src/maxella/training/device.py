@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from maxella.errors import ConfigError
-from maxella.model.joint import JointModel
+from maxella.model.model import Model
 
 
 def find_device(name: str) -> torch.device:
@@ -27,7 +27,7 @@ def find_device(name: str) -> torch.device:
 
 
 @contextmanager
-def on_device(model: JointModel, device: torch.device) -> Iterator[None]:
+def on_device(model: Model, device: torch.device) -> Iterator[None]:
     """Within, the model is on a device and what is computed there is the same in each run.
 
     After it the model is on the CPU. The weights keep their identity, so an optimiser may
@@ -52,6 +52,6 @@ def on_device(model: JointModel, device: torch.device) -> Iterator[None]:
     model.cpu()
 
 
-def on_cpu(model: JointModel) -> JointModel:
+def on_cpu(model: Model) -> Model:
     """The model, or a copy of it where it is not on the CPU."""
     return model if model.device.type == "cpu" else copy.deepcopy(model).cpu()

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from maxella.data.batches import Batch
-from maxella.model.joint import JointModel
+from maxella.model.model import Model
+from maxella.model.row_table import SIDES
 
 # Share of a table's rows; above it a fused dense step costs no more. A CUDA device runs over a
 # whole table in the time that a few dozen operations take to begin.
@@ -24,9 +25,10 @@ class RowTables:
     of_items: list[torch.Tensor]  # (item rows, dim) each
 
     @classmethod
-    def of(cls, model: JointModel, batch: Batch) -> "RowTables":
+    def of(cls, model: Model, batch: Batch) -> "RowTables":
         """Those of a model, judged by one batch; makes their gradients sparse, others dense."""
-        users, items = model.tables()
+        tables = model.row_tables().values()
+        users, items = ([one.table for one in tables if one.side == side] for side in SIDES)
         return cls(_sparse(users, len(batch.users)), _sparse(items, len(batch.items)))
 
     def read_by(self, batch: Batch) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

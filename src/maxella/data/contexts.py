@@ -1,4 +1,4 @@
-"""The moments at which items were picked or are asked for, as far as features tell them apart."""
+"""The contexts at which items were picked or are asked for, as far as features tell them apart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,19 +20,19 @@ _DAY = 86_400
 
 
 @dataclass(frozen=True)
-class Requests:
-    """Distinct moments. Of the first, the unknown one, nothing is known: an empty bag, no day."""
+class Contexts:
+    """Distinct contexts. Of the first, the unknown one, nothing is known: an empty bag, no day."""
 
     bags: WeightedBags  # (rows,)
     days: np.ndarray  # (rows,) float64 whole days since 1970; NaN: not known, or nobody asks
 
-    def take(self, rows: np.ndarray) -> "Requests":
-        """(n,) rows, in any order and repeated at will → these moments, from row 1 on."""
+    def take(self, rows: np.ndarray) -> "Contexts":
+        """(n,) rows, in any order and repeated at will → these contexts, from row 1 on."""
         rows = np.insert(rows, 0, UNKNOWN_ROW)
-        return Requests(self.bags.take(rows), self.days[rows])
+        return Contexts(self.bags.take(rows), self.days[rows])
 
-    def permuted(self, block: slice | None, rng: np.random.Generator) -> "Requests":
-        """One feature, a block of columns, dealt anew among all but the unknown; no block: days."""
+    def permuted(self, block: slice | None, rng: np.random.Generator) -> "Contexts":
+        """one feature, a block of columns, permuted among all but the unknown; no block: days."""
         givers = np.insert(1 + rng.permutation(len(self.bags) - 1), 0, UNKNOWN_ROW)
         if block is None:
             return replace(self, days=self.days[givers])
@@ -41,7 +41,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class ItemAges:
-    """A feature that is one of the moment and the item: how old the item is then."""
+    """A feature that is one of the context and the item: how old the item is then."""
 
     name: str
     column: str  # of the items: their dates
@@ -55,10 +55,10 @@ class ItemAges:
 
 
 @dataclass(frozen=True)
-class RequestFeatures:
-    """How a moment is read."""
+class ContextFeatures:
+    """How a context is read."""
 
-    features: FeatureSet  # of the moment alone, from columns of the log
+    features: FeatureSet  # of the context alone, from columns of the log
     ages: ItemAges | None = None
 
     @property
@@ -68,7 +68,7 @@ class RequestFeatures:
 
     @property
     def columns(self) -> list[str]:
-        """The columns of a table of requests that are read."""
+        """The columns of a table of contexts that are read."""
         read = dict.fromkeys(feature.column for feature in self.features.features)
         return [*read, *([TIMESTAMP] if self.ages and TIMESTAMP not in read else [])]
 
@@ -78,8 +78,8 @@ class RequestFeatures:
         timed = [one.name for one in self.features.features if one.column == TIMESTAMP]
         return [*timed, *([] if self.ages is None else [self.ages.name])]
 
-    def read(self, table: pl.DataFrame) -> Requests:
-        """A table of requests → one moment for each row, behind the unknown one.
+    def read(self, table: pl.DataFrame) -> Contexts:
+        """A table of contexts → one context for each row, behind the unknown one.
 
         A column that the table lacks is missing in every row.
         """
@@ -90,8 +90,8 @@ class RequestFeatures:
 
 def read_log(
     log: pl.DataFrame, features: FeatureSet, *, has_ages: bool
-) -> tuple[Requests, np.ndarray]:
-    """The distinct moments of a log, and (n,) the row that each interaction has among them."""
+) -> tuple[Contexts, np.ndarray]:
+    """The distinct contexts of a log, and (n,) the row that each interaction has among them."""
     if has_ages and TIMESTAMP not in log.columns:
         raise ConfigError(
             f"A feature of the kind '{AGE}' wants a timestamp in every interaction; this source "
@@ -100,14 +100,14 @@ def read_log(
     return _distinct(_read(log, features, has_ages=has_ages))
 
 
-def _read(table: pl.DataFrame, features: FeatureSet, *, has_ages: bool) -> Requests:
+def _read(table: pl.DataFrame, features: FeatureSet, *, has_ages: bool) -> Contexts:
     days = _days(table[TIMESTAMP]) if has_ages else np.full(len(table), np.nan)
-    return Requests(features.encode(table).with_unknown(), np.insert(days, 0, np.nan))
+    return Contexts(features.encode(table).with_unknown(), np.insert(days, 0, np.nan))
 
 
-def _distinct(requests: Requests) -> tuple[Requests, np.ndarray]:
-    """The same moments, each once, and (n,) the row of each one but the unknown."""
-    bags = requests.bags
+def _distinct(contexts: Contexts) -> tuple[Contexts, np.ndarray]:
+    """The same contexts, each once, and (n,) the row of each one but the unknown."""
+    bags = contexts.bags
     codes = np.zeros(len(bags), dtype=np.int64)
     _, weights = np.unique(bags.weights, return_inverse=True)
     counts = bags.counts
@@ -118,10 +118,10 @@ def _distinct(requests: Requests) -> tuple[Requests, np.ndarray]:
             found = np.zeros(len(codes), dtype=np.int64)
             found[has_any] = values + 1
             codes = _joined(codes, found)
-    if not np.isnan(requests.days).all():
-        codes = _joined(codes, np.unique(requests.days, return_inverse=True)[1])
+    if not np.isnan(contexts.days).all():
+        codes = _joined(codes, np.unique(contexts.days, return_inverse=True)[1])
     _, firsts, rows = np.unique(codes[1:], return_index=True, return_inverse=True)
-    return requests.take(firsts + 1), rows + 1
+    return contexts.take(firsts + 1), rows + 1
 
 
 def fit_ages(
@@ -148,7 +148,7 @@ def fit_ages(
 
 
 def split_specs(specs: Sequence[FeatureSpec]) -> tuple[list[FeatureSpec], FeatureSpec | None]:
-    """Those of the moment alone, and that of the item's age; ConfigError for several of these."""
+    """Those of the context alone, and that of the item's age; ConfigError for several of these."""
     ages = [spec for spec in specs if spec.kind == AGE]
     if len(ages) > 1:
         raise ConfigError(

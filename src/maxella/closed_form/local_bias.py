@@ -4,21 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs
 
 _WIDTH = 10.0  # ratings given after which a neighbour counts 1/e
 _REACH = 40  # neighbours looked at to either side
-_DAMPING = 10.0  # neighbours that hold the drift at 0
+_DAMPING = 10.0  # neighbours that hold the bias at 0
 
 
 @dataclass(frozen=True)
-class Drift:
+class LocalBias:
     """d_u(t) = Σ w_k e_k / (Σ w_k + 10), w_k = exp(−|place_k − place(t)| / 10).
 
     e_k is what the k-th rating of u has over its prediction. Places count a user's ratings in
     the order of their times, those of one time at their middle: the order alone matters,
     never how long a gap is. A kernel regression (Nadaraya 1964, Watson 1964) with a prior at
-    0; timeSVD++ (Koren 2009) learns its drift as weights.
+    0; timeSVD++ (Koren 2009) learns its bias as weights.
     """
 
     times: np.ndarray  # (distinct,) int64, ascending
@@ -27,7 +27,7 @@ class Drift:
     errors: np.ndarray  # (n,) float64 rating − prediction
 
     @classmethod
-    def of(cls, rated: Interactions, errors: np.ndarray) -> "Drift":
+    def of(cls, rated: LabelledPairs, errors: np.ndarray) -> "LocalBias":
         """From ratings with timestamps, and (n,) rating − prediction of each."""
         assert rated.timestamps is not None  # noqa: S101 - the caller has looked
         times, at = np.unique(rated.timestamps, return_inverse=True)
@@ -42,8 +42,9 @@ class Drift:
         Three ratings of user 1, each one star over its prediction; asked about the first's time,
         the distances are 0, 1, 2: (1 + e^−.1 + e^−.2) / (1 + e^−.1 + e^−.2 + 10) = 0.214.
 
-        >>> log = Interactions(np.array([1, 1, 1]), np.array([1, 2, 3]), None, np.array([7, 8, 30]))
-        >>> Drift.of(log, np.ones(3)).at(np.array([1, 2]), np.array([7, 7])).round(3).tolist()
+        >>> one = np.array([1, 1, 1])
+        >>> log = LabelledPairs(one, np.array([1, 2, 3]), one, np.array([7, 8, 30]))
+        >>> LocalBias.of(log, np.ones(3)).at(np.array([1, 2]), np.array([7, 7])).round(3).tolist()
         [0.21400000154972076, 0.0]
         """
         n = len(self.times)

@@ -1,18 +1,22 @@
-"""The training loop: the only place with `backward()` and `step()`."""
+"""Gradient steps over the log: the only place with `backward()` and `step()`."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from maxella.data.batches import Batch, Batches
+from maxella.data.dataset import Dataset
 from maxella.errors import ConfigError, TrainingError, unknown_name
-from maxella.model.joint import JointModel
+from maxella.model.model import Model
 from maxella.seeds import numpy_generator
+from maxella.tasks.objective import Objective
 from maxella.training.checkpoint import Checkpoint, Progress
+from maxella.training.closed_form_start import ClosedFormStart
+from maxella.training.device import on_device
 from maxella.training.log import RunLog
 from maxella.training.optimiser import OPTIMISERS
 from maxella.training.row_optimisers import RowAdagrad, RowAdam
@@ -20,9 +24,7 @@ from maxella.training.row_tables import RowTables
 from maxella.training.schedule import SCHEDULES
 
 # (model, batch, step, steps in all) → the loss, a scalar with a gradient, and its parts to log
-Loss = Callable[[JointModel, Batch, int, int], tuple[torch.Tensor, dict[str, torch.Tensor]]]
-
-LOWER_IS_BETTER = ("rmse", "mae", "log_loss")
+Loss = Callable[[Model, Batch, int, int], tuple[torch.Tensor, dict[str, torch.Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Plan:
 
     optimiser: str  # of OPTIMISERS
     learning_rate: float  # its peak
-    tower_learning_rate: float  # the peak for the towers' tables
+    encoder_learning_rate: float  # the peak for the encoders' tables
     schedule: str  # of SCHEDULES
     epochs: int
     seed: int  # of the order of the batches
@@ -44,18 +46,57 @@ class Validation:
 
     measure: Callable[[], dict[str, float]]
     monitor: str  # a key of what `measure` gives
+    turned: Callable[[float], float]  # that figure, such that higher is better
 
     def value(self, figures: dict[str, float]) -> float:
         """The deciding figure, turned so that higher is better."""
         if self.monitor not in figures:
             raise ConfigError(unknown_name("validation metric", self.monitor, figures))
-        value = figures[self.monitor]
-        lower = self.monitor.split(".")[-1].startswith(LOWER_IS_BETTER)
-        return -value if lower else value
+        return self.turned(figures[self.monitor])
+
+
+@dataclass
+class GradientSteps:
+    """Trains encoders and heads together on the weighted tasks, batch by batch."""
+
+    objective: Objective
+    batches: Batches
+    plan: Plan
+    device: torch.device
+    start: ClosedFormStart | None = None  # whose teacher the objective distils from
+    validation: Validation | None = None
+    checkpoint: Checkpoint | None = None
+    resume: bool = False
+    log: RunLog | None = None
+    on_step: Callable[[int, int], None] | None = None
+    name: str = "gradient steps"
+    progress: Progress = field(default_factory=Progress)
+
+    def __call__(self, model: Model, dataset: Dataset) -> None:
+        """Train, and leave the model at its best epoch (the last, without validation)."""
+        del dataset  # the batches hold it
+        teacher = self.start and self.start.teacher
+        with on_device(model, self.device):
+            self.progress = fit(
+                model,
+                replace(self.objective, teacher=teacher),
+                self.batches,
+                self.plan,
+                validation=self.validation,
+                checkpoint=self.checkpoint,
+                resume=self.resume,
+                log=self.log,
+                on_step=self.on_step,
+            )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Epochs done, and the one that was kept."""
+        return {"epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch}
 
 
 def fit(
-    model: JointModel,
+    model: Model,
     objective: Loss,
     batches: Batches,
     plan: Plan,
@@ -105,20 +146,20 @@ def fit(
     return progress
 
 
-def _groups(model: JointModel, plan: Plan) -> list[dict[str, Any]]:
+def _groups(model: Model, plan: Plan) -> list[dict[str, Any]]:
     """The weights by learning rate, for an optimiser."""
-    of_towers = {id(weight) for weight in model.tower_parameters()}
+    of_encoders = {id(weight) for weight in model.encoder_parameters()}
     parts: list[list[torch.nn.Parameter]] = [[], []]
     for weight in model.parameters():
-        parts[id(weight) in of_towers].append(weight)
-    rates = (plan.learning_rate, plan.tower_learning_rate)
+        parts[id(weight) in of_encoders].append(weight)
+    rates = (plan.learning_rate, plan.encoder_learning_rate)
     return [
         {"params": part, "lr": rate, "peak": rate} for part, rate in zip(parts, rates, strict=True)
     ]
 
 
 def _epoch(
-    model: JointModel,
+    model: Model,
     objective: Loss,
     batches: Batches,
     plan: Plan,
@@ -140,8 +181,9 @@ def _epoch(
         for table, rows in tables.read_by(batch):
             optimiser.catch_up(table, rows)
         loss, parts = objective(model, batch, step, steps)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        if loss.requires_grad:  # a batch without any label of this step's tasks has nothing to learn
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
         # Read at once and last: a GPU has the whole step to do by then.
         values = torch.stack([*parts.values(), loss.detach()]).tolist()
         found = dict(zip([*parts, "loss"], values, strict=True))
@@ -166,7 +208,7 @@ def _check_finite(parts: dict[str, float], epoch: int, step: int, plan: Plan) ->
     if broken:
         raise TrainingError(
             f"The {broken[0]} is {parts[broken[0]]} at step {step + 1} (epoch {epoch + 1}). "
-            f"Lower training.learning_rate (now {plan.learning_rate}) or raise tasks.l2. "
+            f"Lower training.learning_rate (now {plan.learning_rate}) or raise training.l2. "
             "The checkpoint of the last whole epoch, if there is one, was kept."
         )
 

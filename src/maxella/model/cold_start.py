@@ -1,4 +1,4 @@
-"""What stands in for an embedding that training could not learn: what the features alone say."""
+"""What stands for an embedding that training could not learn: what the features alone say."""
 
 import torch
 from torch import nn
@@ -7,8 +7,12 @@ from torch.nn import functional
 from maxella.model.feature_part import FeatureBags
 
 
-class StandIn(nn.Module):
-    """intercept + Σ over the columns of a row of weight · table; found once all else is trained."""
+class ColdStartMap(nn.Module):
+    """intercept + Σ over the columns of a row of weight · table; fitted once all else is trained.
+
+    A linear map from features to embeddings (Gantner et al. 2010, "Learning attribute-to-feature
+    mappings for cold-start recommendations").
+    """
 
     def __init__(self, n_columns: int, dim: int) -> None:
         super().__init__()

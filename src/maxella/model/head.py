@@ -1,0 +1,201 @@
+"""Embeddings of users and items → the answers of a task: what a head is."""
+
+import copy
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Self
+
+import torch
+from torch import nn
+
+from maxella.data.entity_features import EntityFeatures
+from maxella.features.id import UNKNOWN_ROW
+from maxella.model.reading import Reading
+from maxella.model.row_table import RowTable
+
+
+@dataclass(frozen=True)
+class HeadShape:
+    """What a head is built from."""
+
+    n_user_rows: int
+    n_item_rows: int
+    dim: int  # of the embeddings it reads
+    factors: int  # of the subspace in which it multiplies
+    members: int  # factorisations that are averaged
+    levels: tuple[float, ...]  # the labels that can be given, ascending; none: not known
+    mean: float  # label of training
+    range: tuple[float, float] | None  # that answers are clipped to, not what training sees
+    item_biases: bool  # whether a score has a bias for each item
+    projects: bool  # whether a score has a projection of the queries of its own
+    generator: torch.Generator
+    user_features: EntityFeatures | None = None
+    item_features: EntityFeatures | None = None
+
+
+class PairSide:
+    """The users of some pairs, or the items: U rows, and which of them each of n pairs names."""
+
+    def __init__(
+        self, embeddings: torch.Tensor, rows: torch.Tensor, positions: torch.Tensor
+    ) -> None:
+        self.embeddings = embeddings  # (U, dim)
+        self.rows = rows  # (U,) int64
+        self._positions = Reading(positions)
+
+    def of_pairs(self, values: torch.Tensor) -> torch.Tensor:
+        """(U, ...) values of this side → (n, ...) those of the pairs."""
+        return self._positions.of(values)
+
+    def read(self, table: nn.Embedding) -> torch.Tensor:
+        """(U, ...) what a table holds of this side."""
+        if not table.embedding_dim:  # CUDA's gradient of no columns reads memory that is not there
+            return self.embeddings.new_zeros(len(self.rows), 0)
+        return table(self.rows)  # type: ignore[no-any-return]
+
+    @cached_property
+    def is_unknown(self) -> torch.Tensor:
+        """(U,) bool."""
+        return self.rows == UNKNOWN_ROW
+
+    @cached_property
+    def norm(self) -> torch.Tensor:
+        """The root mean square norm of the embeddings, a scalar without a gradient."""
+        return self.embeddings.detach().square().sum(dim=1).mean().sqrt()
+
+
+@dataclass(frozen=True)
+class EmbeddedPairs:
+    """n pairs of U users and I items, each user and item given once."""
+
+    user_embeddings: torch.Tensor  # (U, dim)
+    item_embeddings: torch.Tensor  # (I, dim)
+    users: torch.Tensor  # (U,) int64 user rows
+    items: torch.Tensor  # (I,) int64 item rows
+    user_positions: torch.Tensor  # (n,) int64 into the users
+    item_positions: torch.Tensor  # (n,) int64 into the items
+    offsets: torch.Tensor | None = None  # (n,) what is added to each answer: time and context
+
+    @cached_property
+    def user_side(self) -> PairSide:
+        """The users."""
+        return PairSide(self.user_embeddings, self.users, self.user_positions)
+
+    @cached_property
+    def item_side(self) -> PairSide:
+        """The items."""
+        return PairSide(self.item_embeddings, self.items, self.item_positions)
+
+    def of_users(self, values: torch.Tensor) -> torch.Tensor:
+        """(U, ...) values of the users → (n, ...) those of the pairs."""
+        return self.user_side.of_pairs(values)
+
+    def of_items(self, values: torch.Tensor) -> torch.Tensor:
+        """(I, ...) values of the items → (n, ...) those of the pairs."""
+        return self.item_side.of_pairs(values)
+
+    @cached_property
+    def begins(self) -> torch.Tensor:
+        """(U,) where each user's pairs begin, of pairs that are sorted by user."""
+        counts = torch.bincount(self.user_positions, minlength=len(self.users))
+        return counts.cumsum(0) - counts
+
+    def with_offsets(self, answers: torch.Tensor) -> torch.Tensor:
+        """(n, ...) sums → the same with the offsets added, where there are any."""
+        if self.offsets is None:
+            return answers
+        return answers + self.offsets.view(-1, *[1] * (answers.dim() - 1))
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The labels of n pairs, and what a loss over them has to know of the batch."""
+
+    labels: torch.Tensor  # (n,)
+    expected: float  # what the sum over labels is divided by; at least 1
+    share: float = 1.0  # of the users that the batch holds: the share of the items' priors it bears
+    done: float = 1.0  # share of the run that is done
+    item_weights: torch.Tensor | None = None  # (I,) items that each item stands for; None: ones
+
+
+class Head(nn.Module):
+    """What makes a task's answers of embeddings, and all that it holds of users and items."""
+
+    def row_tables(self) -> dict[str, RowTable]:
+        """Its tables with a row for each user or item, by attribute."""
+        return {}
+
+    def of_users(self, rows: torch.Tensor) -> Self:
+        """The same head for other users: (U,) rows of its user tables, which become 0 to U - 1."""
+        other = copy.copy(self)
+        other._modules = dict(self._modules)  # noqa: SLF001 - or the tables would be put into both
+        for name, one in self.row_tables().items():
+            if one.side == "user":
+                weight = one.table.weight[rows]
+                table = nn.Embedding(*weight.shape)
+                table.weight = nn.Parameter(weight)
+                setattr(other, name, table)
+        return other
+
+
+class PairHead(Head):
+    """A head that answers pairs: a rating, a probability.
+
+    `forward` gives the answers, `loss` what training minimises, `distribution` how likely each
+    level is, for a head that knows.
+    """
+
+    user_damping = 0.0  # L2 on the rows of a user, for a head whose loss has no priors
+    levels: torch.Tensor  # (K,) ascending labels that it has a distribution over; none: it has none
+    range: torch.Tensor  # (2,) lowest and highest answer that is given out
+
+    def __init__(self, shape: HeadShape, levels: tuple[float, ...] = ()) -> None:
+        super().__init__()
+        # Facts of the model, no weights.
+        low, high = shape.range or (-torch.inf, torch.inf)
+        self.register_buffer("levels", torch.tensor(levels), persistent=False)
+        self.register_buffer("range", torch.tensor([low, high]), persistent=False)
+
+    def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
+        """Pairs and their labels → the loss of a label, a scalar."""
+        raise NotImplementedError
+
+    def distribution(self, pairs: EmbeddedPairs) -> torch.Tensor:
+        """Pairs → (n, K) probabilities of the levels; of a head without, none of none."""
+        return pairs.user_embeddings.new_zeros(len(pairs.user_positions), 0)
+
+    def fit_users(self, pairs: EmbeddedPairs, labels: torch.Tensor) -> None:
+        """Set the rows of the users of these pairs to the minimum of the loss for their labels.
+
+        (n,) labels. Nothing but the rows of these users moves, and no user moves another's; a
+        head without tables of users stays as it is. By L-BFGS (Liu and Nocedal 1989) from zeros.
+        """
+        tables = [one.table for one in self.row_tables().values() if one.side == "user"]
+        if not tables:
+            return
+        # Out of inference mode, whose tensors no gradient can pass.
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            given = {field.name: getattr(pairs, field.name) for field in fields(pairs)}
+            tensors = {name: value.clone() for name, value in given.items() if value is not None}
+            pairs = EmbeddedPairs(**tensors)
+            for table in tables:
+                table.weight = nn.Parameter(table.weight.detach().clone())
+                table.weight.data[pairs.users] = 0.0
+            # The items' priors are no matter of the users: a share of 0.
+            targets = Targets(labels.clone(), expected=1.0, share=0.0)
+            weights = [table.weight for table in tables]
+            optimiser = torch.optim.LBFGS(
+                weights, max_iter=60, history_size=20, line_search_fn="strong_wolfe"
+            )
+
+            def loss() -> torch.Tensor:
+                value = self.loss(pairs, targets)
+                if self.user_damping:
+                    squares = sum(weight[pairs.users].square().sum() for weight in weights)
+                    value = value + self.user_damping * squares
+                gradients = torch.autograd.grad(value, weights)
+                for weight, gradient in zip(weights, gradients, strict=True):
+                    weight.grad = gradient
+                return value
+
+            optimiser.step(loss)  # type: ignore[no-untyped-call]

@@ -1,0 +1,126 @@
+"""The model: an encoder of users, an encoder of items, and a head for each task."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from maxella.data.history import History
+from maxella.features.id import UNKNOWN_ROW
+from maxella.model.cold_start import ColdStartMap
+from maxella.model.feature_part import FeatureBags
+from maxella.model.head import Head
+from maxella.model.row_encoder import RowEncoder
+from maxella.model.row_table import RowTable, Side
+from maxella.model.seen_penalty import SeenPenalty
+from maxella.model.user_encoder import UserEncoder
+
+ENCODER = "encoder"  # the name of what stands for a whole embedding
+
+
+class Model(nn.Module):
+    """Queries of users and embeddings of items, shared by the heads of all tasks.
+
+    Beside these stand what is found once all else is trained and moves nothing of it: maps from
+    features to what new rows should hold, a penalty on seen items, and what the context adds.
+    `uses_time` names the tasks that may look at the order of what a user did, once trained.
+    """
+
+    def __init__(
+        self,
+        user_encoder: UserEncoder,
+        item_encoder: RowEncoder,
+        heads: Mapping[str, Head],
+        *,
+        seen_penalty: SeenPenalty | None = None,
+        contexts: nn.ModuleDict | None = None,
+        channels: tuple[str, ...] = (),
+        uses_time: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.channels = channels  # events with a history each; none: one history of all rows
+        self.uses_time = uses_time
+        self.user_encoder = user_encoder
+        self.item_encoder = item_encoder
+        self.heads = nn.ModuleDict(heads)
+        self.seen_penalty = seen_penalty
+        self.contexts = contexts or nn.ModuleDict()  # task → ContextPart, where it is told it
+        self.cold_users = self._cold_start_maps("user")
+        self.cold_items = self._cold_start_maps("item")
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.item_encoder.table.weight.device
+
+    def embed(self, histories: Sequence[History]) -> tuple[torch.Tensor, torch.Tensor]:
+        """What users did → (user rows, dim) queries and (item rows, dim) embeddings of all rows."""
+        everyone = torch.arange(self.user_encoder.n_rows)
+        bags = [history.bags(everyone) for history in histories]
+        items = self.item_encoder(torch.arange(self.item_encoder.n_rows))
+        return self.user_encoder(everyone, bags), items
+
+    def head_tables(self, side: Side | None = None) -> dict[str, RowTable]:
+        """The tables of the heads by name, of both sides or of one."""
+        return {
+            f"{task} {name}": one
+            for task, head in self.heads.items()
+            for name, one in head.row_tables().items()  # type: ignore[operator]
+            if side in (None, one.side)
+        }
+
+    def encoder_tables(self) -> dict[str, RowTable]:
+        """The tables of both encoders by name."""
+        return {
+            **{f"users {name}": one for name, one in self.user_encoder.row_tables().items()},
+            "items": RowTable(self.item_encoder.table, "item"),
+        }
+
+    def row_tables(self) -> dict[str, RowTable]:
+        """All tables with a row for each user or item but those found after training."""
+        return self.encoder_tables() | self.head_tables()
+
+    def encoder_parameters(self) -> Iterator[nn.Parameter]:
+        """The weights of the encoders' tables and feature parts: they have a rate of their own."""
+        for one in self.encoder_tables().values():
+            yield from one.table.parameters()
+        for part in (self.user_encoder.feature_part, self.item_encoder.features):
+            if part is not None:
+                yield from part.parameters()
+
+    def _cold_start_maps(self, side: Side) -> nn.ModuleDict:
+        """A map for each table whose new rows are what features say, and one for the embedding."""
+        encoder = self.user_encoder if side == "user" else None
+        part = encoder.feature_part if encoder is not None else self.item_encoder.features
+        maps = nn.ModuleDict()
+        if part is not None:
+            n_columns = part.bags.n_columns
+            maps[ENCODER] = ColdStartMap(n_columns, self.item_encoder.dim)
+            for name, one in self.head_tables(side).items():
+                if one.cold is None:
+                    maps[name] = ColdStartMap(n_columns, one.table.embedding_dim)
+        return maps
+
+    @torch.no_grad()
+    def fill_cold_items(self, cold: torch.Tensor) -> None:
+        """Let what features say be all that it holds of (n,) item rows; never the unknown one.
+
+        Nothing happens where it has no features of items.
+        """
+        features = self.item_encoder.features
+        if features is None:
+            return
+        cold = cold[cold != UNKNOWN_ROW]
+        found = self.cold_items[ENCODER](features.bags, cold)
+        self.item_encoder.table.weight[cold] = found - features(cold)
+        for name, one in self.head_tables("item").items():
+            says = one.cold if one.cold is not None else self.cold_items[name](features.bags, cold)
+            one.table.weight[cold] = says
+
+    @torch.no_grad()
+    def fill_cold_users(self, head: Head, task: str, features: FeatureBags, rows: torch.Tensor) -> None:
+        """Let what features say be all that a task's head holds of (n,) rows of some users."""
+        for name, one in head.row_tables().items():
+            if one.side == "user":
+                of_map = self.cold_users[f"{task} {name}"] if one.cold is None else None
+                one.table.weight[rows] = one.cold if of_map is None else of_map(features, rows)

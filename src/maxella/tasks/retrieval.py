@@ -1,0 +1,60 @@
+"""Retrieval: which items a user picks, of all there are."""
+
+import numpy as np
+import polars as pl
+import torch
+
+from maxella.data.dataset import TaskLabels
+from maxella.data.rows import EVENT, chosen_rows
+from maxella.errors import ConfigError, unknown_name
+from maxella.model.dot_product_head import DotProductHead
+from maxella.tasks.choices import Choices
+from maxella.tasks.task import Kind, Step, Task
+
+
+def labels(log: pl.DataFrame, task: Task) -> TaskLabels:
+    """1 at each row of the task, or what its event and its repeats make it count."""
+    chosen, _ = chosen_rows(log, task.rows, where=f"tasks.{task.name}.rows")
+    weights = np.ones(log.height, dtype=np.float32)
+    if task.event_weights:
+        known = log[EVENT].unique().to_list() if EVENT in log.columns else []
+        for event, weight in task.event_weights.items():
+            if event not in known:
+                where = f"tasks.{task.name}.event_weights"
+                raise ConfigError(f"{where}: {unknown_name('event', event, known)}")
+            weights[(log[EVENT] == event).to_numpy()] = weight
+    if task.counts_repeats and "count" in log.columns:
+        weights *= 1 + np.log(log["count"].to_numpy().astype(np.float32))
+    weights[~chosen] = np.nan
+    # Of a pair with several events the strongest speaks.
+    return TaskLabels(weights, keep="largest" if task.event_weights else "last")
+
+
+def loss(task: Task, step: Step) -> torch.Tensor:
+    """The task's loss over the positive pairs of a batch."""
+    assert task.loss is not None  # noqa: S101 - the config sees to it
+    rows, batch = step.rows(task), step.batch
+    head: DotProductHead = step.model.heads[task.name]  # type: ignore[assignment]
+    users, items = step.embeddings(task)
+    own = step.self_scores(rows, head.items_met(items)) if task.loss.corrects_itself else None
+    teacher = step.teacher.of(batch.users, batch.items) if step.teacher else None
+    choices = Choices(
+        head.queries(users),
+        items,
+        head.biases(batch.items),
+        rows.user_positions,
+        rows.item_positions,
+        rows.labels if task.is_weighted else None,
+        own,
+        teacher if task.distillation else None,
+        task.distillation,
+        batch.item_weights,
+        rows.negatives,
+    )
+    total = task.loss.function(choices)
+    return total if task.sums else total / rows.expected
+
+
+RETRIEVAL = Kind(
+    heads=("dot_product",), ranks=True, labels=labels, loss=loss, loses_by="loss"
+)

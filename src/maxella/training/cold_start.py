@@ -1,0 +1,70 @@
+"""What features alone say of an item or a user, found once all else is trained."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from maxella.closed_form.ridge import ridge
+from maxella.data.dataset import Dataset
+from maxella.data.history import History
+from maxella.features.bags import WeightedBags
+from maxella.model.cold_start import ColdStartMap
+from maxella.model.feature_part import FeatureBags
+from maxella.model.model import ENCODER, Model
+from maxella.seeds import torch_generator
+
+
+@dataclass
+class ColdStart:
+    """Fits each map from features to what training learnt, and fills the rows it could not learn.
+
+    That is every item that no training row names. What rows name is not moved, so their
+    figures are those of a model without maps. Users are read when they are served. Nothing
+    happens where the model has no features.
+    """
+
+    seed: int
+    name: str = "cold-start mapping"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @torch.no_grad()
+    def __call__(self, model: Model, dataset: Dataset) -> None:
+        """Fit, then fill."""
+        generator = torch_generator(self.seed, "stand-ins")
+        histories = dataset.train.histories(
+            model.channels, in_time_order=model.user_encoder.reads_order
+        )
+        users, items = model.embed(histories)
+        everything = dataset.train.history()
+        of_users = everything.starts.diff()
+        of_items = torch.bincount(everything.items, minlength=dataset.items.n_rows)
+        part = model.user_encoder.feature_part
+        if part is not None:
+            known = {name: one.table.weight for name, one in model.head_tables("user").items()}
+            known[ENCODER] = users
+            trained = (of_users > 0).nonzero().squeeze(1)
+            for name, one in model.cold_users.items():
+                _fit(one, part.bags, known[name], trained, generator)  # type: ignore[arg-type]
+        part = model.item_encoder.features
+        if part is not None:
+            known = {name: one.table.weight for name, one in model.head_tables("item").items()}
+            known[ENCODER] = items
+            trained = (of_items > 0).nonzero().squeeze(1)
+            for name, one in model.cold_items.items():
+                _fit(one, part.bags, known[name], trained, generator)  # type: ignore[arg-type]
+            model.fill_cold_items((of_items == 0).nonzero().squeeze(1))
+
+
+def _fit(
+    one: ColdStartMap,
+    bags: FeatureBags,
+    embeddings: torch.Tensor,
+    rows: torch.Tensor,
+    generator: torch.Generator,
+) -> None:
+    rows = rows[torch.randperm(len(rows), generator=generator)]
+    known = WeightedBags(bags.begins.numpy(), bags.columns.numpy(), bags.weights.numpy())
+    found = ridge(known.take(rows.numpy()), len(one.table), embeddings[rows])
+    one.table.copy_(found.table)
+    one.intercept.copy_(found.intercept)

@@ -1,0 +1,299 @@
+"""What contexts add to scores and ratings, counted once all else is trained."""
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from maxella.closed_form.ridge import ridge
+from maxella.data.dataset import Dataset
+from maxella.data.history import History
+from maxella.data.labelled import LabelledPairs
+from maxella.data.ranges import is_first, ranges
+from maxella.features.age import UNKNOWN_AGE
+from maxella.features.bags import WeightedBags, side_by_side
+from maxella.features.id import UNKNOWN_ROW
+from maxella.model.context_part import InContext
+from maxella.model.dot_product_head import DotProductHead
+from maxella.model.head import EmbeddedPairs, PairHead
+from maxella.model.model import Model
+from maxella.seeds import numpy_generator, torch_generator
+
+_DAMPINGS = (3.0, 10.0, 30.0, 100.0, 300.0)  # picks that hold a ratio at 1
+_STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+_SURE = 2.0  # standard errors that a gain has to be above
+_HELD_OUT = 10  # one user in so many chooses between them
+_MOST_QUERIES = 2000  # that choose
+_MOST_COLUMNS = 4096  # items that a query is set against
+_MOST_RATINGS = 1_000_000  # that offsets are found from
+_PAIRS = 1 << 12  # rated at once: what a rating head keeps fits the cache
+_SWEEPS = 20
+
+
+@dataclass
+class ContextStage:
+    """Counts what contexts change beside the average one, and touches no other part of the model.
+
+    By Bayes' rule p(i | u, c) = p(i | u) · p(c | u, i) / p(c | u). The trained model stands for
+    the first factor; the ratio is counted as if it were the same for all users: how often item
+    i was picked in contexts c, against how often such contexts are.
+    As the model may know part of it by its users, one user in ten, left out of the counts, says
+    how much of the logarithm is added to the scores, and none where that is no gain beyond
+    chance. Answers of pairs get what a ridge regression of their errors finds.
+    """
+
+    seed: int
+    name: str = "context"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @torch.no_grad()
+    def __call__(self, model: Model, dataset: Dataset) -> None:
+        """Count, task by task that is told the context."""
+        assert dataset.contexts is not None  # noqa: S101 - asked for only where there are any
+        histories = dataset.train.histories(
+            model.channels, in_time_order=model.user_encoder.reads_order
+        )
+        users, items = model.embed(histories)
+        for task, part in model.contexts.items():
+            pairs = dataset.train.pairs(task)
+            pairs = pairs.take((pairs.users != UNKNOWN_ROW) & (pairs.items != UNKNOWN_ROW))
+            asked = InContext(part, dataset.contexts)  # type: ignore[arg-type]
+            _find_means(asked, pairs)
+            head = model.heads[task]
+            if isinstance(head, DotProductHead):
+                history = dataset.train.history(task)
+                trained = _Trained(model, head, histories, history, users, items)
+                _find_scores(trained, asked, pairs, self.seed)
+            elif isinstance(head, PairHead):
+                _find_offsets(head, asked, pairs, users, items, self.seed)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A retrieval task of a model without contexts."""
+
+    model: Model
+    head: DotProductHead
+    histories: tuple[History, ...]
+    history: History  # the task's own pairs
+    users: torch.Tensor  # (user rows, dim)
+    items: torch.Tensor  # (item rows, dim)
+
+    def self_scores(self, pairs: LabelledPairs) -> torch.Tensor:
+        """(n,) what each pair adds to its own score as a part of the histories."""
+        everyone = torch.arange(len(self.users))
+        bags = [history.bags(everyone) for history in self.histories]
+        met = self.head.items_met(self.items)
+        parts = self.model.user_encoder.self_contributions(bags, torch.arange(len(met)), met)
+        total = torch.zeros(len(pairs))
+        for history, part in zip(self.histories, parts or (), strict=False):
+            owners = np.repeat(np.arange(history.n_user_rows), history.starts.diff().numpy())
+            keys = owners * len(met) + history.items.numpy()
+            order = np.argsort(keys, kind="stable")
+            wanted = pairs.users * len(met) + pairs.items
+            places = order[np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)]
+            is_there = torch.from_numpy(keys[places] == wanted)
+            total += part[places] * is_there
+        return total
+
+
+def _find_means(asked: InContext, train: LabelledPairs) -> None:
+    """How often each column is met, and each age of an item, over the training interactions."""
+    part, contexts = asked.part, asked.contexts
+    counts = np.bincount(_contexts(train), minlength=len(contexts.bags))
+    of_cells = np.repeat(counts, contexts.bags.counts) * contexts.bags.weights
+    sums = np.bincount(contexts.bags.columns, of_cells, minlength=part.table.shape[1])
+    part.column_means.copy_(torch.from_numpy(sums / len(train)))
+    if part.has_ages:
+        days = np.sort(contexts.days[_contexts(train)])
+        probabilities = _age_probabilities(days, part.item_days.numpy(), part.edges.numpy())
+        part.age_probabilities.copy_(torch.from_numpy(probabilities))
+
+
+def _age_probabilities(days: np.ndarray, item_days: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """(n,) ascending days of picks, (items,) dates → (items, buckets) probabilities of these days.
+
+    By the age that an item had then. Of an item without a date it is the unknown one; an item
+    that no day has seen has no probabilities.
+    """
+    below = np.searchsorted(days, item_days[:, None] + edges)  # (items, edges): days before each
+    counts = np.diff(below, axis=1, prepend=0, append=len(days))
+    counts[counts[:, 1:].sum(axis=1) == 0] = 0
+    probabilities = np.zeros((len(item_days), 1 + counts.shape[1]))
+    probabilities[:, UNKNOWN_AGE + 1 :] = counts / max(1, len(days))
+    is_unknown = np.isnan(item_days)
+    probabilities[is_unknown] = 0.0
+    probabilities[is_unknown, UNKNOWN_AGE] = 1.0
+    return probabilities
+
+
+def _find_scores(trained: _Trained, asked: InContext, train: LabelledPairs, seed: int) -> None:
+    rng = numpy_generator(seed, "requests")
+    people = rng.permutation(np.unique(train.users))
+    is_held_out = np.zeros(len(trained.users), dtype=bool)
+    is_held_out[people[: len(people) // _HELD_OUT]] = True
+    inner, outer = (train.take(is_held_out[train.users] == out) for out in (False, True))
+    if not len(outer):
+        return
+    exam = _Exam.of(trained, asked, outer, rng)
+    for count in (_count_columns, _count_ages):
+        before, best = exam.losses(), 0.0
+        chosen = {"damping": _DAMPINGS[-1], "strength": 0.0}
+        for damping, strength in itertools.product(_DAMPINGS, _STRENGTHS):
+            count(asked, inner, damping=damping, strength=strength)
+            gains = before - exam.losses()
+            gain, error = float(gains.sum()), float(gains.square().sum().sqrt())
+            if gain > max(best, _SURE * error):
+                best = gain
+                chosen = {"damping": damping, "strength": strength}
+        count(asked, train, **chosen)
+
+
+def _count_columns(
+    asked: InContext, picks: LabelledPairs, *, damping: float, strength: float
+) -> None:
+    """k_ci = strength · log((picks of i in contexts of c + d) / (picks of i · probability of c + d)).
+
+    A column that weighs below zero somewhere, such as a scaled number, is none that counts.
+    """
+    part, bags = asked.part, asked.contexts.bags
+    n_rows, n_columns = part.table.shape
+    taken = bags.take(_contexts(picks))
+    cells = np.repeat(picks.items, taken.counts) * n_columns + taken.columns
+    found = np.bincount(cells, taken.weights, minlength=n_rows * n_columns)
+    found = found.reshape(n_rows, n_columns)
+    of_items = np.bincount(picks.items, minlength=n_rows)[:, None]
+    expected = of_items * (found.sum(axis=0) / max(1, len(picks)))
+    counts = np.ones(n_columns, dtype=bool)
+    counts[bags.columns[bags.weights < 0]] = False
+    ratios = np.log((found * counts + damping) / (expected * counts + damping))
+    part.table.copy_(torch.from_numpy(strength * ratios))
+
+
+def _count_ages(asked: InContext, picks: LabelledPairs, *, damping: float, strength: float) -> None:
+    """Σ over items of n_i · p(a | i), p(a | i) ∝ p_ia e^{s_a}, is n_a, the picks at age a.
+
+    Solved by iterative scaling (Darroch and Ratcliff 1972), with d picks as expected added.
+    """
+    part = asked.part
+    if not part.has_ages:
+        return
+    probabilities = part.age_probabilities.double().numpy()
+    items, rows = torch.from_numpy(picks.items), torch.from_numpy(_contexts(picks))
+    buckets = asked.age_buckets(rows, items).numpy()
+    found = np.bincount(buckets, minlength=probabilities.shape[1])
+    of_items = np.bincount(picks.items, minlength=len(probabilities))[:, None]
+    factors = np.ones(probabilities.shape[1])
+    for _ in range(_SWEEPS):
+        totals = np.maximum(probabilities @ factors, np.finfo(float).tiny)[:, None]
+        expected = (of_items * probabilities / totals).sum(axis=0) * factors
+        factors *= (found + damping) / (expected + damping)
+    averages = probabilities @ factors
+    logs = np.log(averages, where=averages > 0, out=np.zeros_like(averages))
+    part.ages.copy_(torch.from_numpy(strength * np.log(factors)))
+    part.age_means.copy_(torch.from_numpy(strength * logs))
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """Queries, users in a context each, and what the model without contexts makes of them."""
+
+    asked: InContext
+    contexts: torch.Tensor  # (q,) context rows
+    columns: torch.Tensor  # (k,) items that they are set against
+    scores: torch.Tensor  # (q, k), −inf for what the user has
+    owners: torch.Tensor  # (n,) the query of each pick
+    items: torch.Tensor  # (n,) item rows
+    pick_scores: torch.Tensor  # (n,) without what a pick adds to its own score, as history
+
+    @classmethod
+    def of(
+        cls,
+        trained: _Trained,
+        asked: InContext,
+        picks: LabelledPairs,
+        rng: np.random.Generator,
+    ) -> "_Exam":
+        picks = picks.take(np.lexsort((picks.items, _contexts(picks), picks.users)))
+        keys = picks.users * len(asked.contexts.bags) + _contexts(picks)
+        starts = np.flatnonzero(is_first(keys))
+        chosen = rng.permutation(len(starts))[:_MOST_QUERIES]
+        counts = np.diff(starts, append=len(picks))[chosen]
+        owners, at = ranges(starts[chosen], counts)
+        picks = picks.take(at)
+        queries = torch.from_numpy(keys[starts[chosen]] // len(asked.contexts.bags))
+        items, head = trained.items, trained.head
+        taken = torch.bincount(trained.history.items, minlength=len(items)) > 0
+        known = taken.nonzero().squeeze(1)
+        if len(known) > _MOST_COLUMNS:
+            drawn = rng.choice(len(known), _MOST_COLUMNS, replace=False)
+            known = known[torch.from_numpy(np.sort(drawn))]
+        found = head.biases(torch.arange(len(items)))
+        biases = items.new_zeros(len(items)) if found is None else found
+        users = head.queries(trained.users)
+        scores = users[queries] @ items[known].T + biases[known]
+        scores = scores.masked_fill(_is_taken(trained.history, queries, known), -torch.inf)
+        picked, takers = torch.from_numpy(picks.items), torch.from_numpy(picks.users)
+        pick_scores = (users[takers] * items[picked]).sum(dim=1) + biases[picked]
+        pick_scores -= trained.self_scores(picks)
+        first = np.searchsorted(owners, np.arange(len(chosen)))
+        rows = torch.from_numpy(_contexts(picks)[first])
+        return cls(asked, rows, known, scores, torch.from_numpy(owners), picked, pick_scores)
+
+    def losses(self) -> torch.Tensor:
+        """(q,) Σ over the picks of −log softmax over the pick and what its user lacks."""
+        scores = self.scores + self.asked.scores(self.contexts, self.columns)
+        of_picks = self.asked.of_pairs(self.contexts[self.owners], self.items)
+        margins = scores.logsumexp(dim=1)[self.owners] - self.pick_scores - of_picks
+        sums = torch.zeros(len(scores))
+        return sums.index_add_(0, self.owners, functional.softplus(margins))
+
+
+def _is_taken(history: History, users: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """(q,) user rows, (k,) ascending item rows → (q, k) whether each user has each item."""
+    bags = history.bags(users)
+    places = torch.searchsorted(columns, bags.items).clamp(max=len(columns) - 1)
+    is_column = columns[places] == bags.items
+    rows = torch.arange(len(users)).repeat_interleave(bags.counts)
+    taken = torch.zeros(len(users), len(columns), dtype=torch.bool)
+    taken[rows[is_column], places[is_column]] = True
+    return taken
+
+
+def _find_offsets(
+    head: PairHead,
+    asked: InContext,
+    train: LabelledPairs,
+    users: torch.Tensor,
+    items: torch.Tensor,
+    seed: int,
+) -> None:
+    order = torch.randperm(len(train), generator=torch_generator(seed, "requests' ratings"))
+    train = train.take(order[:_MOST_RATINGS].numpy())
+    if not len(train):
+        return
+    answers = []
+    for block in torch.split(torch.from_numpy(np.stack([train.users, train.items])), _PAIRS, dim=1):
+        each = torch.arange(block.shape[1])
+        answers.append(
+            head(EmbeddedPairs(users[block[0]], items[block[1]], block[0], block[1], each, each))
+        )
+    errors = torch.from_numpy(train.labels) - torch.cat(answers)
+    part, n_columns = asked.part, asked.part.table.shape[1]
+    bags, widths = [asked.contexts.bags.take(_contexts(train))], [n_columns]
+    if part.has_ages:
+        rows, picked = torch.from_numpy(_contexts(train)), torch.from_numpy(train.items)
+        bags.append(WeightedBags.one_hot(asked.age_buckets(rows, picked).numpy()))
+        widths.append(len(part.ages))
+    found = ridge(side_by_side(bags, widths), sum(widths), errors.unsqueeze(1)).table.squeeze(1)
+    part.table[0] = found[:n_columns]
+    part.ages.copy_(found[n_columns:])
+    part.age_means.copy_(part.age_probabilities @ part.ages)
+
+
+def _contexts(pairs: LabelledPairs) -> np.ndarray:
+    assert pairs.contexts is not None  # noqa: S101 - there is a part that reads them
+    return pairs.contexts
