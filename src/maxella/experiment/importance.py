@@ -1,4 +1,4 @@
-"""What each feature is worth to a trained model, by dealing it anew; and what it multiplies."""
+"""What each feature is worth to a trained model, by permuting it; and what it multiplies."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,26 +10,26 @@ import torch
 
 from maxella.data.dataset import Dataset
 from maxella.data.entity_features import Features
-from maxella.data.requests import Requests
+from maxella.data.contexts import Contexts
 from maxella.errors import ConfigError
-from maxella.evaluation.losses import losses, user_sums
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.differences import losses
+from maxella.evaluation.evaluate import Report
+from maxella.evaluation.ranking_exam import RankingExam
 from maxella.experiment.config import Config
-from maxella.experiment.judge import HeldOut
+from maxella.experiment.judge import HeldOut, answers_of
 from maxella.experiment.reevaluate import reopen
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.build import build_model
 from maxella.model.cross_head import CrossHead
-from maxella.model.joint import JointModel
+from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
 from maxella.report.files import write_report, write_text
 from maxella.report.page import html_page
 from maxella.seeds import numpy_generator
-from maxella.training.stand_ins import put_stand_ins
 
 _METRICS: tuple[str, ...] = ("ndcg@10", "top_k_accuracy@100")
 _SIDES = {"user": "users", "item": "items"}  # as in names of features, and in `Features`
-_REQUEST = "request"
+_CONTEXT = "context"
 _WARM = 0.5  # share of test rows without newcomers from which on the report says what that means
 
 
@@ -50,7 +50,7 @@ def importance(
     if not any(vars(bundle.features).values()):
         raise ConfigError(
             f"Wanted a model with features; that of {run} knows users and items by their ids "
-            "alone. Declare [features.user], [features.item] or [features.request] and train again."
+            "alone. Declare [features.user], [features.item] or [features.context] and train again."
         )
     ask = _Question(bundle, *_by_query(reopened.dataset), reopened.config)
     report["importance"] = {
@@ -71,46 +71,48 @@ class _Question:
 
     bundle: Bundle
     dataset: Dataset
-    requests: Requests | None  # one for each user and moment of the test
+    contexts: Contexts | None  # one for each user and context of the test
     config: Config
 
     @property
     def untrained(self) -> torch.Tensor:
-        """(n,) rows of the items that stand-ins stand for."""
-        counts = np.bincount(self.dataset.train.items, minlength=self.dataset.items.n_rows)
+        """(n,) rows of the items that features speak for."""
+        counts = np.bincount(self.dataset.train.rows.items, minlength=self.dataset.items.n_rows)
         return torch.from_numpy(np.flatnonzero(counts == 0))
 
-    def figures(self, features: Features, requests: Requests | None) -> dict[str, UserSums]:
-        """The model's figures by user, were these the features and moments."""
+    def figures(self, features: Features, contexts: Contexts | None) -> Report:
+        """The model's figures, were these the features and contexts."""
         bundle = self.bundle
         model = build_model(bundle.spec, 0, features)
         model.load_state_dict(bundle.model.state_dict())
-        put_stand_ins(model, self.untrained)
-        asked: Any = replace(bundle, model=model.eval(), features=features).scorer(requests)
+        model.fill_cold_items(self.untrained)
+        asked = replace(bundle, model=model.eval(), features=features).engine(contexts)
         held_out = HeldOut.of(self.dataset, self.config)
-        asked = held_out.view(asked)
-        return user_sums(
-            asked if bundle.retrieves else None,
-            asked if bundle.rates else None,
-            held_out.part,
-            seen=held_out.seen,
-            n_item_rows=held_out.n_item_rows,
-            metrics=(*_METRICS, "recall@20") if held_out.among else _METRICS,
+        metrics = (*_METRICS, "recall@20") if held_out.subset else _METRICS
+        exams = tuple(
+            replace(exam, metrics=metrics, protocols=("filtered",))
+            if isinstance(exam, RankingExam)
+            else exam
+            for exam in held_out.exams
         )
+        answers = answers_of(asked, self.config)
+        learnt = {task: of for task, of in answers.items() if task in bundle.tasks}
+        return replace(held_out, exams=exams).judge(learnt, seed=0, resamples=0)
 
 
-def _by_query(dataset: Dataset) -> tuple[Dataset, Requests | None]:
-    """The test with a moment of its own for each user at a moment, and these moments.
+def _by_query(dataset: Dataset) -> tuple[Dataset, Contexts | None]:
+    """The test with a context of its own for each user in a context, and these contexts.
 
-    So that dealing them anew leaves a user with one list for what they picked at once.
+    So that permuting them leaves a user with one list for what they picked at once.
     """
-    test, requests = dataset.test, dataset.requests
-    if test.requests is None or requests is None:
+    test, contexts = dataset.test.rows, dataset.contexts
+    if test.contexts is None or contexts is None:
         return dataset, None
-    keys = test.users * len(requests.bags) + test.requests
+    keys = test.users * len(contexts.bags) + test.contexts
     queries, rows = np.unique(keys, return_inverse=True)
-    of_queries = requests.take(queries % len(requests.bags))
-    return replace(dataset, test=replace(test, requests=rows + 1)), of_queries
+    of_queries = contexts.take(queries % len(contexts.bags))
+    log = dataset.test.of(replace(test, contexts=rows + 1))
+    return replace(dataset, test=log), of_queries
 
 
 def _permutations(
@@ -119,32 +121,34 @@ def _permutations(
     """The figures as they are, and for each feature what dealing it anew costs."""
     seed = ask.config.split.seed
     known = ask.bundle.features
-    before = ask.figures(known, ask.requests)
+    before = ask.figures(known, ask.contexts)
     rows = []
     names = list(_names(known))
     for n, (side, name) in enumerate(names):
         afters = []
         for repeat in range(repeats):
             rng = numpy_generator(seed, f"importance {side}.{name}", repeat)
-            afters.append(ask.figures(*_dealt(ask, side, name, rng)))
+            afters.append(ask.figures(*_permuted(ask, side, name, rng)))
             if on_step:
                 on_step(n * repeats + repeat + 1, len(names) * repeats)
-        found = losses(before, afters, numpy_generator(seed, "importance intervals"))
-        of_metrics = {metric: loss.to_dict() for metric, loss in found.items()}
-        rows.append({"side": side, "name": name, "losses": of_metrics})
-    return {"metrics": {name: of.value() for name, of in before.items()}, "features": rows}
+        found = losses(before, afters, seed=seed)
+        of_tasks = {
+            task: {key: loss.to_dict() for key, loss in of.items()} for task, of in found.items()
+        }
+        rows.append({"side": side, "name": name, "losses": of_tasks})
+    return {"metrics": before.values, "features": rows}
 
 
-def _dealt(
+def _permuted(
     ask: _Question, side: str, name: str, rng: np.random.Generator
-) -> tuple[Features, Requests | None]:
-    """Features and moments, one feature dealt anew among users, items or the test's queries."""
-    known, requests = ask.bundle.features, ask.requests
-    if known.request is None or requests is None or side != _REQUEST:
-        dealt = getattr(known, _SIDES[side]).permuted(name, rng)
-        return replace(known, **{_SIDES[side]: dealt}), requests
-    block = known.request.features.blocks.get(name)  # none: the age of items, so the day
-    return known, requests.permuted(block, rng)
+) -> tuple[Features, Contexts | None]:
+    """Features and contexts, one feature permuted among users, items or the test's queries."""
+    known, contexts = ask.bundle.features, ask.contexts
+    if known.context is None or contexts is None or side != _CONTEXT:
+        changed = getattr(known, _SIDES[side]).permuted(name, rng)
+        return replace(known, **{_SIDES[side]: changed}), contexts
+    block = known.context.features.blocks.get(name)  # none: the age of items, so the day
+    return known, contexts.permuted(block, rng)
 
 
 def _names(known: Features) -> Iterator[tuple[str, str]]:
@@ -153,13 +157,13 @@ def _names(known: Features) -> Iterator[tuple[str, str]]:
         of_side = getattr(known, key)
         if of_side is not None:
             yield from ((side, name) for name in of_side.features.blocks)
-    if known.request is not None:
-        yield from ((_REQUEST, name) for name in known.request.names)
+    if known.context is not None:
+        yield from ((_CONTEXT, name) for name in known.context.names)
 
 
 def _note(ask: _Question) -> str:
     """What the figures mean where most test rows are of users and items that have ids to go by."""
-    known, test = ask.dataset.known, ask.dataset.test
+    known, test = ask.dataset.known.rows, ask.dataset.test.rows
     has_history = np.zeros(ask.dataset.users.n_rows, dtype=bool)
     has_history[known.users] = True
     is_cold = np.zeros(ask.dataset.items.n_rows, dtype=bool)
@@ -177,17 +181,17 @@ def _note(ask: _Question) -> str:
     )
 
 
-def _block_norms(model: JointModel, known: Features) -> dict[str, Any]:
+def _block_norms(model: Model, known: Features) -> dict[str, Any]:
     """By place: the names of what cross layers multiply there, and the norms of W's blocks."""
     found = {}
-    if isinstance(model.rating_head, CrossHead):
-        norms = model.rating_head.block_norms()
-        found["rating head"] = {"names": model.rating_head.block_names, "norms": norms.tolist()}
-    towers = {"user": model.user_tower.ids, "item": model.item_tower}
-    for side, tower in towers.items():
-        part = None if tower is None else tower.features
-        in_tower = None if part is None else part.block_norms()
-        if in_tower is not None:
+    for task, head in model.heads.items():
+        if isinstance(head, CrossHead):
+            norms = head.block_norms()
+            found[f"head of {task}"] = {"names": head.block_names, "norms": norms.tolist()}
+    parts = {"user": model.user_encoder.feature_part, "item": model.item_encoder.features}
+    for side, part in parts.items():
+        in_encoder = None if part is None else part.block_norms()
+        if in_encoder is not None:
             names = list(getattr(known, _SIDES[side]).features.blocks)
-            found[f"{side} tower"] = {"names": names, "norms": in_tower.tolist()}
+            found[f"{side} encoder"] = {"names": names, "norms": in_encoder.tolist()}
     return found

@@ -1,79 +1,80 @@
-"""Models and baselines on the held-out part, all by the same evaluation."""
+"""Models and baselines on the held-out part, all by the same exams."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from maxella.baselines.table import BASELINES, RANKERS, RATERS
+from maxella.baselines.table import BASELINES
 from maxella.data.dataset import Dataset
-from maxella.data.interactions import Interactions
 from maxella.errors import ConfigError, MissingExtraError
-from maxella.evaluation.among import Among
-from maxella.evaluation.evaluate import Report, evaluate
+from maxella.evaluation.candidates import CandidateSubset
+from maxella.evaluation.evaluate import Exam, Report, evaluate
+from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.slices import Slice
 from maxella.experiment.config import Config
 from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.results import Outcome, model_row
-
-
-def judge(
-    ranker: Any,
-    rater: Any,
-    dataset: Dataset,
-    config: Config,
-    *,
-    on_validation: bool = False,
-    raw_ranker: Any = None,
-    slices: Sequence[Slice] = (),
-) -> Report:
-    """Evaluate on the test part, or on the validation part while training.
-
-    `raw_ranker` scores for the raw protocol in the ranker's place, where there is one.
-    """
-    held_out = HeldOut.of(dataset, config, on_validation=on_validation)
-    ranker, rater, raw_ranker = map(held_out.view, (ranker, rater, raw_ranker))
-    return evaluate(
-        ranker,
-        rater if len(held_out.part.rated) else None,
-        held_out.part,
-        seen=held_out.seen,
-        n_item_rows=held_out.n_item_rows,
-        seed=config.split.seed,
-        resamples=0 if on_validation else config.evaluation.resamples,
-        raw_ranker=raw_ranker,
-        slices=[held_out.slice(one) for one in slices],
-    )
+from maxella.recommend.engine import Engine
+from maxella.tasks.kinds import KINDS
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What a model is asked about; of a split by whole items, these as if they were all."""
+    """What is asked of every model, task by task; of a split by whole items, of these alone."""
 
-    part: Interactions
-    seen: Interactions  # all that was known before
+    exams: tuple[Exam, ...]
     n_item_rows: int
-    among: Among | None
+    subset: CandidateSubset | None
 
     @classmethod
     def of(cls, dataset: Dataset, config: Config, *, on_validation: bool = False) -> "HeldOut":
-        """The test part, or the validation part while training."""
+        """The test part, or the validation part while training; tasks without labels there are out."""
         part = dataset.validation if on_validation else dataset.test
-        seen = dataset.known_in_validation if on_validation else dataset.known
+        known = dataset.known_in_validation if on_validation else dataset.known
+        exams = [KINDS[task.kind].exam(task.name, part, known) for task in config.tasks]
+        exams = [exam for exam in exams if len(exam.test)]
         if config.split.kind != "cold_item":
-            return cls(part, seen, dataset.items.n_rows, None)
-        among = Among(np.unique(part.items), dataset.items.n_rows)
-        return cls(among.log(part), among.log(seen), among.n_item_rows, among)
+            return cls(tuple(exams), dataset.items.n_rows, None)
+        subset = CandidateSubset(np.unique(part.rows.items), dataset.items.n_rows)
+        return cls(tuple(_among(exam, subset) for exam in exams), subset.n_item_rows, subset)
 
-    def view(self, model: Any) -> Any:
-        """A ranker or rater with these item rows; nothing of nothing."""
-        return model if self.among is None or model is None else self.among.view(model)
+    def judge(
+        self,
+        answers: Mapping[str, Any],
+        *,
+        seed: int,
+        resamples: int,
+        slices: Sequence[Slice] = (),
+    ) -> Report:
+        """Put the exams to whoever answers for their tasks."""
+        subset = self.subset
+        if subset is not None:
+            answers = {task: subset.view(one) for task, one in answers.items()}
+            slices = [subset.slice(one) for one in slices]
+        return evaluate(
+            self.exams,
+            answers,
+            n_item_rows=self.n_item_rows,
+            seed=seed,
+            resamples=resamples,
+            slices=slices,
+        )
 
-    def slice(self, one: Slice) -> Slice:
-        """A slice by these item rows."""
-        return one if self.among is None else self.among.slice(one)
+
+def _among(exam: Exam, subset: CandidateSubset) -> Exam:
+    if not isinstance(exam, RankingExam):
+        return replace(exam, test=subset.pairs(exam.test))
+    visited = None if exam.visited is None else subset.pairs(exam.visited)
+    known = subset.pairs(exam.known)
+    return replace(exam, test=subset.pairs(exam.test), known=known, visited=visited)
+
+
+def answers_of(engine: Engine, config: Config) -> dict[str, Any]:
+    """Who answers for each task: the model, whether it has learnt the task or not."""
+    return {task.name: engine.answers(task.name) for task in config.tasks}
 
 
 def judge_baselines(
@@ -83,42 +84,72 @@ def judge_baselines(
 
     Where nothing is held out there is nothing to set beside the model.
     """
+    held_out = HeldOut.of(dataset, config)
+    if not held_out.exams:
+        return [], []
     outcomes: list[Outcome] = []
     notes: list[str] = []
-    names: list[str] = [*config.compare.baselines] if len(dataset.test) else []
-    if config.split.kind == "cold_item":
-        blind = [name for name in names if name in RANKERS]
-        names = [name for name in names if name not in RANKERS]
-        notes += _of_items_held_out(blind, dataset)
-    for name in names:
-        if name in RATERS and not len(dataset.train.rated):
-            notes.append(f"No baseline {name}: it wants ratings, and the log has none.")
+    names = config.compare.baselines
+    for name in BASELINES if names is None else names:
+        tasks = _answered(name, dataset, config)
+        if config.split.kind == "cold_item" and BASELINES[name].kind == "retrieval":
+            tasks = []  # of items held out whole they know nothing, and where all candidates tie ...
+        if not tasks:
             continue
         try:
-            outcomes.append(_baseline(name, dataset, config, slices))
+            outcomes.append(_baseline(name, tasks, dataset, config, held_out, slices))
         except (ConfigError, MissingExtraError) as error:  # too large for it, or not installed
             notes.append(f"No baseline {name}: {error}")
+    if config.split.kind == "cold_item":
+        notes.append(_chance(dataset))
     return outcomes, notes
 
 
-def _of_items_held_out(blind: list[str], dataset: Dataset) -> list[str]:
-    """Where all candidates score alike a rank says nothing: what chance reaches stands instead."""
-    n = len(np.unique(dataset.test.items))
-    shares = ", ".join(f"{min(1.0, k / n):.3f} are among the first {k}" for k in (10, 20, 100))
-    note = (
-        f"No baseline {', '.join(blind)}: of items held out whole they know nothing. In random "
-        f"order of the {n:,} candidates {shares}."
+def _answered(name: str, dataset: Dataset, config: Config) -> list[str]:
+    """The tasks that a baseline can answer."""
+    baseline = BASELINES[name]
+    if baseline.wants_events and len(dataset.train.events) < 2:
+        return []
+    return [
+        task.name
+        for task in config.tasks
+        if task.kind == baseline.kind and len(dataset.train.pairs(task.name))
+    ]
+
+
+def _chance(dataset: Dataset) -> str:
+    """... a rank says nothing: what chance reaches stands instead."""
+    n = len(np.unique(dataset.test.rows.items))
+    reached = ", ".join(f"{min(1.0, k / n):.3f} are among the first {k}" for k in (10, 20, 100))
+    return (
+        "No baseline ranks items held out whole: it knows nothing of them. In random order of the "
+        f"{n:,} candidates {reached}."
     )
-    return [note] if blind else []
 
 
-def _baseline(name: str, dataset: Dataset, config: Config, slices: Sequence[Slice]) -> Outcome:
+def _baseline(
+    name: str,
+    tasks: Sequence[str],
+    dataset: Dataset,
+    config: Config,
+    held_out: HeldOut,
+    slices: Sequence[Slice],
+) -> Outcome:
+    """One baseline, fitted for each task that it answers."""
     reset_peak_memory()
     started = perf_counter()
-    fitted = BASELINES[name](dataset.train, dataset.users.n_rows, dataset.items.n_rows)
-    fitted = fitted.told(dataset.known)
+    kind = BASELINES[name].kind
+    answers, tuned = {}, None
+    for task in tasks:
+        fitted = BASELINES[name].fit(
+            dataset.train.task_data(task, kind), dataset.validation.pairs(task)
+        )
+        answers[task] = fitted.told(dataset.known.task_data(task, kind))
+        tuned = getattr(fitted, "tuned", None) or tuned
     seconds = perf_counter() - started
-    ranker = fitted if name in RANKERS else None
-    rater = fitted if name in RATERS else None
-    found = judge(ranker, rater, dataset, config, slices=slices)
-    return Outcome(model_row(name, "baseline", seconds, peak_memory_mb(), found), found)
+    found = held_out.judge(
+        answers, seed=config.split.seed, resamples=config.evaluation.resamples, slices=slices
+    )
+    row = model_row(name, "baseline", seconds, peak_memory_mb(), found)
+    row |= {"tasks": dict.fromkeys(tasks), "tuned": tuned}
+    return Outcome(row, found)

@@ -10,7 +10,7 @@ from maxella.data.dataset import Dataset
 from maxella.errors import DataError
 from maxella.experiment.build import build_data, load_tables
 from maxella.experiment.config import Config
-from maxella.experiment.judge import judge
+from maxella.experiment.judge import HeldOut, answers_of
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
 from maxella.experiment.slices import build_slices
@@ -49,17 +49,15 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
     same_ids = dataset.users.ids.equals(bundle.users.ids) and dataset.items.ids.equals(
         bundle.items.ids
     )
-    known = dataset.known
-    same_pairs = np.array_equal(known.users, bundle.seen.users) and np.array_equal(
-        known.items, bundle.seen.items
-    )
-    if known.ratings is not None and bundle.seen.ratings is not None:
-        same_pairs &= np.array_equal(known.ratings, bundle.seen.ratings, equal_nan=True)
+    here, there = dataset.known.rows, bundle.known.rows
+    same_pairs = np.array_equal(here.users, there.users) and np.array_equal(here.items, there.items)
+    for task, labels in here.labels.items():
+        same_pairs &= np.array_equal(labels, there.labels.get(task), equal_nan=True)
     if not same_ids or not same_pairs:
         raise DataError(
             f"The data at {config.data.path or config.data.name} are not those that {run} was "
-            f"trained on: {len(known):,} training interactions here, "
-            f"{len(bundle.seen):,} there, or other pairs or ratings. "
+            f"trained on: {len(here):,} training interactions here, "
+            f"{len(there):,} there, or other pairs or labels. "
             "Point --data at the same files."
         )
     if not len(dataset.test):
@@ -75,10 +73,13 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     reopened = reopen(run, data=data)
     report = reopened.report
     config, dataset = reopened.config, reopened.dataset
-    scorer = reopened.bundle.scorer(dataset.requests)
-    slices = build_slices(config, reopened.tables, dataset)
-    demoted = scorer.demoted()
-    found = judge(scorer, scorer, dataset, config, raw_ranker=demoted, slices=slices)
+    engine = reopened.bundle.engine(dataset.contexts)
+    found = HeldOut.of(dataset, config).judge(
+        answers_of(engine, config),
+        seed=config.split.seed,
+        resamples=config.evaluation.resamples,
+        slices=build_slices(config, reopened.tables, dataset),
+    )
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     row = model_row(old["name"], old["kind"], seconds, memory, found)

@@ -1,7 +1,7 @@
 """What a run found, as the plain dict that `report.json` holds (format in docs/report.md)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,11 +9,14 @@ import numpy as np
 
 import maxella
 from maxella.data.dataset import Dataset
+from maxella.evaluation.differences import paired
 from maxella.evaluation.evaluate import Report as Evaluation
 from maxella.experiment.config import Config, TaskOptions
 from maxella.experiment.machine import command_line, machine_facts
 from maxella.recommend.bundle import Bundle
+from maxella.report.findings import findings
 from maxella.sources.tables import Tables
+from maxella.tasks.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,14 @@ def report_dict(
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The whole report of one data set, split and list of models; `notes` join the data's."""
-    ceilings = [outcome.found.ceiling for outcome in outcomes if outcome.found]
-    return {
-        "format": 1,
+    found = [outcome.found for outcome in outcomes if outcome.found]
+    ceilings = [of.ceiling for of in found]
+    described: dict[str, dict[str, Any]] = {}
+    for of in found:
+        for task, metrics in of.described.items():
+            described.setdefault(task, {}).update(metrics)
+    report = {
+        "format": 2,
         "maxella": maxella.__version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "title": config.title,
@@ -50,27 +58,81 @@ def report_dict(
             "validation": len(dataset.validation),
             "test": len(dataset.test),
             "given": len(dataset.given),
+            "events": _rows_of_events(dataset),
             "notes": [
                 *tables.notes,
                 *notes,
-                *_demotion_notes(outcomes),
-                *_request_notes(config, outcomes),
+                *_penalty_notes(outcomes),
+                *_context_notes(config, outcomes),
                 *_unknown_user_notes(dataset),
             ],
-            "rating_histogram": _histogram(dataset),
+            "label_histograms": {
+                task.name: _histogram(dataset, task.name)
+                for task in config.tasks
+                if task.kind == "rating"
+            },
         },
         "split": config.split.model_dump(),
         "candidates": _n_candidates(config, dataset),
         "test_reads": 1 if len(dataset.test) else 0,
-        "models": [outcome.row for outcome in outcomes],
+        "tasks": [_task_facts(task, dataset) for task in config.tasks],
+        "metrics": described,
+        "models": [_with_paired(outcome, outcomes, config) for outcome in outcomes],
         "ceiling": ceilings[0] if ceilings else {},
     }
+    return report | {"findings": findings(report)}
+
+
+def _task_facts(task: TaskOptions, dataset: Dataset) -> dict[str, Any]:
+    rows = "all" if task.rows is None else task.rows
+    return {
+        "name": task.name,
+        "kind": task.kind,
+        "rows": rows if isinstance(rows, str) else ", ".join(rows),
+        "among": [task.among] if isinstance(task.among, str) else task.among,
+        "train": len(dataset.train.pairs(task.name)),
+        "test": len(dataset.test.pairs(task.name)),
+        "headline": list(KINDS[task.kind].headline),
+    }
+
+
+def _with_paired(outcome: Outcome, outcomes: list[Outcome], config: Config) -> dict[str, Any]:
+    """A model's row with its differences to the best baseline, figure by figure."""
+    if outcome.found is None or outcome.row["kind"] == "baseline":
+        return outcome.row
+    baselines = {one.row["name"]: one.found for one in outcomes if one.row["kind"] == "baseline"}
+    differences: dict[str, dict[str, Any]] = {}
+    for task, metrics in outcome.found.table.items():
+        best: dict[str, str] = {}  # by metric
+        for key, metric in metrics.items():
+            known = {
+                name: found.values[task][key]
+                for name, found in baselines.items()
+                if found is not None and key in found.values.get(task, {})
+            }
+            if known:
+                best[key] = max(known, key=lambda name: metric.turned(known[name]))  # noqa: B023
+        others = {key: baselines[name] for key, name in best.items()}
+        found = paired(task, outcome.found, others, seed=config.split.seed)  # type: ignore[arg-type]
+        differences[task] = {
+            key: {"against": best[key], **asdict(of)} for key, of in found.items()
+        }
+    return outcome.row | {"paired": differences}
+
+
+def _rows_of_events(dataset: Dataset) -> dict[str, int]:
+    parts = (dataset.train, dataset.validation, dataset.test, dataset.given)
+    counts = np.zeros(len(dataset.train.events), dtype=np.int64)
+    for part in parts:
+        if part.rows.events is not None:
+            counts += np.bincount(part.rows.events, minlength=len(counts))
+    return dict(zip(dataset.train.events, counts.tolist(), strict=True))
 
 
 def _n_candidates(config: Config, dataset: Dataset) -> int:
     """Items that a ranking is taken over; of a split by whole items, those held out."""
     if config.split.kind == "cold_item":
-        return len(np.unique(dataset.test.items))
+        return len(np.unique(dataset.test.rows.items))
     return len(dataset.items)
 
 
@@ -85,36 +147,34 @@ def model_row(
         "metrics": judged.get("metrics", {}),
         "intervals": judged.get("intervals", {}),
         "slices": judged.get("slices", []),
+        "reliability": judged.get("reliability", {}),
         "seconds": {"fit": fit_seconds, "evaluate": judged.get("seconds")},
         "peak_memory_mb": memory_mb,
     }
 
 
-def kind_of(tasks: TaskOptions) -> str:
-    """joint, retrieval or rating: the tasks that have a weight."""
-    if tasks.retrieval_weight and tasks.rating_weight:
-        return "joint"
-    return "retrieval" if tasks.retrieval_weight else "rating"
-
-
-def _demotion_notes(outcomes: list[Outcome]) -> list[str]:
-    """What the raw figures of a model with a demotion part are figures of."""
+def _penalty_notes(outcomes: list[Outcome]) -> list[str]:
+    """What the raw figures of a model with a penalty on seen items are figures of."""
     return [
         f"Raw figures of {outcome.row['name']} rank by its score with the "
-        f"{outcome.bundle.spec.demotion_dim} demotion dimensions; all others leave them out."
+        f"{outcome.bundle.spec.seen_penalty_dim} dimensions of its penalty on seen items; all others "
+        "leave them out."
         for outcome in outcomes
-        if outcome.bundle is not None and outcome.bundle.spec.demotion_dim
+        if outcome.bundle is not None and outcome.bundle.spec.seen_penalty_dim
     ]
 
 
-def _request_notes(config: Config, outcomes: list[Outcome]) -> list[str]:
-    """What recall, NDCG and the like are means over, where models are asked moment by moment."""
-    counts = next((outcome.found.counts for outcome in outcomes if outcome.found), None)
-    if not config.features.request or counts is None:
+def _context_notes(config: Config, outcomes: list[Outcome]) -> list[str]:
+    """What recall, NDCG and the like are means over, where models are asked in each context."""
+    if not config.features.context:
+        return []
+    counts = [of for outcome in outcomes if outcome.found for of in outcome.found.counts.values()]
+    queries = max((of.get("queries", 0) for of in counts), default=0)
+    if not queries:
         return []
     note = (
-        f"Every model is asked {counts['queries']:,} times, once for each user and moment of the "
-        f"test ({', '.join(config.features.request)}), and gives one list each time: figures by "
+        f"Every model is asked {queries:,} times, once for each user and context of the "
+        f"test ({', '.join(config.features.context)}), and gives one list each time: figures by "
         "user are means over these."
     )
     return [note]
@@ -122,8 +182,9 @@ def _request_notes(config: Config, outcomes: list[Outcome]) -> list[str]:
 
 def _unknown_user_notes(dataset: Dataset) -> list[str]:
     """How much of the test asks for users without a known interaction, and who answers."""
-    users = dataset.test.users
-    share = 1 - float(np.isin(users, dataset.known.users).mean()) if len(users) else 0.0
+    users = dataset.test.rows.users
+    known = dataset.known.rows.users
+    share = 1 - float(np.isin(users, known).mean()) if len(users) else 0.0
     if not share:
         return []
     note = (
@@ -133,16 +194,9 @@ def _unknown_user_notes(dataset: Dataset) -> list[str]:
     return [note]
 
 
-def _histogram(dataset: Dataset) -> dict[str, int]:
-    """How often each rating was given, over all parts; keys as written, such as 3 or 3.5."""
-    if dataset.train.ratings is None:
-        return {}
-    ratings = np.concatenate(
-        [
-            part.rated.ratings
-            for part in (dataset.train, dataset.validation, dataset.test, dataset.given)
-            if part.ratings is not None
-        ]
-    )
-    values, counts = np.unique(ratings, return_counts=True)
+def _histogram(dataset: Dataset, task: str) -> dict[str, int]:
+    """How often each label was given, over all parts; keys as written, such as 3 or 3.5."""
+    parts = (dataset.train, dataset.validation, dataset.test, dataset.given)
+    labels = np.concatenate([part.pairs(task).labels for part in parts])
+    values, counts = np.unique(labels, return_counts=True)
     return {f"{value:g}": int(count) for value, count in zip(values, counts, strict=True)}

@@ -41,17 +41,17 @@ def build_slices(config: Config, tables: Tables, dataset: Dataset) -> list[Slice
     if unknown:
         raise ConfigError(unknown_name("slice", unknown[0], known))
     tests: dict[Side, np.ndarray] = {
-        "user": np.bincount(dataset.test.users, minlength=dataset.users.n_rows),
-        "item": np.bincount(dataset.test.items, minlength=dataset.items.n_rows),
+        "user": np.bincount(dataset.test.rows.users, minlength=dataset.users.n_rows),
+        "item": np.bincount(dataset.test.rows.items, minlength=dataset.items.n_rows),
     }
     found: list[Slice] = []
     for name in dict.fromkeys(ways if len(dataset.test) else ()):
         if name == "activity":
-            informed = dataset.known_in_validation.users
+            informed = dataset.known_in_validation.rows.users
             counts = np.bincount(informed, minlength=dataset.users.n_rows)
             found += by_activity(counts, tests["user"])
         elif name == "popularity":
-            counts = np.bincount(dataset.train.items, minlength=dataset.items.n_rows)
+            counts = np.bincount(dataset.train.rows.items, minlength=dataset.items.n_rows)
             found += by_popularity(counts, tests["item"])
         else:
             side, column = columns[name]

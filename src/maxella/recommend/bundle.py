@@ -19,24 +19,25 @@ import torch
 from safetensors.torch import load_file, save
 
 from maxella.data.entity_features import EntityFeatures, Features
+from maxella.data.contexts import ContextFeatures, Contexts, ItemAges
 from maxella.data.interactions import Interactions
-from maxella.data.requests import ItemAges, RequestFeatures, Requests
+from maxella.data.log import Log
 from maxella.errors import BundleError
 from maxella.features.age import Age
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
-from maxella.model.build import ModelSpec, build_model
-from maxella.model.joint import JointModel
+from maxella.model.build import HeadSpec, ModelSpec, build_model
+from maxella.model.model import Model
 from maxella.recommend.recommender import Recommender
-from maxella.recommend.scorer import Scorer
+from maxella.recommend.engine import Engine
 
-FORMAT = 5
+FORMAT = 6
 _FILES = (  # beside the manifest
     "weights.safetensors",
     "users.parquet",
     "items.parquet",
-    "seen.parquet",
+    "known.parquet",
     "features.json",
     "features.safetensors",
     "item_table.parquet",
@@ -50,43 +51,40 @@ class Bundle:
     """What is saved and served."""
 
     spec: ModelSpec
-    model: JointModel
+    model: Model
     features: Features
     users: Vocabulary
     items: Vocabulary
     trained: np.ndarray  # (user rows,) bool: who was there in training
-    seen: Interactions  # what the users have by now; left out of recommendations
+    known: Log  # what the users have done by now
     item_table: pl.DataFrame  # item_id and what is known of each item, to show beside it
     config: dict[str, Any]  # the options it was trained with
 
     @property
-    def retrieves(self) -> bool:
-        """Whether the model has learnt retrieval: else its scores and their order are noise."""
-        return bool(self.config["tasks"]["retrieval_weight"])
+    def tasks(self) -> dict[str, str]:
+        """The tasks that the model has learnt, by name, and their kinds. The first is its goal."""
+        return {
+            task["name"]: task["kind"] for task in self.config["tasks"] if task["weight"] > 0
+        }
 
-    @property
-    def rates(self) -> bool:
-        """Whether the model has learnt ratings: else its predictions are noise."""
-        return bool(self.config["tasks"]["rating_weight"])
-
-    def scorer(self, requests: Requests | None = None) -> Scorer:
-        """The model with what its users have by now; it may be asked for these moments."""
-        return Scorer(self.model, self.seen, torch.from_numpy(self.trained), requests)
+    def engine(self, contexts: Contexts | None = None) -> Engine:
+        """The model with what its users have done by now; it may be asked in these contexts."""
+        return Engine(self.model, self.known, torch.from_numpy(self.trained), contexts)
 
     def recommender(self) -> Recommender:
         """Ready to answer."""
         return Recommender(
-            self.scorer(),
+            self.engine(),
             self.users,
             self.items,
-            self.seen,
-            rates=self.rates,
+            self.known,
+            tasks=self.tasks,
             user_features=self.features.users,
-            request_features=self.features.request,
+            context_features=self.features.context,
         )
 
 
-def weights_hash(model: JointModel) -> str:
+def weights_hash(model: Model) -> str:
     """The SHA-256 of the weights, as the manifest of a saved bundle states it."""
     return hashlib.sha256(save(model.state_dict())).hexdigest()
 
@@ -104,17 +102,13 @@ def save_bundle(folder: Path, bundle: Bundle, card: str) -> None:
     users.write_parquet(unfinished / "users.parquet")
     bundle.items.ids.to_frame().write_parquet(unfinished / "items.parquet")
     bundle.item_table.write_parquet(unfinished / "item_table.parquet")
-    seen = pl.DataFrame({"user": bundle.seen.users, "item": bundle.seen.items})
-    if bundle.seen.ratings is not None:  # how somebody whom training lacked rates is read from them
-        seen = seen.with_columns(rating=bundle.seen.ratings)
-    if bundle.spec.uses_time:
-        seen = seen.with_columns(timestamp=bundle.seen.timestamps)
-    seen.write_parquet(unfinished / "seen.parquet")
+    _known_table(bundle).write_parquet(unfinished / "known.parquet")
     _save_features(unfinished, bundle.features)
     (unfinished / "config.toml").write_text(tomli_w.dumps(bundle.config), encoding="utf-8")
     (unfinished / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     hashes = {name: _sha256(unfinished / name) for name in _FILES}
-    manifest = {"format": FORMAT, "model": asdict(bundle.spec), "sha256": hashes}
+    log = {"events": bundle.known.events, "keeps": bundle.known.keeps}
+    manifest = {"format": FORMAT, "model": asdict(bundle.spec), "log": log, "sha256": hashes}
     text = json.dumps(manifest, indent=2)
     (unfinished / "manifest.json").write_text(text, encoding="utf-8")
     if folder.exists():
@@ -126,7 +120,8 @@ def load_bundle(folder: Path) -> Bundle:
     """Read a bundle folder, or a run folder that holds one; raises BundleError where it can't."""
     if (folder / "bundle").is_dir():
         folder = folder / "bundle"
-    spec, config = _read_manifest(folder)
+    manifest, config = _read_manifest(folder)
+    spec = _spec(manifest["model"])
     try:
         features = _load_features(folder)
         model = build_model(spec, 0, features)
@@ -134,24 +129,55 @@ def load_bundle(folder: Path) -> Bundle:
     except (KeyError, TypeError, RuntimeError) as error:  # torch: names or shapes differ
         raise _unreadable(folder, "its manifest describes another model") from error
     model.eval()
-    seen = pl.read_parquet(folder / "seen.parquet")
     users = pl.read_parquet(folder / "users.parquet")
+    items = Vocabulary(pl.read_parquet(folder / "items.parquet")["id"])
+    rows = _interactions(pl.read_parquet(folder / "known.parquet"))
+    events, keeps = tuple(manifest["log"]["events"]), manifest["log"]["keeps"]
     return Bundle(
         spec,
         model,
         features,
         Vocabulary(users["id"]),
-        Vocabulary(pl.read_parquet(folder / "items.parquet")["id"]),
+        items,
         np.concatenate([[False], users["trained"].to_numpy()]),
-        Interactions(
-            _column(seen, "user"),
-            _column(seen, "item"),
-            seen["rating"].to_numpy() if "rating" in seen.columns else None,
-            _column(seen, "timestamp") if "timestamp" in seen.columns else None,
-        ),
+        Log(rows, len(users) + 1, items.n_rows, events, keeps),
         pl.read_parquet(folder / "item_table.parquet"),
         config,
     )
+
+
+def _known_table(bundle: Bundle) -> pl.DataFrame:
+    """What users did: rows, labels by task, and times and events where they are looked at."""
+    rows = bundle.known.rows
+    columns = {"user": rows.users, "item": rows.items}
+    columns |= {f"label {task}": labels for task, labels in rows.labels.items()}
+    if rows.events is not None:
+        columns["event"] = rows.events
+    if rows.timestamps is not None and any(head.uses_time for head in bundle.spec.heads):
+        columns["timestamp"] = rows.timestamps
+    return pl.DataFrame(columns)
+
+
+def _interactions(table: pl.DataFrame) -> Interactions:
+    optional = {
+        f"{name}s": _column(table, name) for name in ("timestamp", "event") if name in table.columns
+    }
+    labels = {
+        name.removeprefix("label "): table[name].to_numpy()
+        for name in table.columns
+        if name.startswith("label ")
+    }
+    return Interactions(_column(table, "user"), _column(table, "item"), labels, **optional)
+
+
+def _spec(facts: dict[str, Any]) -> ModelSpec:
+    """The facts of a model, from JSON."""
+    heads = tuple(HeadSpec(**_tuples(head)) for head in facts["heads"])
+    return ModelSpec(**_tuples(facts) | {"heads": heads})
+
+
+def _tuples(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(of) if isinstance(of, list) else of for name, of in facts.items()}
 
 
 def _save_features(folder: Path, features: Features) -> None:
@@ -167,9 +193,9 @@ def _save_features(folder: Path, features: Features) -> None:
         for side, known in sides.items()
         for name, column in vars(known.bags).items()
     }
-    if features.request is not None:
-        ages = features.request.ages
-        facts["request"] = features.request.features.to_dict()
+    if features.context is not None:
+        ages = features.context.ages
+        facts["context"] = features.context.features.to_dict()
         if ages is not None:
             facts["ages"] = {"name": ages.name, "column": ages.column} | ages.encoder.to_dict()
             columns["ages.days"] = torch.from_numpy(ages.days)
@@ -186,18 +212,18 @@ def _load_features(folder: Path) -> Features:
             names = WeightedBags.__dataclass_fields__
             bags = WeightedBags(*(columns[f"{side}.{name}"].numpy() for name in names))
             sides[side] = EntityFeatures(FeatureSet.from_dict(facts[side]), bags)
-    request = ages = None
+    context = ages = None
     if "ages" in facts:
         of_ages = facts["ages"]
         days = columns["ages.days"].numpy()
         ages = ItemAges(of_ages["name"], of_ages["column"], Age.from_dict(of_ages), days)
-    if "request" in facts:
-        request = RequestFeatures(FeatureSet.from_dict(facts["request"]), ages)
-    return Features(sides.get("users"), sides.get("items"), request)
+    if "context" in facts:
+        context = ContextFeatures(FeatureSet.from_dict(facts["context"]), ages)
+    return Features(sides.get("users"), sides.get("items"), context)
 
 
-def _read_manifest(folder: Path) -> tuple[ModelSpec, dict[str, Any]]:
-    """The model's facts and the config, after the hash of every file is checked."""
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The manifest and the config, after the hash of every file is checked."""
     several = sorted(folder.glob("models/*/bundle"))
     if several:
         names = ", ".join(str(bundle.parent) for bundle in several)
@@ -222,9 +248,8 @@ def _read_manifest(folder: Path) -> tuple[ModelSpec, dict[str, Any]]:
         )
     try:
         _check_hashes(folder, manifest["sha256"])
-        facts = dict(manifest["model"])
-        facts |= {name: tuple(fact) for name, fact in facts.items() if isinstance(fact, list)}
-        return ModelSpec(**facts), tomllib.loads((folder / "config.toml").read_text("utf-8"))
+        _spec(manifest["model"])
+        return manifest, tomllib.loads((folder / "config.toml").read_text("utf-8"))
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable(folder, f"manifest.json: {error!r}") from error
 

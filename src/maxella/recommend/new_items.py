@@ -9,10 +9,8 @@ from maxella.data.entity_features import Features
 from maxella.errors import ConfigError, DataError
 from maxella.features.id import Vocabulary
 from maxella.model.build import build_model
-from maxella.model.gaussian_factors import GaussianFactors
-from maxella.model.joint import JointModel
+from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
-from maxella.training.stand_ins import put_stand_ins
 
 
 @torch.no_grad()
@@ -35,27 +33,31 @@ def with_items(bundle: Bundle, table: pl.DataFrame) -> Bundle:
     table = table.filter(~pl.col("item_id").is_in(bundle.items.ids.implode()))
     table = table.unique("item_id", keep="last", maintain_order=True)
     new = known.of_others(table, "item_id", Vocabulary.fit(table["item_id"]))
-    request = bundle.features.request
-    if request is not None and request.ages is not None:
-        request = replace(request, ages=request.ages.of_others(table))
-    features = Features(bundle.features.users, known.followed_by(new), request)
+    context = bundle.features.context
+    if context is not None and context.ages is not None:
+        context = replace(context, ages=context.ages.of_others(table))
+    features = Features(bundle.features.users, known.followed_by(new), context)
     items = Vocabulary(pl.concat([bundle.items.ids, table["item_id"].rename("id")]))
     spec = replace(bundle.spec, n_item_rows=items.n_rows)
     model = build_model(spec, 0, features)
     _copy(bundle.model, model)
     new_rows = torch.arange(bundle.items.n_rows, items.n_rows)
-    put_stand_ins(model, new_rows)
-    for head in model.rating_head.modules():
-        if isinstance(head, GaussianFactors):
-            head.item_log_variances.weight[new_rows] = head.item_log_prior
+    model.fill_cold_items(new_rows)
     shown = pl.concat([bundle.item_table, table], how="diagonal_relaxed")
     shown = shown.select(bundle.item_table.columns)
+    known = replace(bundle.known, n_item_rows=items.n_rows)
     return replace(
-        bundle, spec=spec, model=model.eval(), features=features, items=items, item_table=shown
+        bundle,
+        spec=spec,
+        model=model.eval(),
+        features=features,
+        items=items,
+        known=known,
+        item_table=shown,
     )
 
 
-def _copy(old: JointModel, new: JointModel) -> None:
+def _copy(old: Model, new: Model) -> None:
     """The old weights; tables with more rows than they had get zeros in the others."""
     grown = new.state_dict()
     for name, weight in old.state_dict().items():

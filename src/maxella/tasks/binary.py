@@ -4,8 +4,11 @@ import numpy as np
 import polars as pl
 
 from maxella.data.dataset import TaskLabels
+from maxella.data.log import Log
 from maxella.data.rows import chosen_rows, is_condition
 from maxella.errors import ConfigError
+from maxella.evaluation.binary import BINARY_METRICS, reliability
+from maxella.evaluation.pointwise_exam import PointwiseExam
 from maxella.tasks.rating import pair_loss
 from maxella.tasks.task import Kind, Task
 
@@ -30,6 +33,18 @@ def labels(log: pl.DataFrame, task: Task) -> TaskLabels:
     return TaskLabels(values, keep="last" if task.among is None else "largest")
 
 
+def exam(task: str, test: Log, known: Log) -> PointwiseExam:
+    """How well predicted probabilities tell the held-out labels apart, and how true they are."""
+    del known
+    return PointwiseExam(task, test.pairs(task), BINARY_METRICS, {"reliability": reliability})
+
+
 BINARY = Kind(
-    heads=("logistic", "ordinal"), ranks=False, labels=labels, loss=pair_loss, loses_by="head"
+    heads=("logistic", "ordinal"),
+    ranks=False,
+    labels=labels,
+    loss=pair_loss,
+    loses_by="head",
+    exam=exam,
+    headline=("auc", "log_loss"),
 )

@@ -5,8 +5,11 @@ import polars as pl
 import torch
 
 from maxella.data.dataset import TaskLabels
+from maxella.data.log import Log
 from maxella.data.rows import chosen_rows
 from maxella.errors import ConfigError, DataError, unknown_name
+from maxella.evaluation.pointwise_exam import PointwiseExam
+from maxella.evaluation.rating import RATING_METRICS
 from maxella.model.head import EmbeddedPairs, PairHead, Targets
 from maxella.tasks.task import Kind, Step, Task
 
@@ -41,10 +44,18 @@ def pair_loss(task: Task, step: Step) -> torch.Tensor:
     return head.loss(pairs, targets)
 
 
+def exam(task: str, test: Log, known: Log) -> PointwiseExam:
+    """How far predictions are from the held-out labels."""
+    del known
+    return PointwiseExam(task, test.pairs(task), RATING_METRICS)
+
+
 RATING = Kind(
     heads=("dot", "mlp", "variational", "ordinal", "mixed", "cross", "low_rank_cross"),
     ranks=False,
     labels=labels,
     loss=pair_loss,
     loses_by="head",
+    exam=exam,
+    headline=("rmse", "mae"),
 )

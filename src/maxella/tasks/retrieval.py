@@ -5,8 +5,11 @@ import polars as pl
 import torch
 
 from maxella.data.dataset import TaskLabels
+from maxella.data.labelled import LabelledPairs
+from maxella.data.log import Log
 from maxella.data.rows import EVENT, chosen_rows
 from maxella.errors import ConfigError, unknown_name
+from maxella.evaluation.ranking_exam import RankingExam
 from maxella.model.dot_product_head import DotProductHead
 from maxella.tasks.choices import Choices
 from maxella.tasks.task import Kind, Step, Task
@@ -55,6 +58,22 @@ def loss(task: Task, step: Step) -> torch.Tensor:
     return total if task.sums else total / rows.expected
 
 
+def exam(task: str, test: Log, known: Log) -> RankingExam:
+    """Where the held-out items of a task stand among all; visited ones apart, if events tell."""
+    rows = known.rows
+    visited = None
+    if known.events:
+        ones = np.ones(len(rows), dtype=np.float32)
+        visited = LabelledPairs(rows.users, rows.items, ones)
+    return RankingExam(task, test.pairs(task), known.pairs(task), visited)
+
+
 RETRIEVAL = Kind(
-    heads=("dot_product",), ranks=True, labels=labels, loss=loss, loses_by="loss"
+    heads=("dot_product",),
+    ranks=True,
+    labels=labels,
+    loss=loss,
+    loses_by="loss",
+    exam=exam,
+    headline=("filtered.top_k_accuracy@100", "filtered.ndcg@10", "raw.top_k_accuracy@100"),
 )

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import polars as pl
 import torch
 
 from maxella.data.batches import Batch, TaskRows
 from maxella.data.dataset import TaskLabels
+from maxella.data.log import Log
 from maxella.data.rows import RowsOf
+from maxella.evaluation.evaluate import Exam
 from maxella.model.model import Model
 from maxella.tasks.losses import Loss
 from maxella.tasks.teacher import Teacher
@@ -89,3 +90,5 @@ class Kind:
     labels: Callable[[pl.DataFrame, Task], TaskLabels]
     loss: Callable[[Task, Step], torch.Tensor]  # of a label of the batch, a scalar
     loses_by: str  # "loss": of LOSSES, "head": of the head
+    exam: Callable[[str, Log, Log], Exam]  # (task, held-out rows, what was known before)
+    headline: tuple[str, ...]  # figures that decide, by their keys; the first decides first
