@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import polars as pl
 
 from maxella.errors import DataError
@@ -30,21 +31,15 @@ class Sheet:
 
     frame: pl.DataFrame
     file: str
-    line_of: Callable[[int], int]  # row of `frame` → 1-based line of the file
-
-    def place(self, row: int) -> str:
-        """File and line of a row, for a message."""
-        return f"{self.file}, line {self.line_of(row)}"
+    place: Callable[[int], str]  # row of `frame` → its file and line, for a message
 
     def with_frame(self, frame: pl.DataFrame) -> "Sheet":
         """The same rows with other columns."""
         return replace(self, frame=frame)
 
-    def where(self, is_kept: pl.Expr) -> "Sheet":
-        """The rows where an expression is true, which still know their lines."""
-        rows = self.frame.select(is_kept.arg_true().alias("row"))["row"]
-        line_of = self.line_of  # not self: its rows need not stay
-        return Sheet(self.frame.filter(is_kept), self.file, lambda row: line_of(rows[row]))
+    def with_constant(self, name: str, value: str) -> "Sheet":
+        """The same rows with one more column, of one value."""
+        return self.with_frame(self.frame.with_columns(pl.lit(value).alias(name)))
 
     def first(self, mask: pl.Expr) -> int | None:
         """The first row where an expression is true."""
@@ -108,12 +103,11 @@ class _Text:
         except csv.Error as error:
             raise DataError(f"Cannot read {self.file}, line {line}: {error}.") from error
 
-    def line_of(self, row: int) -> int:
+    def place_of(self, row: int) -> str:
+        """File and line of a row of data."""
         wanted = row + self.has_header
-        for number, (line, _) in enumerate(self.records()):
-            if number == wanted:
-                return line
-        return wanted + 1
+        line = next((line for line, _ in islice(self.records(), wanted, None)), wanted + 1)
+        return f"{self.file}, line {line}"
 
 
 def read_text(
@@ -156,7 +150,7 @@ def read_text(
     if frame.is_empty():
         raise _empty(text.file)
     # The bytes are not kept for the sake of a line that may never be asked for.
-    return Sheet(frame, text.file, lambda row: load().line_of(row))
+    return Sheet(frame, text.file, lambda row: load().place_of(row))
 
 
 def _load(
@@ -176,6 +170,19 @@ def _load(
     if len(separator) > 1:  # Polars cuts at one byte; the unit separator occurs in no text
         data, separator = data.replace(separator.encode(), b"\x1f"), "\x1f"
     return _Text(data, file, separator, is_quoted=is_quoted, has_header=has_header)
+
+
+def stack(sheets: Sequence[Sheet], file: str) -> Sheet:
+    """The rows of several sheets one below the other; `file` is what they are called together."""
+    starts = np.cumsum([0, *(sheet.frame.height for sheet in sheets)])
+    places = [sheet.place for sheet in sheets]  # not the sheets: their rows need not stay
+
+    def place(row: int) -> str:
+        of = int(np.searchsorted(starts, row, side="right")) - 1
+        return places[of](row - int(starts[of]))
+
+    frame = pl.concat([sheet.frame for sheet in sheets], how="diagonal_relaxed")
+    return Sheet(frame, file, place)
 
 
 def require_columns(sheet: Sheet, wanted: Sequence[str], remedy: str) -> None:
@@ -276,7 +283,7 @@ def _parse(text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]) ->
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {text.file}: {reason}. Mend the file.") from error
-    sheet = Sheet(frame.filter(~pl.all_horizontal(pl.all().is_null())), text.file, text.line_of)
+    sheet = Sheet(frame.filter(~pl.all_horizontal(pl.all().is_null())), text.file, text.place_of)
     for name, kind in numbers.items():
         if name in names:
             sheet = to_number(sheet, name, kind)
