@@ -40,6 +40,16 @@ HEADER = b"user_id,item_id,rating,timestamp\n"
         (HEADER, r"log.csv is empty"),
         (b"", r"log.csv is empty"),
         (b"\n\n", r"log.csv is empty"),
+        (
+            b"user_id,item_id,event\n1,2,view\n1,3,\n",
+            r"Every row wants its event; .*line 3 has none",
+        ),
+        (
+            b"user_id,item_id,count\n1,2,1\n1,3,0\n",
+            r"whole number from 1; .*line 3 has 0. .*amount",
+        ),
+        (b"user_id,item_id,count\n1,2,\n1,3,1\n", r"whole number from 1; .*line 2 has None"),
+        (b"user_id,item_id,count\n1,2,low\n", r"whole number from 1; .*line 2 has low"),
         (b"user_id,item_id,user_id\n1,2,3\n", r"distinct column names .*'user_id'"),
         (HEADER + "1,2,3,4\n1,é,3,4\n".encode("latin-1"), r"byte 0xe9 in .*line 3 .*iso-8859-1"),
         ((HEADER.decode() + "1,2,3,4\n").encode("utf-16"), r"zero bytes, as UTF-16"),
@@ -136,17 +146,17 @@ def test_a_wider_range_can_be_given(tmp_path):
     assert load_source("movielens", tmp_path, rating_range=(0, 10)).interactions.height == 1
 
 
-def test_of_repeated_pairs_the_last_stays_where_it_stands(tmp_path):
+def test_of_repeated_pairs_the_last_in_time_stays_where_it_stands(tmp_path):
     file = tmp_path / "log.csv"
     file.write_bytes(HEADER + b"1,2,3,40\n1,3,3,41\n1,2,4,39\n2,2,1,0\n1,2,5,38\n")
     tables = load_source("delimited", file)
     assert tables.interactions.rows() == [
-        ("1", "3", 3.0, 41),
-        ("2", "2", 1.0, 0),
-        ("1", "2", 5.0, 38),
+        ("1", "2", 3.0, 40, 3),
+        ("1", "3", 3.0, 41, 1),
+        ("2", "2", 1.0, 0, 1),
     ]
     [note] = tables.notes
-    assert note.startswith("2 of 5 interactions repeat a (user, item) pair")
+    assert note.startswith("2 of 5 interactions repeat the user and item of another")
 
 
 def test_ids_that_only_the_log_has_are_added_and_counted(tmp_path):

@@ -38,13 +38,19 @@ def split_interactions(
     seed: int,
     rated: float = 1.0,
     given: float = 0.5,
+    column: str | None = None,
+    is_target: np.ndarray | None = None,
 ) -> Split:
     """Cut an interactions table by one of `SPLITS`.
 
-    `test` is a share of all rows, `validation` a share of what is then left for
-    training; for `cold_user` shares of the users, of whose rows the share `given` is known when
-    they are served; for `cold_item` shares of the items. For `leave_last_out` each user gives one
-    row to either side, so a share only says whether there is such a side at all (0 or above 0).
+    `test` is a share of the rows that may be held out, `validation` one of what is then left of
+    them. Which may, `is_target`, (n,) bool, says, such as the purchases of a log of several
+    events; all others train. For `cold_user` they are shares of the users, of whose rows the
+    share `given` is known when they are served, and for `cold_item` of the items; both hold out
+    all rows of theirs. For `leave_last_out` each user gives one row to either side, so a share
+    only says whether there is such a side at all (0 or above 0). `column` is the column that
+    says train, validation or test of each row, for a split of that kind; where it says of none
+    that it validates, `validation` is the share of the training rows that do.
     `rated` is the share of the training rows that keep their rating.
     """
     if kind not in SPLITS:
@@ -52,13 +58,20 @@ def split_interactions(
     for name, share in (("test", test), ("validation", validation)):
         if not 0 <= share < 1:
             raise ConfigError(f"split.{name} must lie in [0, 1); got {share}.")
-    held_out = SPLITS[kind]
-    every = np.arange(len(interactions))
-    test_rows = held_out(interactions, test, numpy_generator(seed, "test"))
-    rest = np.setdiff1d(every, test_rows, assume_unique=True)
-    chosen = held_out(interactions[rest], validation, numpy_generator(seed, "validation"))
-    validation_rows = rest[chosen]
-    train_rows = np.setdiff1d(rest, validation_rows, assume_unique=True)
+    hold_out, every = SPLITS[kind], np.arange(len(interactions))
+    log = interactions.select(c for c in _READ if c in interactions.columns)
+    free = every if is_target is None or kind in _WHOLE else np.flatnonzero(is_target)
+    if kind == "column":
+        test_rows, validation_rows = _given_parts(interactions, column)
+    else:
+        held_out = hold_out(_rows(log, free), test, numpy_generator(seed, "test"))
+        test_rows, validation_rows = free[held_out], _NO_ROWS
+    if not len(validation_rows):
+        free = np.setdiff1d(free, test_rows, assume_unique=True)
+        held_out = hold_out(_rows(log, free), validation, numpy_generator(seed, "validation"))
+        validation_rows = free[held_out]
+    held_out = np.concatenate([test_rows, validation_rows])
+    train_rows = np.setdiff1d(every, held_out, assume_unique=True)
     given_rows = _NO_ROWS
     if kind == "cold_user":
         users = interactions["user_id"].rank("dense").to_numpy()
@@ -76,6 +89,29 @@ def split_interactions(
     n_unrated = len(train_rows) - round(rated * len(train_rows))
     unrated = numpy_generator(seed, "unrated").permutation(train_rows)[:n_unrated]
     return Split(train_rows, validation_rows, test_rows, given_rows, np.sort(unrated))
+
+
+def _rows(log: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
+    return log if len(rows) == len(log) else log[rows]
+
+
+def _given_parts(interactions: pl.DataFrame, column: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the test and of the validation, as a column says."""
+    if column not in interactions.columns:
+        raise ConfigError(
+            "split.kind = 'column' wants in split.column the name of the column that says train, "
+            f"validation or test; got {column}. There are {', '.join(interactions.columns)}."
+        )
+    parts = interactions[column].cast(pl.String)
+    others = parts.filter(~parts.is_in(PARTS).fill_null(value=False))
+    if len(others):
+        raise DataError(
+            f"Wanted {', '.join(PARTS)} in the column '{column}' that gives the split; "
+            f"{len(others):,} rows have another value, such as {others[0]}. Mend the column, or "
+            "choose another split.kind."
+        )
+    test, validation = (np.flatnonzero((parts == part).to_numpy()) for part in PARTS[:0:-1])
+    return test, validation
 
 
 def _no_rows(interactions: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -182,6 +218,9 @@ def _need_times(interactions: pl.DataFrame) -> None:
 
 
 _NO_ROWS = np.empty(0, dtype=np.int64)
+_READ = ("user_id", "item_id", "timestamp")  # what a split looks at
+_WHOLE = ("cold_user", "cold_item")  # hold out all rows of some
+PARTS = ("train", "validation", "test")  # values of a column that gives the split
 
 SPLITS: dict[str, Callable[[pl.DataFrame, float, np.random.Generator], np.ndarray]] = {
     "none": _no_rows,
@@ -191,4 +230,5 @@ SPLITS: dict[str, Callable[[pl.DataFrame, float, np.random.Generator], np.ndarra
     "user_temporal": _latest_rows_of_each,
     "cold_user": _rows_of_users,
     "cold_item": _rows_of_items,
+    "column": _random_rows,  # for the validation, where the column names no row
 }
