@@ -118,7 +118,9 @@ class Model(nn.Module):
             one.table.weight[cold] = says
 
     @torch.no_grad()
-    def fill_cold_users(self, head: Head, task: str, features: FeatureBags, rows: torch.Tensor) -> None:
+    def fill_cold_users(
+        self, head: Head, task: str, features: FeatureBags, rows: torch.Tensor
+    ) -> None:
         """Let what features say be all that a task's head holds of (n,) rows of some users."""
         for name, one in head.row_tables().items():
             if one.side == "user":
