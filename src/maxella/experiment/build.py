@@ -13,6 +13,7 @@ from maxella.data.contexts import ContextFeatures, fit_ages, split_specs
 from maxella.data.dataset import Dataset, TaskLabels, build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.log import Log
+from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
 from maxella.errors import ConfigError
 from maxella.experiment.config import Config, DataOptions, TaskOptions, TrainingOptions
@@ -105,6 +106,9 @@ def build_data(config: Config, tables: Tables) -> Dataset:
 def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -> Split:
     """Which rows train, validate and test."""
     options = config.split
+    target = None
+    if EVENT in tables.interactions.columns and options.kind in ("leave_last_out", "user_temporal"):
+        target = ~np.isnan(labels[config.tasks[0].name].labels)
     return split_interactions(
         tables.interactions,
         kind=options.kind,
@@ -112,6 +116,8 @@ def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -
         validation=options.validation,
         seed=options.seed,
         given=options.given,
+        column=options.column,
+        is_target=target,
     )
 
 

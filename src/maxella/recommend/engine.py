@@ -365,7 +365,7 @@ class TaskAnswers:
         return self.engine.levels(self.task)
 
     @property
-    def reads_times(self) -> bool:
+    def rates_by_time(self) -> bool:
         """Whether `predict` looks at the times it is given."""
         return self.engine.local_bias(self.task) is not None
 
@@ -374,9 +374,10 @@ class TaskAnswers:
         """Whether it may be asked in a context."""
         return self.engine.in_context(self.task) is not None
 
-    def sinking_seen(self) -> "TaskAnswers | None":
+    @property
+    def raw_ranker(self) -> "TaskAnswers | None":
         """The same with the penalty on seen items in its scores; nothing without one."""
-        if self.engine.model.seen_penalty is None:
+        if self.sinks_seen or self.engine.model.seen_penalty is None:
             return None
         return replace(self, sinks_seen=True)
 
