@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from maxella.report.columns import in_table_order, is_baseline
+from markupsafe import Markup
+
 from maxella.report.svg import BASELINE, SERIES
+from maxella.report.tasks import in_table_order, is_baseline
 
 WIDTH = 460  # of a plot, in pixels of the page
 _LONGEST_NAME = 26  # letters of a name on a plot
@@ -17,7 +19,7 @@ class Plot:
     name: str
     title: str
     caption: str
-    svg: str
+    svg: Markup
     table: tuple[tuple[str, ...], ...] = ()  # the figures as texts: the head, then the rows
 
 

@@ -1,83 +1,100 @@
-"""The plot of both tasks at once: top-100 accuracy over RMSE."""
+"""The plots of two tasks at once: the deciding metric of one over that of the other."""
 
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from maxella.report.columns import RAW_TOP_100, RMSE, in_table_order, is_baseline
+from maxella.report.columns import Column, headline_columns
 from maxella.report.labels import place_labels
-from maxella.report.plot import WIDTH, Plot, model_colours, short_name
+from maxella.report.plot import WIDTH, Plot, model_colours, short_name, short_text
 from maxella.report.svg import INK, MUTED, PAPER, new_figure, to_svg
+from maxella.report.tasks import in_table_order, is_baseline, tasks_of
 
-_MARKERS = {"joint": "o", "retrieval": "^", "rating": "s", "baseline": "D"}
-_FAR = 1.6  # an RMSE this many times the best is drawn at the edge
 _LETTER_WIDTH = 6.6  # pixels, of a name on a plot: a little more than most fonts take
 
 _Model = dict[str, Any]
+_Row = tuple[_Model, str, float | None, float | None]  # a model, its colour, x and y
 
 
-def draw_trade_off(report: dict[str, Any]) -> Plot | None:
-    """Raw top-100 accuracy over RMSE; models without one of the two at the edges."""
-    rows = [
-        (model, colour, RAW_TOP_100.value(model), RMSE.value(model))
-        for model, colour in zip(in_table_order(report), model_colours(report), strict=True)
+def draw_trade_offs(report: dict[str, Any]) -> list[Plot]:
+    """The first task over each other one, where a model has learnt both."""
+    columns = [found[0] for task in tasks_of(report) if (found := headline_columns(report, task))]
+    plots = [
+        _draw(report, f"trade-off-{number}", x, columns[0])
+        for number, x in enumerate(columns[1:], start=1)
     ]
-    rows = [row for row in rows if row[2] is not None or row[3] is not None]
+    return [plot for plot in plots if plot is not None]
+
+
+def _draw(report: dict[str, Any], name: str, x: Column, y: Column) -> Plot | None:
+    """Axes are turned so that the upper right is best; models without one figure at an edge."""
+    looks = zip(in_table_order(report), model_colours(report), strict=True)
+    all_rows = [(model, colour, _at(x, model), _at(y, model)) for model, colour in looks]
+    rows = [row for row in all_rows if row[2] is not None or row[3] is not None]
     if not any(row[2] is not None and row[3] is not None for row in rows):
         return None
-    errors = [row[3] for row in rows if row[3] is not None]
-    near = [error for error in errors if error <= _FAR * min(errors)]
-    # The last is for errors that are all 0: an axis needs a width.
-    margin = max(max(near) - min(near), 0.05 * min(near), 1e-3) * 0.15
-    left, right = min(near) - margin, max(near) + margin
-    top = 1.15 * max((row[2] for row in rows if row[2] is not None), default=0.0) or 1.0
-    edge = right + 0.16 * (right - left)  # where models without a near RMSE stand
-    floor = -0.12 * top  # where models without a retrieval figure stand
-
     figure = new_figure(WIDTH, max(340, 120 + 26 * len(rows)))
     axes = figure.add_subplot()
-    labels = []
-    for model, colour, accuracy, error in rows:
-        is_far = error is not None and error > right
-        x = edge if error is None or is_far else error
-        y = floor if accuracy is None else accuracy
-        marker = _MARKERS.get(str(model.get("kind")), "o")
-        face = PAPER if is_baseline(model) else colour
-        axes.plot(x, y, marker, color=colour, markerfacecolor=face, markersize=8, clip_on=False)
-        note = f" (RMSE {RMSE.text(error)})" if is_far else ""
-        labels.append((x, y, short_name(model) + note))
-    axes.set_xlim(left, edge + 0.04 * (right - left))
-    axes.set_ylim(floor - 0.06 * top, top)
-    _edges(axes, right, rows)
-    axes.set_xlabel("RMSE, rating points  (lower is better)")
-    axes.set_ylabel("raw top-100 accuracy  (higher is better)")
-    _name_points(axes, labels)
+    x_edge = _set_limits(axes, "x", x, [row[2] for row in rows])
+    y_edge = _set_limits(axes, "y", y, [row[3] for row in rows])
+    points = []
+    for model, colour, across, up in rows:
+        at = (x_edge if across is None else across, y_edge if up is None else up)
+        marker, face = ("D", PAPER) if is_baseline(model) else ("o", colour)
+        axes.plot(*at, marker, color=colour, markerfacecolor=face, markersize=8, clip_on=False)
+        points.append((*at, short_name(model)))
+    _name_points(axes, points)
     words = "; ".join(
-        f"{model['name']}: raw top-100 {RAW_TOP_100.text(accuracy)}, RMSE {RMSE.text(error)}"
-        for model, _, accuracy, error in rows
+        f"{model['name']}: {y.full_label} {y.text(y.value(model) if up is not None else None)}, "
+        f"{x.full_label} {x.text(x.value(model) if across is not None else None)}"
+        for model, _, across, up in rows
     )
     return Plot(
-        "trade-off",
-        "Both tasks at once",
-        "The upper left is the best corner. Hollow diamonds are baselines. On the right edge stand "
-        "models that predict no rating, or whose RMSE is too far off to draw; on the lower edge "
-        "those that retrieve nothing.",
-        to_svg(figure, "trade-off", f"Raw top-100 accuracy against RMSE. {words}."),
+        name,
+        f"{y.task} and {x.task} at once",
+        "The upper right is the best corner. Hollow diamonds are baselines. At the left edge stand "
+        f"models that have not learnt {x.task}, at the lower edge those that have not learnt "
+        f"{y.task}.",
+        to_svg(figure, name, f"{y.full_label} against {x.full_label}. {words}."),
     )
 
 
-def _edges(
-    axes: Axes, right: float, rows: list[tuple[_Model, str, float | None, float | None]]
-) -> None:
-    """Set the edges for missing figures apart, where any model stands there."""
-    if any(error is None or error > right for _, _, _, error in rows):
-        axes.axvline(right, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
-    if any(accuracy is None for _, _, accuracy, _ in rows):
-        axes.axhline(-0.05 * axes.get_ylim()[1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xticks([tick for tick in axes.get_xticks() if axes.get_xlim()[0] <= tick <= right])
-    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= axes.get_ylim()[1]])
+def _at(column: Column, model: _Model) -> float | None:
+    """Where a model stands along an axis: its figure, or how far that is from the target."""
+    value = column.value(model)
+    if value is None or not column.counts(model):
+        return None
+    return column.loss(value) if column.direction == "target" else value
+
+
+def _set_limits(axes: Axes, which: str, column: Column, values: list[float | None]) -> float:
+    """Set an axis from worse to better; gives where models without a figure stand."""
+    known = [value for value in values if value is not None]
+    worst, best = min(known), max(known)
+    if column.direction != "higher":
+        worst, best = best, worst
+    # The last is for figures that are all the same: an axis needs a width.
+    span = (best - worst) or (0.05 * abs(best) or 1e-3) * (
+        1 if column.direction == "higher" else -1
+    )
+    edge = worst - 0.22 * span
+    is_x, limits = which == "x", (edge - 0.05 * span, best + 0.12 * span)
+    (axes.set_xlim if is_x else axes.set_ylim)(limits)
+    axis = axes.xaxis if is_x else axes.yaxis
+    axis.set_major_locator(MaxNLocator(5))
+    border = worst - 0.11 * span
+    shown = [
+        t for t in axis.get_majorticklocs() if min(border, limits[1]) <= t <= max(border, limits[1])
+    ]
+    axis.set_ticks(shown)
+    if None in values:
+        line = axes.axvline if is_x else axes.axhline
+        line(border, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
+    is_target = column.direction == "target"
+    words = f"distance from {column.target}" if is_target else f"{column.direction} is better"
+    axis.set_label_text(f"{short_text(column.full_label)}  ({words})")
+    return edge
 
 
 def _name_points(axes: Axes, labels: list[tuple[float, float, str]]) -> None:
