@@ -81,7 +81,9 @@ class GaussianFactors(PairHead):
         """What it holds of the users, and of the items, of some pairs."""
         return Factors(self, "user", pairs.user_side), Factors(self, "item", pairs.item_side)
 
-    def member_ratings(self, pairs: EmbeddedPairs, users: "Factors", items: "Factors") -> torch.Tensor:
+    def member_ratings(
+        self, pairs: EmbeddedPairs, users: "Factors", items: "Factors"
+    ) -> torch.Tensor:
         """(n, members) the sum that each member finds."""
         products = pairs.of_users(users.means) * pairs.of_items(items.means)
         match = products.view(len(products), self.members, self.n_factors).sum(dim=2)
@@ -105,7 +107,7 @@ class GaussianFactors(PairHead):
         return spread + (no_user + no_item).unsqueeze(1)
 
     def priors(self, users: "Factors", items: "Factors", targets: Targets) -> torch.Tensor:
-        """2 β · (the factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
+        """2 β · (factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
 
         The items' part counts as the share of the users that the batch holds, each item for as
         many as it stands for.

@@ -104,9 +104,7 @@ class LogisticHead(DotHead):
     def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
         """Binary cross-entropy, in nats, by the number of labels."""
         logits = self.sums(pairs)
-        total = functional.binary_cross_entropy_with_logits(
-            logits, targets.labels, reduction="sum"
-        )
+        total = functional.binary_cross_entropy_with_logits(logits, targets.labels, reduction="sum")
         return total / targets.expected
 
 
