@@ -112,6 +112,14 @@ def test_a_loss_of_a_metric_with_a_target_is_how_much_further_it_got_from_it():
     assert loss.interval == pytest.approx((0.05, 0.05))
 
 
+def test_what_has_nothing_to_measure_costs_nothing():
+    before = {"rmse": _root(4.0), "auc_macro": UserSums.ratio(np.zeros(10), np.zeros(10))}
+    group = Group(np.arange(10), before)
+    known = {"rmse": metric_of("rmse")}  # as a report's table, which lacks what has no value
+    found = losses_of_task(known, group, [group], np.random.default_rng(1))
+    assert found.keys() == {"rmse"}
+
+
 def of(before, afters, rng):
     """Losses of metrics by their flat keys, over ten users or as many as there are."""
     groups = [Group(np.arange(len(next(iter(s.values())).counts)), s) for s in (before, *afters)]
