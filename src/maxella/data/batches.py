@@ -111,7 +111,8 @@ class UserBatches:
     """Batches of `size` whole users with all that they did, over the columns given.
 
     `events` are those of the log that a history is made of, told apart by their place in the
-    list; a history of all rows where none are named. With `in_time_order` a user's rows come by
+    list; a history of all rows where none are named. A history has a pair that repeats once, as
+    `data.history` has it. With `in_time_order` a user's rows come by
     time, else as the log has them.
     """
 
@@ -140,6 +141,7 @@ class UserBatches:
             place[log.codes(events)] = np.arange(len(events))
             self._events = place[self._log.events]
             self._pair_events = _pair_events(self._log, self._events, len(events))
+        self._is_read = _is_read(self._log, self._events)
 
     def __len__(self) -> int:
         return math.ceil(len(self._users) / self.size)
@@ -157,11 +159,12 @@ class UserBatches:
             yield replace(batch, history=self._history(batch, rows))
 
     def _history(self, batch: Batch, rows: np.ndarray) -> Bags:
-        users, items, events = batch.user_positions, batch.item_positions, None
-        if self._events is not None:
-            events = torch.from_numpy(self._events[rows])
-            is_in = events >= 0
-            users, items, events = users[is_in], items[is_in], events[is_in]
+        users, items = batch.user_positions, batch.item_positions
+        events = None if self._events is None else torch.from_numpy(self._events[rows])
+        if self._is_read is not None:
+            is_in = torch.from_numpy(self._is_read[rows])
+            users, items = users[is_in], items[is_in]
+            events = None if events is None else events[is_in]
         counts = torch.bincount(users, minlength=len(batch.users))
         return Bags(batch.items[items], counts, (batch.items, items), events)
 
@@ -217,6 +220,19 @@ class _Labels:
             share,
             None if columns.weights is None else torch.from_numpy(columns.weights),
         )
+
+
+def _is_read(log: Interactions, events: np.ndarray | None) -> np.ndarray | None:
+    """(n,) bool: which rows a history has: the last of each pair, by each event. None: all."""
+    keys = log.users * (int(log.items.max(initial=0)) + 1) + log.items
+    if events is not None:
+        keys = keys * (int(events.max(initial=0)) + 1) + events.clip(min=0)
+    is_in = np.ones(len(log), dtype=bool) if events is None else events >= 0
+    rows = is_in.nonzero()[0]
+    rows = rows[np.argsort(keys[rows], kind="stable")]
+    found = np.zeros(len(log), dtype=bool)
+    found[rows[np.diff(keys[rows], append=-1) != 0]] = True
+    return None if found.all() else found
 
 
 def _pair_events(log: Interactions, events: np.ndarray, n_events: int) -> np.ndarray:
