@@ -141,7 +141,7 @@ def _keys(users: np.ndarray, log: LabelledPairs, n_item_rows: int) -> np.ndarray
         queries, places = ranges(starts[users], counts[users])
         items = items[order][places]
     keys = np.sort(queries * n_item_rows + items)
-    return keys[is_first(keys)]
+    return np.compress(is_first(keys), keys)
 
 
 def _is_among(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
