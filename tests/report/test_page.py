@@ -99,7 +99,7 @@ def test_tasks_data_and_models_are_told(report, read):
     assert table[3][:2] == ["popularity", "purchase"]
     for told in (
         "1,000,209",
-        "view 900,000",
+        "view events 900,000",
         report["command"],
         "random (seed 42, test 0.25, validation 0.0). Test interactions were drawn at random.",
         "Test Read once.",

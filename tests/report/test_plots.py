@@ -77,10 +77,10 @@ def test_the_trade_off_names_every_model_and_leaves_out_what_was_not_learnt(repo
 
 
 def test_the_best_corner_is_the_upper_right_whatever_the_direction(report):
-    def place(plot, name):
-        found = next(
-            text for text in root_of(plot).iter("text") if "".join(text.itertext()) == name
-        )
+    def place(plot, number):
+        """Of the first mark in a colour; those of the legend follow."""
+        uses = root_of(plot).iter("use")
+        found = next(use for use in uses if f"fill: var(--series-{number})" in use.get("style", ""))
         return [float(found.get(axis)) for axis in ("x", "y")]
 
     # Two models that learnt all; `worse` is worse at each task.
@@ -95,7 +95,7 @@ def test_the_best_corner_is_the_upper_right_whatever_the_direction(report):
         plot = drawn(report)[name]
         axis = next(text for text in texts(plot) if "better" in text and "purchase" not in text)
         assert ("lower" in axis) == (name == "trade-off-1")
-        (joint_x, joint_y), (worse_x, worse_y) = place(plot, "joint"), place(plot, "worse")
+        (joint_x, joint_y), (worse_x, worse_y) = place(plot, 1), place(plot, 2)
         assert joint_x > worse_x
         assert joint_y < worse_y  # SVG counts down
 
@@ -127,7 +127,7 @@ def test_a_caption_says_which_way_is_better(report):
     assert "purchase-only" not in texts(plots["metric-1-0"])  # it did not learn stars
     report["tasks"][1]["headline"] = ["coverage_80"]
     report["models"][3]["metrics"]["stars"]["coverage_80"] = 0.9
-    assert drawn(report)["metric-1-0"].caption.endswith("Best at 0.8.")
+    assert drawn(report)["metric-1-0"].caption.endswith("Best at 0.8, dashed.")
 
 
 def test_a_loss_is_drawn_for_the_models_that_learn_it(report):
@@ -160,7 +160,7 @@ def test_a_loss_of_zero_or_none_can_be_drawn(report, loss):
 def test_probabilities_stand_against_what_came_true(report):
     plot = drawn(report)["reliability-2"]
     # The second bin holds no pair.
-    assert "joint: 0.250 at 0.220, 0.500 at 0.550, 0.800 at 0.830." in alt(plot)
+    assert "joint: 0.250 at 0.220; joint: 0.500 at 0.550; joint: 0.800 at 0.830." in alt(plot)
     assert plot.table == (
         ("model", "predicted", "positive", "pairs"),
         ("joint", "0.220", "0.250", "900"),

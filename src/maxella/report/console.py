@@ -46,9 +46,9 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     shown = _that_fit(cells, room)
 
     console.print(_table(names, models, shown, name_width, console))
-    if not has_intervals:
-        _print_widest_intervals(models, list(shown), console)
-    left_out = [column.full_label for column in columns if column not in shown]
+    has_any = any(column.interval(model) for column in columns for model in models)
+    left_out = ["95 % intervals"] if has_any and not has_intervals else []
+    left_out += [column.full_label for column in columns if column not in shown]
     if left_out:
         _print_line(console, f"Left out for want of width: {', '.join(left_out)}.", "dim")
     for line in [headline(report), *uses_of_time(report), *trained_on_cuda(report)]:
@@ -84,15 +84,27 @@ def _table(
     return table
 
 
-def plain_or_ruled_table(console: Console) -> Table:
-    """An empty table in the house's look: rules on a terminal, ASCII elsewhere."""
-    return Table(
+def plain_or_ruled_table(console: Console, *heads: str) -> Table:
+    """An empty table in the house's look: rules on a terminal, ASCII elsewhere.
+
+    Its columns fold, but one whose head begins with `>` is of figures: to the right, unbroken.
+    """
+    table = Table(
         box=_RULED if console.is_terminal else _PLAIN,
         show_edge=False,
         pad_edge=False,
         padding=(0, _GAP - 1, 0, 0),  # the box adds one
         header_style="bold" if console.is_terminal else "",
     )
+    for head in heads:
+        is_right = head.startswith(">")
+        table.add_column(
+            Text(head.removeprefix(">")),
+            justify="right" if is_right else "left",
+            no_wrap=is_right,
+            overflow="fold",
+        )
+    return table
 
 
 def _cells(
@@ -156,19 +168,6 @@ def _that_fit(cells: _Cells, room: int) -> _Cells:
             break
         shown.add(column)
     return {column: texts for column, texts in cells.items() if column in shown}
-
-
-def _print_widest_intervals(
-    models: list[dict[str, Any]], columns: list[Column], console: Console
-) -> None:
-    widest = []
-    for column in columns:
-        intervals = [found for model in models if (found := column.interval(model)) is not None]
-        if intervals:
-            half = max((high - low) / 2 for low, high in intervals)
-            widest.append(f"{column.full_label} ±{column.text(half)}")
-    if widest:
-        _print_line(console, f"Widest 95 % intervals: {', '.join(widest)}.", "dim")
 
 
 def one_line(text: str) -> str:

@@ -13,7 +13,6 @@ from maxella.report.svg import INK, SERIES, new_figure, to_svg
 
 _LETTER = 6.6  # pixels: of a letter on a plot, a little more than most fonts take
 _LETTERS_BELOW = 48  # of the names below upright bars
-_DASHED: Any = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 3))}
 
 
 @dataclass(frozen=True)
@@ -27,54 +26,45 @@ class Row:
     interval: tuple[float, float] | None = None
 
 
-def bars(
-    name: str, title: str, rows: list[Row], label: str, ceiling: float | None = None
+def marks(
+    name: str,
+    title: str,
+    rows: list[Row],
+    label: str,
+    *,
+    are_bars: bool = False,
+    line: float | None = None,
 ) -> Markup:
-    """Horizontal bars from top to bottom, with whiskers where they have intervals.
+    """Values from top to bottom, with whiskers where they have intervals.
 
-    `ceiling` is the most that can be reached, dashed.
+    As bars, or as dots where there is no zero to start a bar from. `line` is what to see them
+    beside, such as the mean of all, dashed.
     """
     figure = new_figure(WIDTH, 64 + 22 * len(rows))
     axes = figure.add_subplot()
     values, colours = [row.value for row in rows], [row.colour for row in rows]
-    axes.barh(range(len(rows)), values, 0.68, color=colours, alpha=0.85)
-    most = max(_end(row) for row in rows) or 1
-    limit = most * _stretch(rows)
-    if ceiling is not None:
-        axes.axvline(ceiling, **_DASHED)
-        limit = max(limit, 1.03 * ceiling)
-    axes.set_xlim(0, limit)
-    axes.xaxis.set_major_locator(
-        MaxNLocator(4, integer=all(float(value).is_integer() for value in values))
-    )
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    ends = values + [end for row in rows for end in row.interval or ()]
+    if are_bars:
+        axes.barh(range(len(rows)), values, 0.68, color=colours, alpha=0.85)
+        least, ends = 0.0, [0.0, *ends]
+    else:
+        axes.scatter(values, range(len(rows)), 49, colours, zorder=3)
+        least = 0.1 if all(row.interval is None for row in rows) else 1e-3
+    if line is not None:
+        axes.axvline(line, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
+        ends += [] if are_bars else [line]
+    low, span = min(ends), max(max(ends) - min(ends), least) or 1
+    left = low if are_bars else low - 0.08 * span
+    right = left + (1.0 if are_bars else 1.2) * span * _stretch(rows)
+    axes.set_xlim(left, max(right, 1.03 * line) if are_bars and line is not None else right)
+    are_counts = are_bars and all(float(value).is_integer() for value in values)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=are_counts))
+    number = ",.10g" if are_bars else ".4g"
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format(value, number)))
     axes.set_xlabel(label)
     _name_rows(axes, rows)
-    return to_svg(figure, name, f"{title}. {_told(rows)}.")
-
-
-def dots(name: str, title: str, rows: list[Row], label: str, middle: float | None = None) -> Markup:
-    """Means as dots from top to bottom, as they have no zero to start a bar from.
-
-    `middle` is what they lie around, dashed.
-    """
-    figure = new_figure(WIDTH, 64 + 22 * len(rows))
-    axes = figure.add_subplot()
-    around = [end for row in rows for end in (row.value, *(row.interval or ()))]
-    if middle is not None:
-        around.append(middle)
-        axes.axvline(middle, **_DASHED)
-    axes.scatter(
-        [row.value for row in rows], range(len(rows)), 49, [row.colour for row in rows], zorder=3
-    )
-    least = 0.1 if all(row.interval is None for row in rows) else 1e-3
-    low, span = min(around), max(max(around) - min(around), least)
-    axes.set_xlim(low - 0.08 * span, low - 0.08 * span + 1.2 * span * _stretch(rows))
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda mean, _: f"{mean:.4g}"))
-    axes.set_xlabel(label)
-    _name_rows(axes, rows)
-    return to_svg(figure, name, f"{title}. {_told(rows)}.")
+    told = "; ".join(f"{row.name}: {row.value:,.10g} ({row.note})" for row in rows)
+    return to_svg(figure, name, f"{title}. {told}.")
 
 
 def columns(name: str, title: str, names: list[str], counts: list[int], label: str) -> Markup:
@@ -151,7 +141,3 @@ def _stretch(rows: list[Row]) -> float:
     room = WIDTH - 24 - _LETTER * max(len(short_text(row.name)) for row in rows)
     notes = _LETTER * max(len(row.note) for row in rows) + 12
     return room / max(room - notes, 0.3 * room)
-
-
-def _told(rows: list[Row]) -> str:
-    return "; ".join(f"{row.name}: {row.value:,.10g} ({row.note})" for row in rows)

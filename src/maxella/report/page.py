@@ -79,7 +79,7 @@ def html_page(report: _Dict) -> str:
 def _facts(dataset: _Dict) -> list[_Row]:
     """The counts of the data set, those of its events last."""
     counts = [(key, dataset.get(key)) for key in _COUNTS]
-    counts += (dataset.get("events") or {}).items()
+    counts += [(f"{event} events", n) for event, n in (dataset.get("events") or {}).items()]
     facts: list[_Row] = [("name", str(dataset["name"]))] if dataset.get("name") is not None else []
     return facts + [(key, f"{count:,}") for key, count in counts if count is not None]
 

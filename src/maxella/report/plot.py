@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from maxella.report.svg import BASELINE, SERIES
 from maxella.report.tasks import in_table_order, is_baseline
@@ -33,9 +35,10 @@ def model_colours(report: dict[str, Any]) -> list[str]:
     return colours
 
 
-def short_name(model: dict[str, Any]) -> str:
-    """The name of a model on one line, cut where it is long."""
-    return short_text(str(model["name"]))
+def name_marks(figure: Figure, marks: list[Line2D], models: list[dict[str, Any]]) -> None:
+    """A legend below: names given here, as matplotlib leaves out those that begin with `_`."""
+    names = [short_text(str(model["name"])) for model in models]
+    figure.legend(marks, names, loc="outside lower left", ncols=2)
 
 
 def short_text(text: str) -> str:

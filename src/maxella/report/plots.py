@@ -5,7 +5,7 @@ from typing import Any
 
 from maxella.report.columns import Column, headline_columns
 from maxella.report.curves import draw_losses, draw_reliability
-from maxella.report.drawings import Row, bars, columns, dots
+from maxella.report.drawings import Row, columns, marks
 from maxella.report.plot import Plot, capital, model_colours
 from maxella.report.svg import drawing
 from maxella.report.tasks import in_table_order, tasks_of
@@ -47,13 +47,13 @@ def _draw_metric(report: dict[str, Any], name: str, column: Column) -> Plot:
     caption = f"{capital(column.meaning.rstrip('.'))}. Whiskers: 95 % intervals over users. "
     if ceiling is not None:
         caption += f"Dashed: what a perfect ranking reaches, {column.text(ceiling)}."
-        return Plot(name, title, caption, bars(name, title, rows, column.label, ceiling))
-    is_target = column.direction == "target"
-    caption += (
-        f"Best at {column.target}." if is_target else f"{capital(column.direction)} is better."
-    )
-    middle = column.target if is_target else None
-    return Plot(name, title, caption, dots(name, title, rows, column.label, middle))
+    elif column.target is not None:
+        caption += f"Best at {column.target}, dashed."
+    else:
+        caption += f"{capital(column.direction)} is better."
+    line = column.target if ceiling is None else ceiling
+    svg = marks(name, title, rows, column.label, are_bars=ceiling is not None, line=line)
+    return Plot(name, title, caption, svg)
 
 
 def _draw_histograms(report: dict[str, Any]) -> list[Plot]:
