@@ -246,19 +246,19 @@ def test_that_a_rating_is_written_down_elsewhere_is_a_leak_too():
     ("times", "severity", "when"),
     [
         (None, "warning", "without times nobody knows"),
-        ([1, 2, 3, 9, 9], "note", "0 of them at later times alone"),
-        ([1, 2, 30, 9, 9], "warning", "1 of them at later times alone"),
-        ([1, 20, 3, 9, 9], "note", "0 of them at later times alone"),  # its cart was before
+        ([1, 2, 3, 4, 9, 9, 9], "note", "0 of them at later times alone"),
+        ([1, 2, 30, 4, 9, 9, 9], "warning", "1 of them at later times alone"),
+        ([1, 20, 3, 4, 9, 9, 9], "note", "0 of them at later times alone"),  # its cart was before
     ],
 )
 def test_what_training_has_of_the_test_under_another_event(times, severity, when):
-    # Of two purchases both were viewed and one was put in the cart too.
-    columns = {"user_id": ["a", "a", "b", "a", "b"], "item_id": ["x"] * 5}
-    columns["event"] = ["cart", "view", "view", "buy", "buy"]
+    # Of three purchases two were viewed and one put in the cart too; c only buys again.
+    columns = {"user_id": ["a", "a", "b", "c", "a", "b", "c"], "item_id": ["x"] * 7}
+    columns["event"] = ["cart", "view", "view", "buy", "buy", "buy", "buy"]
     log = pl.DataFrame(columns | ({} if times is None else {"timestamp": times}))
     tables = Tables("toy", log, log.select("user_id").unique(), log.select("item_id").unique())
     split = split_interactions(
-        log.with_columns(part=pl.Series(["train"] * 3 + ["test"] * 2)),
+        log.with_columns(part=pl.Series(["train"] * 4 + ["test"] * 3)),
         kind="column",
         column="part",
         test=0.0,
@@ -266,8 +266,8 @@ def test_what_training_has_of_the_test_under_another_event(times, severity, when
         seed=0,
     )
     finding = visited_in_training(index_log(tables, split))
-    assert (finding.count, finding.total, finding.severity) == (2, 2, severity)
-    assert finding.examples == ("cart: 1 of 2 (50.0 %)", "view: 2 of 2 (100 %)")
+    assert (finding.count, finding.total, finding.severity) == (2, 3, severity)
+    assert finding.examples == ("cart: 1 of 3 (33.3 %)", "view: 2 of 3 (66.7 %)")
     assert when in finding.message
 
 

@@ -58,6 +58,14 @@ def test_a_paired_interval_is_that_of_the_differences_by_user(reports):
     assert found.high == pytest.approx(found.difference + half, abs=0.15 * half)
 
 
+def test_the_same_seed_draws_the_users_of_the_evaluation(worlds_of_two):
+    whole = worlds_of_two[0].evaluate(["ndcg@2"], resamples=1000)
+    key = "raw.ndcg@2"
+    nothing = Group(np.arange(80), {key: UserSums.mean_over_users(np.zeros(80))})
+    found = paired("picks", whole, {key: replace(whole, groups={"picks": nothing})}, seed=1)[key]
+    assert [found.low, found.high] == pytest.approx(whole.intervals["picks"]["raw"]["ndcg@2"])
+
+
 def test_each_key_has_a_report_of_its_own_beside_it(reports):
     better, other = reports
     against = {"raw.ndcg@2": other, "raw.recall@3": better}
@@ -110,6 +118,14 @@ def test_a_loss_of_a_metric_with_a_target_is_how_much_further_it_got_from_it():
     (loss,) = of(before, [after], np.random.default_rng(1)).values()
     assert loss.value == pytest.approx(0.1 - 0.05)
     assert loss.interval == pytest.approx((0.05, 0.05))
+
+
+def test_what_has_nothing_to_measure_costs_nothing():
+    before = {"rmse": _root(4.0), "auc_macro": UserSums.ratio(np.zeros(10), np.zeros(10))}
+    group = Group(np.arange(10), before)
+    known = {"rmse": metric_of("rmse")}  # as a report's table, which lacks what has no value
+    found = losses_of_task(known, group, [group], np.random.default_rng(1))
+    assert found.keys() == {"rmse"}
 
 
 def of(before, afters, rng):

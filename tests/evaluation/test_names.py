@@ -10,10 +10,9 @@ from maxella.evaluation.binary import BINARY_METRICS
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.metric import Metric
-from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, describe, metric_of, parse_metric
+from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, metric_of, parse_metric
 from maxella.evaluation.ranking import RANKING_METRICS
 from maxella.evaluation.rating import RATING_METRICS
-
 
 TABLES = [RANKING_METRICS, LIST_METRICS, RATING_METRICS, DISTRIBUTION_METRICS, BINARY_METRICS]
 EACH = [(name, metric) for table in TABLES for name, metric in table.items()]
@@ -30,6 +29,7 @@ def test_every_metric_knows_which_way_is_better(name, metric):
     is_target = name in {"coverage_80", "pit_coverage_80"}
     expected = "target" if is_target else "lower" if name in LOWER else "higher"
     assert metric.direction == expected
+    assert (metric.target is not None) == is_target
     assert metric.better(
         *{"higher": (0.9, 0.7), "lower": (0.7, 0.9), "target": (0.81, 0.7)}[expected]
     )
@@ -41,14 +41,8 @@ def test_every_metric_knows_which_way_is_better(name, metric):
     assert ("{k}" in metric.label) == (name in {*RANKING_METRICS, *LIST_METRICS})
 
 
-@pytest.mark.parametrize(("direction", "target"), [("target", None), ("lower", 0.8)])
-def test_a_target_and_its_direction_go_together(direction, target):
-    with pytest.raises(ValueError, match="wants a target"):
-        Metric(abs, "x", "", direction=direction, target=target)
-
-
 def test_keys_are_described_with_protocol_and_k():
-    assert describe("raw.top_k_accuracy@100") == {
+    assert metric_of("raw.top_k_accuracy@100").facts() == {
         "label": "raw top-100",
         "meaning": "share of interactions in the list, lists of 100; raw: among all items",
         "importance": 1,
@@ -56,25 +50,25 @@ def test_keys_are_described_with_protocol_and_k():
         "target": None,
         "digits": 3,
     }
-    assert describe("new.ndcg@10")["label"] == "new ndcg@10"
-    assert describe("filtered.mrr")["label"] == "filtered mrr"
-    assert describe("filtered.top_k_accuracy")["label"] == "filtered top"
-    assert describe("coverage_80")["target"] == 0.8
-    assert describe("auc")["label"] == "AUC"
-    assert describe("width_80")["direction"] == "lower"
+    assert metric_of("new.ndcg@10").label == "new ndcg@10"
+    assert metric_of("filtered.mrr").label == "filtered mrr"
+    assert metric_of("filtered.top_k_accuracy").label == "filtered top"
+    assert metric_of("coverage_80").target == 0.8
+    assert metric_of("auc").label == "AUC"
+    assert metric_of("width_80").direction == "lower"
 
 
 def test_a_kind_of_task_may_bring_its_own_table():
     own = {"rmse": Metric(abs, "mine", "")}
     assert metric_of("rmse", own) is own["rmse"]
     with pytest.raises(ConfigError, match="No metric is called 'mae'"):
-        describe("mae", own)
+        metric_of("mae", own)
 
 
 @pytest.mark.parametrize("key", ["filterd.mrr", "filtered.mr", "rsme"])
 def test_unknown_keys_are_refused_with_the_nearest(key):
     with pytest.raises(ConfigError, match="Did you mean"):
-        describe(key)
+        metric_of(key)
 
 
 @pytest.mark.parametrize("metric", [*RANKING_METRICS, *LIST_METRICS])

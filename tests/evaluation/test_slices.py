@@ -64,7 +64,7 @@ def test_a_slice_of_users_worked_by_hand(toy):
         "value": "these",
         "users": 1,
         "interactions": 2,
-        "counts": dict.fromkeys(["picks", "stars"], {"users": 1, "interactions": 2}),
+        "counts": {task: {"users": 1, "interactions": 2} for task in ("picks", "stars")},
     }
 
 

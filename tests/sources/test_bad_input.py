@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from maxella.errors import DataError
@@ -116,6 +116,7 @@ SAMPLE_FILES = sorted(f for f in SAMPLES.glob("*/*") if f.parent.name not in NO_
     cut=st.integers(0, 8),
     inserted=st.sampled_from(DAMAGE) | st.binary(max_size=4),
 )
+@example(SAMPLES / "notebook" / "ratings.csv", 1.0, 0, b'"')  # at which Polars panics
 @settings(deadline=None)  # it reads and writes files
 def test_a_damaged_file_is_read_or_refused_with_its_name(file, where, cut, inserted):
     """Whatever happens to a file, no error but ours comes out."""

@@ -44,7 +44,7 @@ def chosen_rows(log: pl.DataFrame, rows: RowsOf, *, where: str) -> tuple[np.ndar
             _term(log, term, where) for term in re.split(r"\s+and\s+", rows.strip())
         )
     found = log.select(chosen.alias("chosen"))["chosen"]
-    return found.fill_null(False).to_numpy(), found.is_not_null().to_numpy()  # noqa: FBT003 - Polars
+    return found.fill_null(False).to_numpy(), found.is_not_null().to_numpy()
 
 
 def is_condition(rows: RowsOf) -> bool:

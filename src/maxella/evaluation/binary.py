@@ -3,7 +3,6 @@
 A new metric is one function and one line in `BINARY_METRICS`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +26,7 @@ class AreaUnderCurve:
     """
 
     negatives: np.ndarray  # (n0,) int64 user positions of the pairs of label 0, by prediction
-    positives: np.ndarray  # (n1,) int64 those of label 1
+    positives: np.ndarray  # (n1,) int64 those of label 1, by prediction
     below: np.ndarray  # (n1,) negatives that are predicted lower
     up_to: np.ndarray  # (n1,) negatives that are predicted lower or the same
     counts: np.ndarray  # (users,) bool: who has a pair
@@ -52,12 +51,11 @@ class AreaUnderCurve:
 
 def auc(pairs: Predictions) -> AreaUnderCurve:
     """Area under the ROC curve over all pairs."""
-    is_one = _is_one(pairs)
-    order = np.argsort(pairs.predictions[~is_one], kind="stable")
-    zeros, ones = pairs.predictions[~is_one][order], pairs.predictions[is_one]
+    order = np.argsort(pairs.predictions, kind="stable")
+    is_one, users, predictions = _is_one(pairs)[order], pairs.users[order], pairs.predictions[order]
+    zeros, ones = predictions[~is_one], predictions[is_one]
     below, up_to = np.searchsorted(zeros, ones), np.searchsorted(zeros, ones, side="right")
-    users = pairs.users
-    return AreaUnderCurve(users[~is_one][order], users[is_one], below, up_to, pairs.counts > 0)
+    return AreaUnderCurve(users[~is_one], users[is_one], below, up_to, pairs.counts > 0)
 
 
 def auc_macro(pairs: Predictions) -> UserSums:
@@ -118,8 +116,7 @@ def reliability(pairs: Predictions) -> dict[str, Any]:
 
 
 def _mean_gap(sums: np.ndarray) -> np.ndarray:
-    gap: np.ndarray = np.abs(sums[:-1]).sum(axis=0) / sums[-1]
-    return gap
+    return np.asarray(np.abs(sums[:-1]).sum(axis=0) / sums[-1])
 
 
 def _bins(pairs: Predictions) -> np.ndarray:
@@ -149,5 +146,3 @@ BINARY_METRICS: dict[str, Metric] = {
         calibration_error, "calibration error", "gap to the share of ones, mean", 7, "lower"
     ),
 }
-
-BINARY_CURVES: dict[str, Callable[[Predictions], Any]] = {"reliability": reliability}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from maxella.evaluation.sums import Group, Statistic, UserSums, stacked
+from maxella.evaluation.sums import Group, Statistic, UserSums
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -43,21 +43,33 @@ def resampled(
 ) -> list[np.ndarray]:
     """(resamples, metrics) values of each group."""
     drawn: list[list[np.ndarray]] = [[np.empty((0, len(of.statistics)))] for of in groups]
-    by_weights = [stacked(of.statistics.values()) for of in groups]
+    sums = [_sums(group) for group in groups]
     for weights in draws(n_users, resamples, rng):
-        for group, values, parts in zip(groups, by_weights, drawn, strict=True):
-            if group.statistics:
-                is_all = len(group.positions) == n_users
-                parts.append(values(weights if is_all else weights[:, group.positions]))
+        for group, rows, parts in zip(groups, sums, drawn, strict=True):
+            is_all = len(group.positions) == n_users
+            of_group = weights if is_all else weights[:, group.positions]
+            totals = iter(rows @ of_group.T)  # one product for all that are sums
+            values = [
+                of.of_totals(np.stack([next(totals) for _ in of.sums]))
+                if isinstance(of, UserSums)
+                else of.values(of_group)
+                for of in group.statistics.values()
+            ]
+            parts.append(np.array(values).T.reshape(len(weights), -1))
     return list(map(np.concatenate, drawn))
+
+
+def _sums(group: Group) -> np.ndarray:
+    """(all sums of metrics, users of the group)."""
+    rows = [of.sums for of in group.statistics.values() if isinstance(of, UserSums)]
+    return np.concatenate(rows) if rows else np.empty((0, len(group.positions)))
 
 
 def percentiles(values: np.ndarray) -> np.ndarray:
     """(resamples, ...) values → (2, ...) the ends of the middle 95 %, NaN left out."""
     if not values.size:  # NumPy gives none of no columns another shape
         return np.empty((2, *values.shape[1:]))
-    ends: np.ndarray = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return ends
+    return np.asarray(np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0))
 
 
 def has_enough(statistic: Statistic) -> bool:

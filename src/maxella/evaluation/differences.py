@@ -62,15 +62,12 @@ class Loss:
 
 def losses(before: Report, afters: Sequence[Report], *, seed: int) -> dict[str, dict[str, Loss]]:
     """Task → flat key → the mean loss over several tries of one change, from the same exams."""
-    return {
-        task: losses_of_task(
-            before.table[task],
-            of_before,
-            [after.groups[task] for after in afters],
-            numpy_generator(seed, "losses"),
-        )
-        for task, of_before in before.groups.items()
-    }
+    found = {}
+    for task, of_before in before.groups.items():
+        of_afters = [after.groups[task] for after in afters]
+        rng = numpy_generator(seed, "losses")
+        found[task] = losses_of_task(before.table[task], of_before, of_afters, rng)
+    return found
 
 
 def losses_of_task(
@@ -90,6 +87,8 @@ def losses_of_task(
     chosen = rng.integers(n_tries, size=RESAMPLES)
     found = {}
     for j, name in enumerate(before.statistics):
+        if name not in metrics:  # it had nothing to measure
+            continue
         once = [side.statistics[name].value() for side in (before, *afters)]
         values = np.stack([of[:, j] for of in drawn], axis=1)  # (resamples, 1 + tries)
         values = metrics[name].turned(np.concatenate([[once], values]))

@@ -94,23 +94,18 @@ def evaluate(
             )
     found = {exam.name: exam.ask(answers[exam.name], n_item_rows) for exam in asked}
     groups = {task: [of.group(one) for one in (None, *slices)] for task, of in found.items()}
-    bounds = {
-        task: intervals(
-            groups[task], len(of.user_rows), resamples, numpy_generator(seed, "intervals")
-        )
-        for task, of in found.items()
-    }
+    bounds = {}
+    for task, of in found.items():
+        rng = numpy_generator(seed, "intervals")
+        bounds[task] = intervals(groups[task], len(of.user_rows), resamples, rng)
     values = {task: of[0].values() for task, of in groups.items()}
     user_rows = {task: of.user_rows for task, of in found.items()}
-    rows = [
-        _slice_row(
-            one,
-            {task: of[n] for task, of in groups.items() if of[n].interactions},
-            {task: of[n] for task, of in bounds.items()},
-            user_rows,
-        )
-        for n, one in enumerate(slices, start=1)
-    ]
+    rows = []
+    for n, one in enumerate(slices, start=1):
+        of_slice = {task: of[n] for task, of in groups.items() if of[n].interactions}
+        if of_slice:
+            of_bounds = {task: nested(bounds[task][n]) for task in of_slice}
+            rows.append(_slice_row(one, of_slice, user_rows) | {"intervals": of_bounds})
     return Report(
         values,
         {task: nested(of[0]) for task, of in bounds.items()},
@@ -120,7 +115,7 @@ def evaluate(
             name: {task: of.curves[name] for task, of in found.items() if name in of.curves}
             for name in {name: None for of in found.values() for name in of.curves}
         },
-        [row for row in rows if row["interactions"]],
+        rows,
         perf_counter() - started,
         {exam.name: {key: exam.metric_of(key) for key in values[exam.name]} for exam in asked},
         {task: of[0] for task, of in groups.items()},
@@ -129,22 +124,19 @@ def evaluate(
 
 
 def _slice_row(
-    one: Slice,
-    groups: Mapping[str, Group],
-    bounds: Mapping[str, dict[str, Any]],
-    user_rows: Mapping[str, np.ndarray],
+    one: Slice, groups: Mapping[str, Group], user_rows: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
     """A slice as the report has it: the users of all tasks, the pairs of the task with most."""
     users = {row for task, of in groups.items() for row in user_rows[task][of.positions].tolist()}
+    counts = {
+        task: {"users": len(of.positions), "interactions": of.interactions}
+        for task, of in groups.items()
+    }
     return {
         "slice": one.name,
         "value": one.value,
         "users": len(users),
-        "interactions": max((of.interactions for of in groups.values()), default=0),
-        "counts": {
-            task: {"users": len(of.positions), "interactions": of.interactions}
-            for task, of in groups.items()
-        },
+        "interactions": max(of.interactions for of in groups.values()),
+        "counts": counts,
         "metrics": {task: nested(of.values()) for task, of in groups.items()},
-        "intervals": {task: nested(bounds[task]) for task in groups},
     }

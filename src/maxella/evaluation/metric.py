@@ -14,15 +14,8 @@ class Metric:
     meaning: str
     importance: int = 9  # 1 stays longest where a table is too wide
     direction: Literal["higher", "lower", "target"] = "higher"
-    target: float | None = None  # of the direction "target": the nearer, the better
+    target: float | None = None  # goes with the direction "target": the nearer, the better
     digits: int = 3
-
-    def __post_init__(self) -> None:
-        if (self.direction == "target") != (self.target is not None):
-            raise ValueError(
-                f"the direction 'target' wants a target, and a target that direction; "
-                f"'{self.label}' has {self.direction} and {self.target}"
-            )
 
     def turned(self, value: Any) -> Any:
         """A value, or an array of them, as one of which more is better.
@@ -30,7 +23,7 @@ class Metric:
         >>> Metric(abs, "width", "", direction="target", target=0.5).turned(0.75)
         -0.25
         """
-        if self.target is not None:
+        if self.direction == "target":
             return -abs(value - self.target)
         return value if self.direction == "higher" else -value
 

@@ -73,11 +73,6 @@ def metric_of(key: str, pointwise: Mapping[str, Metric] = POINTWISE_METRICS) -> 
     )
 
 
-def describe(key: str, pointwise: Mapping[str, Metric] = POINTWISE_METRICS) -> dict[str, Any]:
-    """label, meaning, direction, target, digits and importance of a task's flat key."""
-    return metric_of(key, pointwise).facts()
-
-
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     """`raw.mrr` → `raw`: `mrr`; keys without a protocol stay where they are."""
     found: dict[str, Any] = {}

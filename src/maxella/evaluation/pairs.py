@@ -93,20 +93,12 @@ class Pairs:
     @property
     def held_out_queries(self) -> np.ndarray:
         """(n,) query of each held-out pair."""
-        queries: np.ndarray = self.held_out // self.n_item_rows
-        return queries
+        return np.asarray(self.held_out // self.n_item_rows)
 
     @property
     def held_out_items(self) -> np.ndarray:
-        """(n,) item row of each held-out pair."""
-        items: np.ndarray = self.held_out % self.n_item_rows
-        return items
-
-    @property
-    def held_out_is_known(self) -> np.ndarray:
-        """(n,) whether the held-out item is one that the model knows."""
-        is_known: np.ndarray = self.held_out_items != UNKNOWN_ROW
-        return is_known
+        """(n,) item row of each held-out pair; the unknown one where the model knows none."""
+        return np.asarray(self.held_out % self.n_item_rows)
 
     def truth(self, protocol: str) -> np.ndarray:
         """(n,) whether each held-out pair is looked for under a protocol."""
@@ -149,11 +141,10 @@ def _keys(users: np.ndarray, log: LabelledPairs, n_item_rows: int) -> np.ndarray
         queries, places = ranges(starts[users], counts[users])
         items = items[order][places]
     keys = np.sort(queries * n_item_rows + items)
-    return keys[is_first(keys)]
+    return np.compress(is_first(keys), keys)
 
 
 def _is_among(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(n,) whether each key is among some others, which are ascending."""
     nearest = np.searchsorted(others, keys)
-    is_there: np.ndarray = np.append(others, -1)[nearest] == keys
-    return is_there
+    return np.asarray(np.append(others, -1)[nearest] == keys)

@@ -10,13 +10,12 @@ import torch
 
 from maxella.data.labelled import LabelledPairs
 from maxella.errors import TrainingError
-from maxella.evaluation.answers import Answers
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
 from maxella.evaluation.metric import Metric
 from maxella.evaluation.names import metric_of
 from maxella.evaluation.predictions import Forecasts, Predictions
 from maxella.evaluation.protocols import ContextReader, Forecaster, Rater, TimedRater
-from maxella.evaluation.slices import Slice
+from maxella.evaluation.slices import Answers, Slice
 from maxella.evaluation.sums import Group, Statistic
 
 BLOCK = 2**12  # pairs predicted at once: what a head keeps of them fits the cache
@@ -33,11 +32,6 @@ class PointwiseExam:
     test: LabelledPairs
     metrics: Mapping[str, Metric]  # of `Predictions`
     curves: Mapping[str, Callable[[Predictions], Any]] = field(default_factory=dict)
-
-    @property
-    def keys(self) -> list[str]:
-        """What the report may hold of it, such as `rmse`."""
-        return list({**self.metrics, **DISTRIBUTION_METRICS})
 
     def metric_of(self, key: str) -> Metric:
         """The metric of a key."""

@@ -19,8 +19,7 @@ class Predictions:
     @property
     def errors(self) -> np.ndarray:
         """(n,) prediction - label."""
-        errors: np.ndarray = self.predictions - self.labels
-        return errors
+        return np.asarray(self.predictions - self.labels)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -37,8 +36,7 @@ class Predictions:
 
     def user_means(self, values: np.ndarray) -> np.ndarray:
         """(n,) values → (users,) each user's mean."""
-        means: np.ndarray = self.by_user(values) / self.counts
-        return means
+        return np.asarray(self.by_user(values) / self.counts)
 
     def take(self, is_in: np.ndarray) -> tuple[np.ndarray, "Predictions"]:
         """Some of the pairs, (n,) bool; the positions of their users, who close up, come first."""

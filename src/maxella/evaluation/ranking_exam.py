@@ -7,7 +7,6 @@ import numpy as np
 
 from maxella.data.labelled import LabelledPairs
 from maxella.errors import ConfigError, unknown_name
-from maxella.evaluation.answers import Answers
 from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.metric import Metric
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, metric_of, parse_metric
@@ -15,8 +14,9 @@ from maxella.evaluation.pairs import Pairs
 from maxella.evaluation.protocols import Ranker, RawRanker
 from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
 from maxella.evaluation.ranks import CatalogueRanks, catalogue_ranks
-from maxella.evaluation.slices import Slice
+from maxella.evaluation.slices import Answers, Slice
 from maxella.evaluation.sums import Group, Statistic
+from maxella.features.id import UNKNOWN_ROW
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,6 @@ class RankingExam:
                 raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
         absent = {"new", "visited"} if self.visited is None else set()
         return [protocol for protocol in self.protocols if protocol not in absent]
-
-    @property
-    def keys(self) -> list[str]:
-        """What the report may hold of it, such as `filtered.ndcg@10`."""
-        return [f"{protocol}.{name}" for protocol in self.asked for name in self.metrics]
 
     def metric_of(self, key: str) -> Metric:
         """The metric of a key."""
@@ -79,7 +74,7 @@ class RankingExam:
             "interactions": len(self.test),
             "ranked": len(pairs.held_out),
             "candidates": n_item_rows - 1,
-            "unknown_items": int((~pairs.held_out_is_known).sum()),
+            "unknown_items": int((pairs.held_out_items == UNKNOWN_ROW).sum()),
         }
         counts |= {p: int(of.sum()) for p, of in truths.items() if p in {"new", "visited"}}
         return Answers(pairs.users, rankings.group, counts, rankings.ceiling(truths))
@@ -137,7 +132,7 @@ class _Rankings:
 
     def ceiling(self, truths: Mapping[str, np.ndarray]) -> dict[str, float]:
         """What a perfect ranking reaches: m known items at ranks 1 to m, the unknown nowhere."""
-        queries, is_known = self.pairs.held_out_queries, self.pairs.held_out_is_known
+        queries, is_known = self.pairs.held_out_queries, self.pairs.held_out_items != UNKNOWN_ROW
         perfect = {}
         for protocol, truth in truths.items():
             # All of them tie at the top, where their mean rank is (1 + m) / 2.

@@ -41,6 +41,7 @@ def catalogue_ranks(
     the items left out take. The answer does not depend on `cells`, the number of scores in
     memory at once.
     """
+    is_known = pairs.held_out_items != UNKNOWN_ROW
     left_out = {"filtered": pairs.known, "new": pairs.met}
     found: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {
         protocol: ([], []) for protocol in protocols
@@ -62,7 +63,7 @@ def catalogue_ranks(
             lists.append(_lists(candidates, list_length))
     return {
         protocol: CatalogueRanks(
-            np.where(pairs.held_out_is_known, np.concatenate(ranks), np.inf), np.concatenate(lists)
+            np.where(is_known, np.concatenate(ranks), np.inf), np.concatenate(lists)
         )
         for protocol, (ranks, lists) in found.items()
     }

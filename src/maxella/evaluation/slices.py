@@ -1,9 +1,12 @@
-"""Some of the users, or some of the items: every metric is measured over them alone, too."""
+"""What a model said in an exam, whole and slice by slice: some of the users, some of the items."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
+
+from maxella.evaluation.sums import Group
 
 Side = Literal["user", "item"]
 
@@ -26,3 +29,14 @@ class Slice:
         """(n,) user rows and item rows → (n,) whether each pair is in it."""
         is_in: np.ndarray = self.is_in[users if self.side == "user" else items]
         return is_in
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers that were asked for once: how to measure them, and what is no metric."""
+
+    user_rows: np.ndarray  # (users,) the row of the user at each position, whoever is asked
+    group: Callable[[Slice | None], Group]  # the metrics over everything, or over a slice
+    counts: Mapping[str, int]  # how much was asked
+    ceiling: Mapping[str, float] = field(default_factory=dict)  # what a perfect ranking reaches
+    curves: Mapping[str, Any] = field(default_factory=dict)  # points to be drawn, by name

@@ -1,6 +1,6 @@
 """A metric as something that can be worked out anew for other weights of the users."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,8 +21,7 @@ class Statistic(Protocol):
 
 
 def _ratio(sums: np.ndarray) -> np.ndarray:
-    of: np.ndarray = sums[0] / sums[1]
-    return of
+    return np.asarray(sums[0] / sums[1])
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,7 @@ class UserSums:
     @property
     def counts(self) -> np.ndarray:
         """(users,) bool: who adds anything to a sum."""
-        adds: np.ndarray = np.any(self.sums, axis=0)
-        return adds
+        return np.asarray(np.any(self.sums, axis=0))
 
     def of_users(self, owners: np.ndarray, n_users: int) -> "UserSums":
         """The same value, of sums over queries: (queries,) says which user each one is of."""
@@ -90,23 +88,3 @@ class Group:
         """Each metric's value, but of those that have nothing to measure."""
         found = {**self.others, **{name: of.value() for name, of in self.statistics.items()}}
         return {name: value for name, value in found.items() if not np.isnan(value)}
-
-
-def stacked(statistics: Iterable[Statistic]) -> Callable[[np.ndarray], np.ndarray]:
-    """(resamples, m) weights → (resamples, statistics): one product for all that are sums."""
-    statistics = list(statistics)
-    sums = [of.sums for of in statistics if isinstance(of, UserSums)]
-    rows = np.concatenate(sums) if sums else np.empty((0, 0))
-    ends = np.cumsum([len(of) for of in sums])
-
-    def values(weights: np.ndarray) -> np.ndarray:
-        totals = iter(np.split(rows @ weights.T, ends) if sums else ())
-        return np.stack(
-            [
-                of.of_totals(next(totals)) if isinstance(of, UserSums) else of.values(weights)
-                for of in statistics
-            ],
-            axis=1,
-        )
-
-    return values

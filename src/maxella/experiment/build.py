@@ -13,6 +13,7 @@ from maxella.data.contexts import ContextFeatures, fit_ages, split_specs
 from maxella.data.dataset import Dataset, TaskLabels, build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.log import Log
+from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
 from maxella.errors import ConfigError
 from maxella.experiment.config import Config, DataOptions, TaskOptions, TrainingOptions
@@ -105,6 +106,9 @@ def build_data(config: Config, tables: Tables) -> Dataset:
 def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -> Split:
     """Which rows train, validate and test."""
     options = config.split
+    target = None
+    if EVENT in tables.interactions.columns and options.kind in ("leave_last_out", "user_temporal"):
+        target = ~np.isnan(labels[config.tasks[0].name].labels)
     return split_interactions(
         tables.interactions,
         kind=options.kind,
@@ -112,14 +116,19 @@ def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -
         validation=options.validation,
         seed=options.seed,
         given=options.given,
+        column=options.column,
+        is_target=target,
     )
 
 
 def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     """The facts of a model for this data set."""
     options, train = config.model, dataset.train
-    channels = _channels(config, train)
-    logs = [train.rows.of_event(code) for code in train.codes(channels)] or [train.rows]
+    events = _events(config, train)
+    rows = train.rows
+    if events:
+        rows = rows.take(np.isin(rows.events, train.codes(events)))  # type: ignore[arg-type]
+    n_users = int(np.count_nonzero(np.bincount(rows.users)))
     ranking = [task.name for task in config.tasks if KINDS[task.kind].ranks]
     heads = []
     for task in config.tasks:
@@ -147,10 +156,8 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
         encoder=options.encoder,
         dim=options.dim,
         history_dim=options.history_dim,
-        channels=tuple(channels),
-        mean_histories=tuple(
-            len(rows) / max(1, int(np.count_nonzero(np.bincount(rows.users)))) for rows in logs
-        ),
+        events=tuple(events),
+        mean_history=len(rows) / max(1, n_users),
         embedding_scale=options.embedding_scale,
         heads=tuple(heads),
         seen_penalty_dim=options.seen_penalty_dim,
@@ -158,7 +165,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     )
 
 
-def _channels(config: Config, train: Log) -> list[str]:
+def _events(config: Config, train: Log) -> list[str]:
     wanted = config.model.history
     if wanted is None:
         return list(train.events)
@@ -251,7 +258,7 @@ def build_batches(config: Config, dataset: Dataset, model: Model) -> Batches:
         dataset.train,
         size,
         _columns(config, dataset),
-        model.channels,
+        model.events,
         in_time_order=model.user_encoder.reads_order,
     )
 

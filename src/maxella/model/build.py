@@ -45,8 +45,8 @@ class ModelSpec:
     encoder: str  # of USER_ENCODERS
     dim: int  # of what the id says of a user; 0: nothing
     history_dim: int  # of what the history says; 0: nothing
-    channels: tuple[str, ...]  # events with a history each; () for one history of all rows
-    mean_histories: tuple[float, ...]  # by channel: items of a training user on average
+    events: tuple[str, ...]  # that histories are made of and tell apart; () for all rows alike
+    mean_history: float  # rows of a training user's history on average
     embedding_scale: float
     heads: tuple[HeadSpec, ...]
     seen_penalty_dim: int = 0  # of the penalty on seen items; 0: no such part
@@ -69,7 +69,8 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         spec.n_item_rows,
         spec.dim,
         spec.history_dim,
-        spec.mean_histories,
+        spec.mean_history,
+        len(spec.events),
         spec.embedding_scale,
         generator,
         lambda width: part(features.users, width),
@@ -110,7 +111,7 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         penalty = SeenPenalty(
             spec.n_item_rows,
             spec.seen_penalty_dim,
-            sum(spec.mean_histories),
+            spec.mean_history,
             generator=generator,
         )
     return Model(
@@ -119,7 +120,7 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         heads,
         seen_penalty=penalty,
         contexts=contexts,
-        channels=spec.channels,
+        events=spec.events,
         uses_time=tuple(one.task for one in spec.heads if one.uses_time),
     )
 

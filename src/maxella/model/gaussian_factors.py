@@ -108,7 +108,7 @@ class GaussianFactors(PairHead):
         return spread + (no_user + no_item).unsqueeze(1)
 
     def priors(self, users: "Factors", items: "Factors", targets: Targets) -> torch.Tensor:
-        """2 β · (the factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
+        """2 β · (factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
 
         The items' part counts as the share of the users that the batch holds, each item for as
         many as it stands for.

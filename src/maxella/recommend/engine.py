@@ -112,7 +112,7 @@ class Engine:
             users = torch.cat([users, users.new_ones(len(users), 1)], dim=1)
             items = torch.cat([items, biases[:, None]], dim=1)
         if sink_seen and self.model.seen_penalty is not None:
-            of_users, of_items = self.model.seen_penalty.embeddings(self._everything)
+            of_users, of_items = self.model.seen_penalty.embeddings(self._bags)
             users = torch.cat([users, of_users], dim=1)
             items = torch.cat([items, of_items], dim=1)
         return users, items
@@ -204,10 +204,13 @@ class Engine:
         """
         encoder = self.model.user_encoder
         rows = torch.arange(len(model_rows))
-        histories = known.histories(self.model.channels, in_time_order=encoder.reads_order)
-        bags = [history.bags(rows) for history in histories]
-        self._everything = known.history().bags(rows) if self.model.channels else bags[0]
-        counts = self._everything.counts
+        timed = self.model.uses_time if known.rows.timestamps is not None else ()
+        reads_latest = any(self.ranks(task) for task in timed)
+        history = known.history(
+            self.model.events, with_times=reads_latest, in_time_order=encoder.reads_order
+        )
+        self._bags = bags = history.bags(rows)
+        counts = bags.counts
         users = encoder(model_rows, bags)
         is_new = (model_rows == UNKNOWN_ROW) & (counts > 0)
         if encoder.id_dim and is_new.any():
@@ -219,34 +222,16 @@ class Engine:
             alone &= (model_rows == UNKNOWN_ROW) & (counts == 0)
             users[alone] = self.model.cold_users[ENCODER](features, rows[alone])
         self.queries = self._latest = users
-        timed = self.model.uses_time if known.rows.timestamps is not None else ()
-        if any(self.ranks(task) for task in timed):
-            self._latest = self._read_latest(users, model_rows, known, histories, bags)
+        if reads_latest:
+            weighted = replace(bags, weights=recency_weights(history))
+            latest, width = encoder(model_rows, weighted), encoder.id_dim
+            self._latest = torch.cat([users[:, :width], latest[:, width:]], dim=1)
         self.knows = (model_rows != UNKNOWN_ROW) | (counts > 0) | alone
         self._fit_heads(model_rows, known, features, is_new, alone)
         self._local_biases: dict[str, LocalBias] = {}
         for task in timed:
             if not self.ranks(task):
                 self._local_biases[task] = self._found_local_bias(task, known.pairs(task))
-
-    def _read_latest(
-        self,
-        users: torch.Tensor,
-        model_rows: torch.Tensor,
-        known: Log,
-        histories: tuple[History, ...],
-        bags: list[Bags],
-    ) -> torch.Tensor:
-        """The queries of users whose latest items count most; what the ids say stays."""
-        codes = known.codes(self.model.channels)
-        logs = [known.rows.of_event(code) for code in codes] or [known.rows]
-        weighted = [
-            replace(bag, weights=recency_weights(log, history))
-            for bag, log, history in zip(bags, logs, histories, strict=True)
-        ]
-        latest = self.model.user_encoder(model_rows, weighted)
-        width = self.model.user_encoder.id_dim
-        return torch.cat([users[:, :width], latest[:, width:]], dim=1)
 
     def _fit_heads(
         self,
@@ -296,17 +281,14 @@ class Engine:
     def _picks(self, known: Log) -> History:
         """What the id part is found from: the pairs of the first task that ranks, else all."""
         task = next((name for name in self.model.heads if self.ranks(name)), None)
-        return known.history(task)
+        return known.history() if task is None else known.picks(task)
 
     @property
     def _fold_in(self) -> FoldIn:
         """Found when first asked for; engines of newcomers share it."""
         if not self._found:
             encoder, picks = self.model.user_encoder, self._picks(self._own)
-            nothing = [
-                Bags(torch.empty(0, dtype=torch.int64), torch.zeros_like(self._own_rows))
-                for _ in self.model.channels or (None,)
-            ]
+            nothing = Bags(torch.empty(0, dtype=torch.int64), torch.zeros_like(self._own_rows))
             width = encoder.id_dim
             ids = encoder(self._own_rows, nothing)[:, :width]
             self._found.append(FoldIn.of(ids, self.items[:, :width], picks))
@@ -365,7 +347,7 @@ class TaskAnswers:
         return self.engine.levels(self.task)
 
     @property
-    def reads_times(self) -> bool:
+    def rates_by_time(self) -> bool:
         """Whether `predict` looks at the times it is given."""
         return self.engine.local_bias(self.task) is not None
 
@@ -374,9 +356,10 @@ class TaskAnswers:
         """Whether it may be asked in a context."""
         return self.engine.in_context(self.task) is not None
 
-    def sinking_seen(self) -> "TaskAnswers | None":
+    @property
+    def raw_ranker(self) -> "TaskAnswers | None":
         """The same with the penalty on seen items in its scores; nothing without one."""
-        if self.engine.model.seen_penalty is None:
+        if self.sinks_seen or self.engine.model.seen_penalty is None:
             return None
         return replace(self, sinks_seen=True)
 

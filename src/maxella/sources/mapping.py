@@ -50,8 +50,7 @@ def map_columns(
 
     What is required may be lacking, where neither finds it.
     """
-    free = [name for name in present if name not in columns.values()]
-    guessed = guess_columns(free)
+    guessed = guess_columns(present)
     to_guess = [ours for ours in (*required, *optional) if ours in guessed and ours not in columns]
     # Of the five, a file of users or items has its id alone: its "stars" are no ratings.
     others = set(SPELLINGS) - {*required, *optional}

@@ -22,6 +22,8 @@ UTF8 = ("utf-8",)
 # and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
 _PIECE = 2**24  # bytes
+# Of some lone quotes Polars panics, which is no PolarsError.
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _BLANK = pl.all_horizontal(pl.all().is_null())  # an empty line
 
 
@@ -260,12 +262,12 @@ def _parse(text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]) ->
     typed = strings | {name: kind for name, kind in numbers.items() if name in strings}
     try:
         return _polars(text, typed)
-    except pl.exceptions.PolarsError:
+    except _UNREADABLE:
         # The fast way does not say which row: find out the slow way, once.
         _refuse_ragged_rows(text, len(names))
     try:
         frame = _polars(_with_quotes_doubled(text), strings)
-    except pl.exceptions.PolarsError as error:
+    except _UNREADABLE as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {text.file}: {reason}. Mend the file.") from error
     sheet = Sheet(frame.filter(~_BLANK), text.file, text.place_of)
@@ -300,7 +302,7 @@ def _plain_numbers(
     rows = pl.scan_csv(text.source, schema=dict.fromkeys(names, pl.String()), **_form(text))
     try:
         return numbers_among(rows, may_be_numbers)
-    except pl.exceptions.PolarsError:  # whoever reads the rows says what is wrong with them
+    except _UNREADABLE:  # whoever reads the rows says what is wrong with them
         return {}
 
 

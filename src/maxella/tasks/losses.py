@@ -250,9 +250,7 @@ class Loss:
 
 
 LOSSES: dict[str, Loss] = {
-    "full_softmax": Loss(
-        full_softmax, "the softmax over the catalogue", corrects_itself=False
-    ),
+    "full_softmax": Loss(full_softmax, "the softmax over the catalogue", corrects_itself=False),
     "in_batch_softmax": Loss(
         in_batch_softmax,
         "the softmax over the items of a batch of rows, as the notebook has it",

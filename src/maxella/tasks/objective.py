@@ -16,8 +16,8 @@ from maxella.tasks.teacher import Teacher
 class Objective:
     """Σ over tasks of weight · loss + l2 · penalty.
 
-    A task's loss is the sum over its labels in the batch by the number that a batch of that share of
-    the data has on average. So over an epoch a weight means the same at any batch size, and a
+    A task's loss is the sum over its labels in the batch by the number that a batch of that share
+    of the data has on average. So over an epoch a weight means the same at any batch size, and a
     batch without labels of a task adds 0. (`Task.sums` makes a loss a sum, as in the notebook,
     where weights of 1 and 1 stand for about 8,192 to 1.)
 
@@ -33,7 +33,7 @@ class Objective:
         self, model: Model, batch: Batch, step: int, steps: int
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """A batch → the loss, a scalar with a gradient, and its parts, scalars without."""
-        users = model.user_encoder(batch.users, batch.histories)  # (U, dim)
+        users = model.user_encoder(batch.users, batch.history)  # (U, dim)
         items = model.item_encoder(batch.items)  # (I, dim)
         read = Step(model, batch, users, items, step / steps, self.teacher)
         loss = users.new_zeros(())

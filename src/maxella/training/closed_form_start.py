@@ -28,8 +28,8 @@ class ClosedFormStart:
     """Puts iALS into the id parts of the encoders and low-rank EDLAE into the history parts.
 
     The rows of the item encoder are [iALS, EDLAE] as those of the user encoder. The blend of both
-    is the `teacher`, of which the model's own start is a first approximation: distilled from it, the
-    model keeps what both know of the pairs that nobody took, while it learns to tell apart
+    is the `teacher`, of which the model's own start is a first approximation: distilled from it,
+    the model keeps what both know of the pairs that nobody took, while it learns to tell apart
     those that somebody did.
     """
 
@@ -46,9 +46,10 @@ class ClosedFormStart:
         encoder = model.user_encoder
         if not isinstance(encoder, SumEncoder):
             raise ConfigError(
-                "model.start = 'closed_form' wants model.encoder = 'sum'. Set model.start = 'random'."
+                "model.start = 'closed_form' wants model.encoder = 'sum'. Set model.start = "
+                "'random'."
             )
-        history = dataset.train.history(self.task)
+        history = dataset.train.picks(self.task)
         with on_device(model, self.device):
             generator = torch_generator(self.seed, "closed form")
             self.teacher = _start(model, encoder, history.to(self.device), generator)
@@ -57,7 +58,7 @@ class ClosedFormStart:
 def _start(
     model: Model, encoder: SumEncoder, history: History, generator: torch.Generator
 ) -> Teacher:
-    ids, readings_of = encoder.ids, encoder.history
+    ids, reading = encoder.ids, encoder.history
     factors: list[tuple[torch.Tensor, torch.Tensor]] = []
     items: list[torch.Tensor] = []
     if ids is not None:
@@ -65,10 +66,8 @@ def _start(
         ids.table.weight.copy_(of_users * GAIN**0.5)
         items.append(of_items * GAIN**0.5)
         factors.append((of_users, of_items))
-    if readings_of is not None:
-        reading = readings_of[0]
-        dim = encoder.history_dim
-        readings, of_items = low_rank_edlae(history, dim, generator)
+    if reading is not None:
+        readings, of_items = low_rank_edlae(history, reading.readings.embedding_dim, generator)
         # One scale for both sides, so that one learning rate suits them.
         ratio = (readings.norm() / of_items.norm().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
         reading.readings.weight.copy_(readings / ratio)
