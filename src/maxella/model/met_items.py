@@ -9,7 +9,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class MetItems:
-    """For G users with N = n · members rows each: y = rest + design · x, x what is fitted of them.
+    """For G users with N = n · members rows each: y = rest + design · x, with x what is fitted.
 
     x is (bias, private factors) of one member after another, D = members · (1 + factors). All is in
     double precision; rows past a user's own labels count nothing.
@@ -45,7 +45,7 @@ class MetItems:
 
 
 def by_member(blocks: torch.Tensor) -> torch.Tensor:
-    """(G, n, members, w) → (G, n · members, members · w): each in its member's place, else zeros."""
+    """(G, n, members, w) → (G, n · members, members · w): each in its member's place."""
     members = blocks.shape[2]
     if members > 1:
         blocks = torch.eye(members, dtype=blocks.dtype).unsqueeze(2) * blocks.unsqueeze(3)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 import torch
 
 _MOST_STEPS = 60
-_SMALL = 1e-3  # what a step may still promise to gain when it is the last: what is left after it is its square
+_SMALL = (
+    1e-3  # gain that the last step may promise: what is left after it is of the order of its square
+)
 _DAMPING = 0.1  # the first that is tried after a step that did not help
 _ROUNDING = 1e-12  # of a value
 _FACTOR = 4.0  # from one damping to the next

@@ -16,8 +16,8 @@ _LEAST_WIDTH = 1e-9  # of a level, in noise scales
 class OrdinalBound:
     """2 · members · the loss of G users, each at (x of `MetItems`, log gaps).
 
-    The variances s are at their best for each x, 1 / s = Σ bends (n² + t) + 1 / prior, so the second
-    derivatives are less by what s makes up for.
+    The variances s are at their best for each x, 1 / s = Σ bends (n² + t) + 1 / prior, so the
+    second derivatives are less by what s makes up for.
     """
 
     met: MetItems
