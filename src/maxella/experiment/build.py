@@ -107,7 +107,11 @@ def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -
     """Which rows train, validate and test."""
     options = config.split
     target = None
-    if EVENT in tables.interactions.columns and options.kind in ("leave_last_out", "user_temporal"):
+    if EVENT in tables.interactions.columns and options.kind in (
+        "leave_last_out",
+        "user_temporal",
+        "column",
+    ):
         target = ~np.isnan(labels[config.tasks[0].name].labels)
     return split_interactions(
         tables.interactions,
