@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from maxella.data.dataset import TaskLabels, build_dataset
 from maxella.data.split import split_interactions
@@ -11,6 +12,10 @@ from maxella.model.build import HeadSpec, ModelSpec, build_model
 from maxella.seeds import torch_generator
 from maxella.sources.load import load_source
 from maxella.topk import top_k
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("maxella", deadline=None)
+settings.load_profile("maxella")
 
 
 @pytest.fixture(scope="session")

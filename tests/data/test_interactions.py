@@ -1,4 +1,4 @@
-"""The one label that a task has of a pair, whatever the order of the log and whatever else happened."""
+"""The one label that a task has of a pair, for all orders of the log and whatever else happened."""
 
 import math
 
@@ -30,7 +30,9 @@ def log_of(rows, times=None, order=None):
 
 
 def labels_of(pairs):
-    found = list(zip(pairs.users.tolist(), pairs.items.tolist(), pairs.labels.tolist(), strict=True))
+    found = list(
+        zip(pairs.users.tolist(), pairs.items.tolist(), pairs.labels.tolist(), strict=True)
+    )
     assert len({pair[:2] for pair in found}) == len(found)  # one a pair
     return sorted(found)
 
@@ -103,7 +105,11 @@ def test_a_label_brings_the_time_and_the_context_of_its_row():
         np.array([30, 31, 32]),
     )
     last, largest = log.of("a"), log.of("a", keep="largest")
-    assert (last.labels.tolist(), last.timestamps.tolist(), last.contexts.tolist()) == ([3], [7], [30])
+    assert (last.labels.tolist(), last.timestamps.tolist(), last.contexts.tolist()) == (
+        [3],
+        [7],
+        [30],
+    )
     assert (largest.labels[0], largest.timestamps[0], largest.contexts[0]) == (4, 6, 31)
 
 
@@ -154,12 +160,17 @@ def shop():
         (2, 3, BUY, 1.0, None),
         (1, 3, VIEW, None, None),
     ]
-    return Log(log_of(rows, np.array([5, 4, 6, 1, 2])), 4, 5, ("view", "buy", "return"), {"a": "last"})
+    return Log(
+        log_of(rows, np.array([5, 4, 6, 1, 2])), 4, 5, ("view", "buy", "return"), {"a": "last"}
+    )
 
 
 def test_what_users_did_by_event_by_task_and_in_all(shop):
     def items(history):
-        return [history.items[a:b].tolist() for a, b in zip(history.starts, history.starts[1:], strict=False)]
+        return [
+            history.items[a:b].tolist()
+            for a, b in zip(history.starts, history.starts[1:], strict=False)
+        ]
 
     views, buys = shop.histories(["view", "buy"])
     assert items(views) == [[], [1, 2, 3], [], []]

@@ -56,14 +56,18 @@ class Batch:
 
     @property
     def all_rows(self) -> Bags:
-        """What each user did, whatever the event."""
-        counts = torch.bincount(self.user_positions, minlength=len(self.users))
-        places = self.items, self.item_positions
-        return Bags(self.items[self.item_positions], counts, places)
+        """What each user did, whatever the event; a pair that repeats is there once."""
+        users, items = self.user_positions, self.item_positions
+        pairs = users * len(self.items) + items
+        distinct = torch.unique(pairs)
+        if len(distinct) < len(pairs):
+            users, items = distinct // len(self.items), distinct % len(self.items)
+        counts = torch.bincount(users, minlength=len(self.users))
+        return Bags(self.items[items], counts, (self.items, items))
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        return self if device.type == "cpu" else _moved(self, device)  # type: ignore[no-any-return]
+        return self if device.type == "cpu" else _moved(self, device)
 
 
 def _moved(value: Any, device: torch.device) -> Any:
@@ -118,8 +122,9 @@ class RowBatches:
 class UserBatches:
     """Batches of `size` whole users with all that they did, over the columns given.
 
-    `channels` are events; a batch has a history of each, or one of all rows where
-    there are none. With `in_time_order` a user's rows come by time, else as the log has them.
+    `channels` are events; a batch has a history of each, or one of all rows where there are none.
+    A history has a pair that repeats once, as `data.history` has it. With `in_time_order` a
+    user's rows come by time, else as the log has them.
     """
 
     def __init__(
@@ -137,12 +142,12 @@ class UserBatches:
             order = np.lexsort((rows.timestamps, rows.users))
         self.size = size
         self._log = rows.take(order)
-        self._channels = log.codes(channels)
         self._columns = columns
         self._labels = _Labels.of(self._log)
         self._users, self._counts = np.unique(self._log.users, return_counts=True)
         self._starts = np.cumsum(self._counts) - self._counts
-        self._twins = [_twins(self._log, channel) for channel in self._channels]
+        codes: list[int | None] = [*log.codes(channels)] or [None]
+        self._twins = [_twins(self._log, code) for code in codes]
 
     def __len__(self) -> int:
         return math.ceil(len(self._users) / self.size)
@@ -163,16 +168,17 @@ class UserBatches:
         self, rows: np.ndarray, n_users: int, user_positions: np.ndarray, columns: Columns
     ) -> tuple[tuple[Bags, ...], list[np.ndarray | None]]:
         """The histories of a batch, and where in each the pairs of (m,) rows of the log stand."""
-        if not self._channels or self._log.events is None:
-            return (_bags(n_users, user_positions, columns.item_positions, columns.items),), [None]
-        histories, places = [], []
-        events = self._log.events[rows]
+        histories: list[Bags] = []
+        places: list[np.ndarray | None] = []
         shift = np.arange(len(rows)) - rows  # from rows of the log to those of the batch
-        for channel, twins in zip(self._channels, self._twins, strict=True):
-            is_in = events == channel
-            found = np.append(is_in.cumsum() - 1, -1)[np.where(twins[rows] < 0, -1, twins[rows] + shift)]
-            of_items = columns.item_positions[is_in]
-            histories.append(_bags(n_users, user_positions[is_in], of_items, columns.items))
+        for of_log in self._twins:
+            users, items, found = user_positions, columns.item_positions, None
+            if of_log is not None:
+                twins = of_log[rows]
+                is_in = twins == rows
+                found = np.append(is_in.cumsum() - 1, -1)[np.where(twins < 0, -1, twins + shift)]
+                users, items = users[is_in], items[is_in]
+            histories.append(_bags(n_users, users, items, columns.items))
             places.append(found)
         return tuple(histories), places
 
@@ -246,15 +252,19 @@ def _bags(n_users: int, users: np.ndarray, items: np.ndarray, item_rows: np.ndar
     return Bags(rows[of_items], counts, (rows, of_items))
 
 
-def _twins(log: Interactions, event: int) -> np.ndarray:
-    """(n,) for each row of a log the row of an event that has the same pair; −1 without one."""
-    assert log.events is not None  # noqa: S101 - the caller has looked
-    width = int(log.items.max(initial=0)) + 1
-    keys = log.users * width + log.items
-    rows = (log.events == event).nonzero()[0]
+def _twins(log: Interactions, event: int | None) -> np.ndarray | None:
+    """(n,) for each row of a log the row with the same pair in the history of an event, or of all.
+
+    −1 where the pair is not there. Of a repeated pair the last row is the history's, and its own
+    twin. None where every row is.
+    """
+    keys = log.users * (int(log.items.max(initial=0)) + 1) + log.items
+    rows = np.arange(len(log)) if event is None else np.flatnonzero(log.events == event)
     rows = rows[np.argsort(keys[rows], kind="stable")]
+    rows = rows[np.diff(keys[rows], append=-1) != 0]
+    if len(rows) == len(log):
+        return None
     if not len(rows):
         return np.full(len(log), -1)
     nearest = rows[np.searchsorted(keys[rows], keys).clip(max=len(rows) - 1)]
-    found: np.ndarray = np.where(keys[nearest] == keys, nearest, -1)
-    return found
+    return np.where(keys[nearest] == keys, nearest, -1)

@@ -30,8 +30,13 @@ class LabelledPairs:
 
     def take(self, rows: np.ndarray) -> "LabelledPairs":
         """The pairs at these positions (or where a mask is true), in that order."""
-        columns = {name: of if of is None else of[rows] for name, of in vars(self).items()}
-        return LabelledPairs(**columns)
+        return LabelledPairs(
+            self.users[rows],
+            self.items[rows],
+            self.labels[rows],
+            None if self.timestamps is None else self.timestamps[rows],
+            None if self.contexts is None else self.contexts[rows],
+        )
 
 
 @dataclass(frozen=True)
