@@ -61,17 +61,20 @@ class Step:
             return self.users, self.items
         return self.users.detach(), self.items.detach()
 
-    def self_scores(self, rows: TaskRows, items: torch.Tensor) -> torch.Tensor | None:
+    def self_scores(self, task: Task, items: torch.Tensor) -> torch.Tensor | None:
         """(n,) what the pairs of a task add to their own scores, as parts of the histories.
 
         (I, dim) embeddings as the queries meet them. None of an encoder without histories.
         """
         batch = self.batch
-        parts = self.model.user_encoder.self_contributions(batch.histories, batch.items, items)
+        # The encoder's weights are read here, too: without a gradient if the task shapes nothing.
+        encoder = self.model.user_encoder.requires_grad_(task.shapes_encoders)
+        parts = encoder.self_contributions(batch.histories, batch.items, items)
+        encoder.requires_grad_(True)
         if parts is None:
             return None
         found = None
-        for part, places in zip(parts, rows.history_places, strict=True):
+        for part, places in zip(parts, self.rows(task).history_places, strict=True):
             # The last place, −1, is that of a pair that the history does not hold.
             mine = part if places is None else torch.cat([part, part.new_zeros(1)])[places]
             found = mine if found is None else found + mine
