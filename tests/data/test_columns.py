@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from maxella.data.batches import UserBatches
 from maxella.data.columns import OwnAndUniform, OwnAndUnseen, draw_unseen
 from maxella.data.interactions import Interactions
+from maxella.data.log import Log
 
 N_ITEMS = 6
 PAIRS = st.lists(st.tuples(st.integers(1, 5), st.integers(1, N_ITEMS)), min_size=1, max_size=40)
@@ -25,11 +26,12 @@ class Ranks:
 
 def log_of(pairs):
     users, items = np.array(pairs).T
-    return Interactions(users, items)
+    labels = {"task": np.ones(len(users), dtype=np.float32)}
+    return Log(Interactions(users, items, labels), 6, N_ITEMS + 1)
 
 
 def counts_of(log):
-    return np.bincount(log.items, minlength=N_ITEMS + 1)
+    return np.bincount(log.rows.items, minlength=N_ITEMS + 1)
 
 
 def epoch(log, columns, size=2, seed=0):
@@ -68,7 +70,8 @@ def test_a_negative_is_never_known_and_there_unless_the_user_has_everything(pair
     log = log_of(pairs)
     for batch in epoch(log, OwnAndUnseen(counts_of(log)), size, seed):
         users = batch.users[batch.user_positions].tolist()
-        for user, negative in zip(users, batch.negatives.tolist(), strict=True):
+        negatives = batch.tasks["task"].negatives.tolist()
+        for user, negative in zip(users, negatives, strict=True):
             taken = {item for owner, item in pairs if owner == user}
             if negative < 0:
                 assert len(taken) == N_ITEMS

@@ -2,8 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from maxella.data.dataset import build_dataset
-from maxella.data.interactions import Interactions
+from maxella.data.dataset import TaskLabels, build_dataset
 from maxella.data.split import Split
 from maxella.errors import DataError
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
@@ -12,50 +11,91 @@ LOG = pl.DataFrame(
     {
         "user_id": ["u2", "u1", "u2", "u3"],
         "item_id": ["007", "7", "7", "x"],
-        "rating": [5.0, 1.0, 2.0, 3.0],
+        "event": ["buy", "view", "view", "buy"],
         "timestamp": [4, 3, 2, 1],
     }
 )
+STARS = TaskLabels(np.array([5, 1, 2, 3], dtype=np.float32))
+BUYS = TaskLabels(np.array([1, np.nan, np.nan, 1], dtype=np.float32))
+
+
+def split_of(train, validation=(), test=(), given=()):
+    parts = (train, validation, test, given, ())
+    return Split(*(np.array(rows, dtype=np.int64) for rows in parts))
 
 
 def test_a_dataset_is_the_split_in_rows():
-    split = Split(np.array([0]), np.array([2]), np.array([3]), np.array([1]), np.array([], int))
-    dataset = build_dataset(LOG, split)
+    dataset = build_dataset(LOG, split_of([0], [2], [3], [1]), {"stars": STARS, "buys": BUYS})
     # Rows by first appearance: u2 u1 u3, and 007 7 x.
-    assert dataset.train.users.tolist() == [1]
-    assert dataset.train.items.tolist() == [1]
-    assert dataset.given.users.tolist() == [2]
-    assert dataset.known_in_validation.items.tolist() == [1, 2]
-    assert dataset.validation.items.tolist() == [2]
-    assert dataset.test.users.tolist() == [3]
-    assert dataset.known.ratings.tolist() == [5, 1, 2]
-    assert dataset.known.timestamps.tolist() == [4, 3, 2]
-    assert dataset.rating_range == (5, 5)
+    assert dataset.train.rows.users.tolist() == [1]
+    assert dataset.train.rows.items.tolist() == [1]
+    assert dataset.given.rows.users.tolist() == [2]
+    assert dataset.known_in_validation.rows.items.tolist() == [1, 2]
+    assert dataset.validation.rows.items.tolist() == [2]
+    assert dataset.test.rows.users.tolist() == [3]
+    assert dataset.known.rows.labels["stars"].tolist() == [5, 1, 2]
+    np.testing.assert_equal(dataset.known.rows.labels["buys"], [1, np.nan, np.nan])
+    assert dataset.known.rows.timestamps.tolist() == [4, 3, 2]
+    assert dataset.known.events == ("buy", "view")
+    assert dataset.known.rows.events.tolist() == [0, 1, 1]
+    assert dataset.known.pairs("buys").items.tolist() == [1]
+    assert (dataset.test.n_user_rows, dataset.test.n_item_rows) == (4, 4)
 
 
-def test_a_log_without_ratings_or_times_has_none():
-    bare = build_dataset(LOG.select("user_id", "item_id"), Split(*[np.array([0, 1, 2])] * 5))
-    assert bare.train.ratings is None
-    assert bare.known.timestamps is None
-    assert bare.rating_range is None
+def test_a_log_without_events_or_times_has_none():
+    bare = LOG.select("user_id", "item_id")
+    known = build_dataset(bare, split_of([0, 1, 2]), {"stars": STARS}).known
+    assert known.rows.timestamps is None
+    assert known.rows.events is None
+    assert known.events == ()
 
 
-def test_a_withheld_rating_leaves_the_interaction():
-    none = np.array([], int)
-    split = Split(np.array([0, 1, 2]), none, np.array([3]), none, unrated=np.array([0, 2]))
-    train = build_dataset(LOG, split).train
+def test_a_column_of_times_that_is_all_gaps_is_none():
+    gaps = LOG.with_columns(timestamp=pl.lit(None, dtype=pl.Int64))
+    assert build_dataset(gaps, split_of([0, 1, 2, 3]), {}).train.rows.timestamps is None
+
+
+def test_a_withheld_label_leaves_the_interaction_and_the_other_tasks():
+    tasks = {"stars": TaskLabels(STARS.labels, kept_share=1 / 3), "buys": BUYS}
+    dataset = build_dataset(LOG, split_of([0, 1, 2], test=[3]), tasks, seed=1)
+    train = dataset.train.rows
     assert train.items.tolist() == [1, 2, 2]
-    np.testing.assert_equal(train.ratings, [np.nan, 1, np.nan])
-    assert train.rated.items.tolist() == [2]
-    assert LOG["rating"].to_list() == [5, 1, 2, 3]
+    kept = ~np.isnan(train.labels["stars"])
+    assert kept.sum() == len(dataset.train.pairs("stars")) == 1
+    assert train.labels["stars"][kept] == STARS.labels[:3][kept]
+    np.testing.assert_equal(train.labels["buys"], [1, np.nan, np.nan])
+    assert dataset.test.pairs("stars").labels.tolist() == [3]
+    assert STARS.labels.tolist() == [5, 1, 2, 3]
+    again = build_dataset(LOG, split_of([0, 1, 2], test=[3]), tasks, seed=1)
+    np.testing.assert_equal(again.train.rows.labels["stars"], train.labels["stars"])
+    draws = {
+        tuple(
+            np.isnan(
+                build_dataset(LOG, split_of([0, 1, 2]), tasks, seed=seed).train.rows.labels["stars"]
+            )
+        )
+        for seed in range(9)
+    }
+    assert len(draws) > 1
 
 
-def test_a_column_of_gaps_is_none():
-    gaps = LOG.with_columns(rating=pl.lit(None, dtype=pl.Float64))
-    none = np.array([], int)
-    dataset = build_dataset(gaps, Split(np.arange(4), none, none, none, none))
-    assert dataset.train.ratings is None
-    assert dataset.rating_range is None
+def test_training_has_one_label_a_pair_and_no_label_of_the_test_counts():
+    log = pl.DataFrame(
+        {
+            "user_id": ["u"] * 4,
+            "item_id": ["i"] * 4,
+            "event": ["buy", "view", "buy", "view"],
+            "timestamp": [1, 2, 3, 4],
+        }
+    )
+    labels = np.array([5, 2, 4, 3], dtype=np.float32)
+    split = split_of([0, 1, 2], test=[3])
+    for keep, label, row in (("last", 4, 2), ("largest", 5, 0)):
+        dataset = build_dataset(log, split, {"a": TaskLabels(labels, keep)})
+        wanted = np.where(np.arange(3) == row, label, np.nan)
+        np.testing.assert_equal(dataset.train.rows.labels["a"], wanted)
+        assert dataset.known.pairs("a").labels.tolist() == [label]
+        assert dataset.test.pairs("a").labels.tolist() == [3]
 
 
 def test_ids_go_in_and_come_out():
@@ -70,8 +110,3 @@ def test_ids_go_in_and_come_out():
 def test_a_vocabulary_refuses_ids_twice():
     with pytest.raises(DataError, match="distinct"):
         Vocabulary(pl.Series(["a", "a"]))
-
-
-def test_columns_of_different_lengths_are_refused():
-    with pytest.raises(ValueError, match="one length"):
-        Interactions(np.array([1, 2]), np.array([1]))

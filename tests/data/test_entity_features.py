@@ -34,17 +34,17 @@ def known():
 
 
 @pytest.mark.parametrize("name", [spec.column for spec in SPECS])
-def test_dealing_a_feature_moves_its_blocks_whole_and_no_other(known, name):
-    dealt = known.permuted(name, np.random.default_rng(1))
-    moved = blocks(dealt, name) != blocks(known, name)
+def test_permuting_a_feature_moves_its_blocks_whole_and_no_other(known, name):
+    permuted = known.permuted(name, np.random.default_rng(1))
+    moved = blocks(permuted, name) != blocks(known, name)
     assert moved
-    assert sorted(blocks(dealt, name)) == sorted(blocks(known, name))
+    assert sorted(blocks(permuted, name)) == sorted(blocks(known, name))
     for other in known.features.blocks:
         if other != name:
-            assert blocks(dealt, other) == blocks(known, other)
-    assert dealt.bags.counts[0] == 0
+            assert blocks(permuted, other) == blocks(known, other)
+    assert permuted.bags.counts[0] == 0
     again = known.permuted(name, np.random.default_rng(1))
-    assert blocks(again, name) == blocks(dealt, name)
+    assert blocks(again, name) == blocks(permuted, name)
 
 
 def blocks(known, name):

@@ -9,6 +9,7 @@ from maxella.features.id import Vocabulary
 from maxella.model.build import build_model
 from maxella.model.cross import CrossLayers
 from maxella.model.feature_part import FeatureBags, FeaturePart, SideBySide
+from maxella.model.head import EmbeddedPairs
 from maxella.seeds import torch_generator
 
 TABLE = pl.DataFrame(
@@ -86,21 +87,20 @@ def test_cross_layers_are_the_formula(rank):
 
 
 def test_all_else_starts_as_without_features(make_spec, known):
-    facts = {"n_item_rows": 5, "rating_head": "variational"}
+    facts = {"rating": "variational"}
     plain = build_model(make_spec(**facts), seed=1)
     spec = make_spec(**facts, feature_layers="cross")
     model = build_model(spec, 1, Features(items=known))
     weights = model.state_dict()
     for name, weight in plain.state_dict().items():
         assert torch.equal(weights[name], weight), name
-    assert torch.equal(model.item_tower(ROWS), plain.item_tower(ROWS))
+    assert torch.equal(model.item_encoder(ROWS), plain.item_encoder(ROWS))
 
 
 @pytest.mark.parametrize("name", ["cross", "low_rank_cross"])
 def test_a_cross_head_starts_as_the_dot_product(make_spec, known, name):
-    facts = {"n_item_rows": 5}
-    dot = build_model(make_spec(**facts), 1).rating_head
-    head = build_model(make_spec(rating_head=name, **facts), 1, Features(items=known)).rating_head
+    dot = build_model(make_spec(), 1).heads["rating"]
+    head = build_model(make_spec(name), 1, Features(items=known)).heads["rating"]
     assert head.block_names == ["user", "item", "item.genres", "item.year"]
     assert head.block_norms().shape == (4, 4)
     pairs = _pairs()
@@ -112,16 +112,15 @@ def test_a_cross_head_starts_as_the_dot_product(make_spec, known, name):
 @pytest.mark.parametrize("name", ["mixed", "cross"])
 def test_tables_by_row_have_a_row_for_each(make_spec, known, name):
     # What they name is looked up by rows of users and items: a feature's table is none of them.
-    spec = make_spec(rating_head=name, n_user_rows=7, n_item_rows=5)
-    of_users, of_items = build_model(spec, 1, Features(items=known)).tables()
-    assert {table.num_embeddings for table in of_users} == {7}
-    assert {table.num_embeddings for table in of_items} == {5}
+    model = build_model(make_spec(name, n_user_rows=7), 1, Features(items=known))
+    sizes = {one.side: set() for one in model.row_tables().values()}
+    for one in model.row_tables().values():
+        sizes[one.side].add(one.table.num_embeddings)
+    assert sizes == {"user": {7}, "item": {5}}
 
 
 def _pairs():
-    from maxella.model.rating_head import RatedPairs
-
     generator = torch_generator(4, "test")
     u, v = (torch.randn(3, 3, generator=generator) for _ in range(2))
     rows = torch.tensor([1, 2, 3])
-    return RatedPairs(u, v, rows, rows, torch.tensor([0, 1, 2, 0]), torch.tensor([2, 1, 0, 0]))
+    return EmbeddedPairs(u, v, rows, rows, torch.tensor([0, 1, 2, 0]), torch.tensor([2, 1, 0, 0]))

@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from maxella.data.interactions import Interactions
-from maxella.errors import ConfigError
 from maxella.model.build import build_model
-from maxella.model.rating_head import RatedPairs
-from maxella.recommend.scorer import Scorer
+from maxella.model.head import EmbeddedPairs
 from maxella.seeds import torch_generator
 
-LOG = Interactions(np.array([1, 2]), np.array([1, 2]))
 SCALE = math.sqrt(0.72 * 3) / math.pi
 
 
@@ -31,7 +27,7 @@ def pairs_of(users, items):
     """These pairs, with embeddings of three dimensions that depend on the rows alone."""
     u, v = (torch.randn(9, 3, generator=torch_generator(j, "test")).double() for j in (4, 5))
     users, items, each = torch.tensor(users), torch.tensor(items), torch.arange(len(users))
-    return RatedPairs(u[users], v[items], users, items, each, each)
+    return EmbeddedPairs(u[users], v[items], users, items, each, each)
 
 
 def logistic(x):
@@ -39,7 +35,7 @@ def logistic(x):
 
 
 def test_the_distribution_is_a_logistic_around_the_sum_cut_at_the_users_thresholds(make_head):
-    head = make_head(rating_members=2)
+    head = make_head(members=2)
     pairs = pairs_of([2], [4])
     factors = head.factors(pairs)
     tastes = head.member_ratings(pairs, *factors)[0].tolist()
@@ -58,7 +54,7 @@ def test_the_distribution_is_a_logistic_around_the_sum_cut_at_the_users_threshol
 
 
 def test_the_normal_is_cut_half_way_between_the_levels(make_head):
-    head = make_head("variational", rating_levels=(1.0, 2.0, 4.0))
+    head = make_head("variational", levels=(1.0, 2.0, 4.0))
     pairs = pairs_of([2], [4])
     factors = head.factors(pairs)
     variance = head.member_variances(pairs, *factors) + head.log_noise.exp()
@@ -69,14 +65,15 @@ def test_the_normal_is_cut_half_way_between_the_levels(make_head):
 
 
 def test_a_start_without_knowledge_gives_every_level_about_the_same(make_spec):
-    model = build_model(make_spec(rating_head="ordinal"), 1).eval()
-    found = Scorer(model, LOG).distribution(torch.tensor([0]), torch.tensor([0]))
+    head = build_model(make_spec("ordinal"), 1).heads["rating"].double().eval()
+    nothing, only = torch.zeros(1, 3).double(), torch.tensor([0])
+    found = head.distribution(EmbeddedPairs(nothing, nothing, only, only, only, only))
     assert found[0].tolist() == pytest.approx([0.2] * 5, abs=0.02)
 
 
 @pytest.mark.parametrize("name", ["ordinal", "variational"])
 def test_the_variance_of_a_sum_is_that_of_draws(make_head, name):
-    head = make_head(name, rating_members=2)
+    head = make_head(name, members=2)
     pairs = pairs_of([1, 2, 0, 0], [3, 0, 4, 0])
     users, items = head.factors(pairs)
     m, n, s, t = users.means, items.means, users.variances(), items.variances()
@@ -102,7 +99,7 @@ def test_an_unknown_user_has_the_variances_of_the_prior(make_head):
 
 
 def test_the_log_likelihood_and_its_bend(make_head):
-    head = make_head(rating_members=2)
+    head = make_head(members=2)
     pairs = pairs_of([1, 2, 3, 1], [1, 2, 3, 4])
     ratings = torch.tensor([1.0, 3.0, 5.0, 4.0]).double()
     tastes = torch.randn(4, 2, generator=torch_generator(1, "test"), dtype=torch.float64)
@@ -113,13 +110,13 @@ def test_the_log_likelihood_and_its_bend(make_head):
         edges = [-math.inf, *(head.centre + steps - steps.mean()).tolist(), math.inf]
         level = int(ratings[row]) - 1
 
-        def log_share(y, low=edges[level], high=edges[level + 1]):
+        def log_probability(y, low=edges[level], high=edges[level + 1]):
             return (torch.sigmoid((high - y) / SCALE) - torch.sigmoid((low - y) / SCALE)).log()
 
         for member in range(2):
             y = tastes[row, member]
-            assert found[row, member].item() == pytest.approx(log_share(y).item())
-            bend = -torch.autograd.functional.hessian(log_share, y).item()
+            assert found[row, member].item() == pytest.approx(log_probability(y).item())
+            bend = -torch.autograd.functional.hessian(log_probability, y).item()
             assert bends[row, member].item() == pytest.approx(bend)
 
 
@@ -148,40 +145,34 @@ def test_a_level_that_is_hardly_ever_given_keeps_its_digits(make_head):
 @pytest.mark.parametrize("levels", [(3.0,), (1.0, 5.0), (0.5, 1.0, 4.0), tuple(range(101))])
 def test_any_number_of_levels(make_spec, levels):
     levels = tuple(map(float, levels))
-    model = build_model(make_spec(rating_head="ordinal", rating_levels=levels), 1).eval()
-    model.rating_head.user_norm.fill_(1.0)
-    model.rating_head.item_norm.fill_(1.0)
-    scorer = Scorer(model, LOG)
-    rows = torch.tensor([0, 1, 3])
-    found = scorer.distribution(rows, rows)
+    head = build_model(make_spec("ordinal", levels=levels), 1).heads["rating"].double().eval()
+    head.user_norm.fill_(1.0)
+    head.item_norm.fill_(1.0)
+    found = head.distribution(pairs_of([0, 1, 3], [0, 1, 3]))
     assert found.shape == (3, len(levels))
     assert found.min() > 0
-    torch.testing.assert_close(found.sum(dim=1), torch.ones(3))
-    assert scorer.rating_levels.tolist() == list(levels)
+    torch.testing.assert_close(found.sum(dim=1), torch.ones(3).double())
+    assert head.levels.tolist() == list(levels)
 
 
 def test_of_ratings_that_are_all_equal_there_is_one_level_and_it_is_certain(make_head):
-    head = make_head(rating_levels=(3.0,))
+    head = make_head(levels=(3.0,))
     pairs = pairs_of([0, 1], [2, 0])
     assert head(pairs).tolist() == [3.0, 3.0]
     found, bends = head.log_likelihood(pairs, torch.zeros(2, 1), torch.tensor([3.0, 3.0]))
     assert (found.abs().max(), bends.abs().max()) == (0, 0)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{}, {"rating_head": "mlp"}, {"rating_head": "variational", "rating_levels": ()}],
-)
-def test_a_model_without_a_distribution_says_so(make_spec, changes):
-    scorer = Scorer(build_model(make_spec(**changes), 1).eval(), LOG)
-    assert len(scorer.rating_levels) == 0
-    with pytest.raises(ConfigError, match=r"has none.*rating_head = 'ordinal'"):
-        scorer.distribution(torch.tensor([1]), torch.tensor([1]))
+@pytest.mark.parametrize(("name", "levels"), [("dot", (1.0, 2.0)), ("mlp", (1.0,))])
+def test_a_head_without_levels_has_a_distribution_over_none(make_spec, name, levels):
+    head = build_model(make_spec(name, levels=levels), 1).heads["rating"].double().eval()
+    assert len(head.levels) == 0
+    assert head.distribution(pairs_of([1, 2], [1, 2])).shape == (2, 0)
 
 
 def test_a_mixed_head_is_the_mean_of_two_likelihoods_at_two_ranks(make_head):
-    head = make_head("mixed", rating_dim=3)
-    assert [(type(part).__name__, part.rating_dim) for part in head.heads] == [
+    head = make_head("mixed", factors=3)
+    assert [(type(part).__name__, part.n_factors) for part in head.heads] == [
         ("VariationalHead", 3),
         ("OrdinalHead", 3),
         ("VariationalHead", 6),
@@ -189,9 +180,9 @@ def test_a_mixed_head_is_the_mean_of_two_likelihoods_at_two_ranks(make_head):
     ]
     pairs = pairs_of([2, 1], [4, 1])
     ratings = sum(part(pairs) for part in head.heads) / 4
-    shares = sum(part.distribution(pairs) for part in head.heads) / 4
+    probabilities = sum(part.distribution(pairs) for part in head.heads) / 4
     torch.testing.assert_close(head(pairs), ratings)
-    torch.testing.assert_close(head.distribution(pairs), shares)
+    torch.testing.assert_close(head.distribution(pairs), probabilities)
     others = head.of_users(torch.tensor([0, 2]))
     torch.testing.assert_close(others(pairs_of_row(1, pairs)), ratings[:1])
 
@@ -199,7 +190,7 @@ def test_a_mixed_head_is_the_mean_of_two_likelihoods_at_two_ranks(make_head):
 def pairs_of_row(row, pairs):
     """The first pair, of a user who has this row now."""
     only = torch.tensor([0])
-    return RatedPairs(
+    return EmbeddedPairs(
         pairs.user_embeddings[:1],
         pairs.item_embeddings[:1],
         torch.tensor([row]),

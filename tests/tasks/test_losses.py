@@ -16,13 +16,12 @@ from maxella.seeds import torch_generator
 from maxella.tasks import blocks
 from maxella.tasks.choices import Choices
 from maxella.tasks.losses import (
-    RETRIEVAL_LOSSES,
+    LOSSES,
     bpr,
     full_softmax,
     gramian,
     in_batch_softmax,
     leave_one_out_softmax,
-    squared_error,
 )
 
 
@@ -35,17 +34,26 @@ def pairs_of(choices):
     return list(zip(choices.user_positions.tolist(), choices.item_positions.tolist(), strict=True))
 
 
+def weights_of(choices):
+    n = len(choices.user_positions)
+    return choices.users.new_ones(n) if choices.pair_weights is None else choices.pair_weights
+
+
 def plain_in_batch(choices):
     """TensorFlow Recommenders' loss: a (rows × rows) matrix, the diagonal is the positive."""
     rows = choices.users[choices.user_positions] @ choices.items[choices.item_positions].T
-    scores = rows + choices.item_biases[choices.item_positions]
-    return torch.nn.functional.cross_entropy(scores, torch.arange(len(scores)), reduction="sum")
+    weights = weights_of(choices)  # of a row, which is a column as well
+    scores = rows + choices.item_biases[choices.item_positions] + weights.log()
+    wanted = torch.arange(len(scores))
+    losses = torch.nn.functional.cross_entropy(scores, wanted, reduction="none") + weights.log()
+    return (weights * losses).sum()
 
 
 def plain_full(choices):
     scores, _ = pair_scores(choices)
     rows = scores[choices.user_positions]
-    return torch.nn.functional.cross_entropy(rows, choices.item_positions, reduction="sum")
+    losses = torch.nn.functional.cross_entropy(rows, choices.item_positions, reduction="none")
+    return (weights_of(choices) * losses).sum()
 
 
 def plain_leave_one_out(choices):
@@ -54,18 +62,18 @@ def plain_leave_one_out(choices):
     pairs, total = pairs_of(choices), scores.new_zeros(())
     for pair, (user, _) in enumerate(pairs):
         others = [j for j in range(len(choices.items)) if (user, j) not in pairs]
-        positive = positives[pair] - choices.own_scores[pair]
+        positive = positives[pair] - choices.self_scores[pair]
         weighted = scores[user, others] + choices.item_weights[others].log()
         candidates = torch.cat([positive.unsqueeze(0), weighted])
-        total = total + candidates.logsumexp(dim=0) - positive
+        total = total + weights_of(choices)[pair] * (candidates.logsumexp(dim=0) - positive)
     return total
 
 
 def plain_gramian(choices):
     """Cell by cell; a cell that has pairs counts for these in place of its column."""
     scores, positives = pair_scores(choices)
-    positives = positives - choices.own_scores
-    pairs, total = pairs_of(choices), (1 - positives).square().sum()
+    positives = positives - choices.self_scores
+    pairs, total = pairs_of(choices), (weights_of(choices) * (1 - positives).square()).sum()
     for user in range(len(choices.users)):
         for item in range(len(choices.items)):
             if (user, item) not in pairs:
@@ -80,8 +88,8 @@ def plain_bpr(choices):
         zip(pairs_of(choices), choices.negatives.tolist(), strict=True)
     ):
         if j >= 0:
-            gap = positives[pair] - choices.own_scores[pair] - scores[user, j]
-            total = total - torch.nn.functional.logsigmoid(gap)
+            gap = positives[pair] - choices.self_scores[pair] - scores[user, j]
+            total = total - weights_of(choices)[pair] * torch.nn.functional.logsigmoid(gap)
     return total
 
 
@@ -96,7 +104,10 @@ PLAIN = {
 
 @st.composite
 def worlds(draw):
-    """Few users and items and many pairs, so that both sides repeat, and pairs as well."""
+    """Few users and items and many pairs, so that both sides repeat, and pairs as well.
+
+    Every other one has pairs that count more or less than once.
+    """
     n_users, n_items = draw(st.integers(1, 6)), draw(st.integers(1, 6))
     n, dim = draw(st.integers(1, 30)), draw(st.integers(1, 4))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
@@ -106,14 +117,18 @@ def worlds(draw):
         values = torch.randn(*shape, generator=generator, dtype=torch.float64) * scale
         return values.requires_grad_()
 
+    def random(n):
+        return torch.rand(n, generator=generator, dtype=torch.float64)
+
     return Choices(
         normal(n_users, dim),
         normal(n_items, dim),
         normal(n_items),
         torch.randint(n_users, (n,), generator=generator).sort().values,
         torch.randint(n_items, (n,), generator=generator),
-        own_scores=normal(n),
-        item_weights=torch.rand(n_items, generator=generator, dtype=torch.float64) * 9 + 0.1,
+        self_scores=normal(n),
+        pair_weights=draw(st.sampled_from([None, random(n) * 5 + 0.1])),
+        item_weights=random(n_items) * 9 + 0.1,
         negatives=torch.randint(-1, n_items, (n,), generator=generator),
     )
 
@@ -121,12 +136,13 @@ def worlds(draw):
 def each_pair_once(choices):
     pairs = torch.stack([choices.user_positions, choices.item_positions], dim=1).unique(dim=0)
     n = len(pairs)  # sorted by user
-    own = choices.own_scores.detach()[:n].requires_grad_()
+    own = choices.self_scores.detach()[:n].requires_grad_()
     return replace(
         choices,
         user_positions=pairs[:, 0],
         item_positions=pairs[:, 1],
-        own_scores=own,
+        self_scores=own,
+        pair_weights=None if choices.pair_weights is None else choices.pair_weights[:n],
         negatives=choices.negatives[:n],
     )
 
@@ -141,7 +157,7 @@ def assert_same(loss, plain, parameters):
         assert (ours - theirs).norm() <= 1e-6 * theirs.norm() + 1e-9
 
 
-@pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
+@pytest.mark.parametrize("name", LOSSES)
 @settings(deadline=None, max_examples=60)
 @given(choices=worlds(), block=st.sampled_from([1, 7, 1 << 20]))
 def test_equals_the_plain_loss_in_value_and_gradients(name, choices, block):
@@ -149,27 +165,27 @@ def test_equals_the_plain_loss_in_value_and_gradients(name, choices, block):
         choices = each_pair_once(choices)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_SCORES", block)
-        loss = RETRIEVAL_LOSSES[name](choices)
-    parameters = choices.users, choices.items, choices.item_biases, choices.own_scores
+        loss = LOSSES[name].function(choices)
+    parameters = choices.users, choices.items, choices.item_biases, choices.self_scores
     assert_same(loss, PLAIN[name](choices), parameters)
 
 
-OWN_SCORES = sorted(RETRIEVAL_LOSSES.keys() - {"full_softmax", "in_batch_softmax"})
+CORRECTED = [name for name, loss in LOSSES.items() if loss.corrects_itself]
 
 
-@pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
+@pytest.mark.parametrize("name", LOSSES)
 @settings(deadline=None, max_examples=20)
 @given(choices=worlds())
 def test_what_is_left_out_is_nothing(name, choices):
-    bare = replace(choices, item_biases=None, own_scores=None, item_weights=None)
-    zeros = torch.zeros_like(choices.own_scores)
+    bare = replace(choices, item_biases=None, self_scores=None, item_weights=None)
+    zeros = torch.zeros_like(choices.self_scores)
     ones = torch.ones_like(choices.item_weights)
     biases = torch.zeros_like(choices.item_biases)
-    full = replace(choices, item_biases=biases, own_scores=zeros, item_weights=ones)
-    torch.testing.assert_close(RETRIEVAL_LOSSES[name](bare), RETRIEVAL_LOSSES[name](full))
+    full = replace(choices, item_biases=biases, self_scores=zeros, item_weights=ones)
+    torch.testing.assert_close(LOSSES[name].function(bare), LOSSES[name].function(full))
 
 
-@pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
+@pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("block", [1, 100, 1 << 25])
 def test_each_device_finds_the_same_loss(name, block, device, monkeypatch):
     monkeypatch.setattr(blocks, "CUDA_BLOCK_SCORES", block)
@@ -185,7 +201,7 @@ def test_each_device_finds_the_same_loss(name, block, device, monkeypatch):
         "users": normal(20, 4),
         "items": normal(50, 4),
         "item_biases": normal(50),
-        "own_scores": normal(n),
+        "self_scores": normal(n),
     }
     others = {
         "user_positions": positions[0],
@@ -199,15 +215,15 @@ def test_each_device_finds_the_same_loss(name, block, device, monkeypatch):
         leaves = {key: value.to(where).requires_grad_() for key, value in values.items()}
         given = {key: value.to(where) for key, value in others.items()}
         taught = tuple(side.to(where) for side in teacher)
-        loss = RETRIEVAL_LOSSES[name](Choices(**leaves, **given, teacher=taught, distillation=0.3))
+        loss = LOSSES[name].function(Choices(**leaves, **given, teacher=taught, distillation=0.3))
         gradients = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
         found.append([loss.cpu(), *(gradient.cpu() for gradient in gradients)])
     torch.testing.assert_close(*found)
 
 
-@pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
+@pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_is_finite_and_falls_as_the_positive_rises(name):
-    loss = RETRIEVAL_LOSSES[name]
+    loss = LOSSES[name].function
     users, positions = torch.eye(2), torch.tensor([0, 1])
     values = [
         loss(Choices(users * scale, users, None, positions, positions, negatives=1 - positions))
@@ -217,13 +233,13 @@ def test_every_loss_is_finite_and_falls_as_the_positive_rises(name):
     assert values[0] > values[1] > values[2] >= 0
 
 
-@pytest.mark.parametrize("name", sorted(RETRIEVAL_LOSSES.keys() - {"gramian"}))
+@pytest.mark.parametrize("name", sorted(LOSSES.keys() - {"gramian"}))
 def test_large_scores_neither_overflow_nor_lose_the_gradient(name):
     # exp(2000) overflows a float; the loss of the wrong item is the gap of the scores, 2000.
     # The second user puts both items into a batch, and scores them alike.
     users = torch.tensor([[1.0], [0.0]], requires_grad=True)
     items = torch.tensor([[2000.0], [0.0]])
-    loss = RETRIEVAL_LOSSES[name](
+    loss = LOSSES[name].function(
         Choices(
             users,
             items,
@@ -246,28 +262,26 @@ def test_items_that_no_pair_names_are_outside_the_batch():
     assert full_softmax(Choices(users, items, None, *only_first)).item() > 3
 
 
-def test_squared_error_is_a_sum():
-    assert squared_error(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0])).item() == 5
-
-
-@pytest.mark.parametrize("name", OWN_SCORES)
+@pytest.mark.parametrize("name", CORRECTED)
 def test_a_pair_does_not_see_itself_in_the_history(name, make_spec):
     """What its item says in the history changes the user's other scores, not the pair's own."""
     model = build_model(make_spec(dim=0, history_dim=2), seed=1)
     rows, pairs = torch.tensor([1, 2, 3, 4]), (torch.tensor([0, 0]), torch.tensor([0, 1]))
-    bags = Bags(torch.tensor([1, 2]), torch.tensor([2]))
+    places = rows, torch.tensor([0, 1])
+    bags = Bags(torch.tensor([1, 2]), torch.tensor([2]), places)
     with torch.no_grad():  # only items 1 and 2 read what item 1 says, each in its own dimension
-        model.item_tower.table.weight.zero_()
-        model.item_tower.table.weight[1, 0] = model.item_tower.table.weight[2, 1] = 1.0
+        model.item_encoder.table.weight.zero_()
+        model.item_encoder.table.weight[1, 0] = model.item_encoder.table.weight[2, 1] = 1.0
 
     def loss():
-        items = model.item_tower(rows)
-        own = model.own_scores(bags, rows, items, pairs[1])
-        users = model.user_tower(torch.tensor([1]), bags)
-        choices = Choices(users, items, None, *pairs, own, negatives=torch.tensor([2, 3]))
-        return RETRIEVAL_LOSSES[name](choices)
+        items = model.item_encoder(rows)
+        (own,) = model.user_encoder.self_contributions([bags], rows, items)
+        users = model.user_encoder(torch.tensor([1]), [bags])
+        negatives = torch.tensor([2, 3])
+        choices = Choices(users, items, None, *pairs, self_scores=own, negatives=negatives)
+        return LOSSES[name].function(choices)
 
-    (gradient,) = torch.autograd.grad(loss(), model.user_tower.history.readings.weight)
+    (gradient,) = torch.autograd.grad(loss(), model.user_encoder.history[0].readings.weight)
     assert gradient[1, 0].abs() < 1e-6  # of item 1 on its own pair
     assert gradient[1, 1].abs() > 1e-3  # on the pair of item 2
     assert gradient[2, 1].abs() < 1e-6
@@ -305,12 +319,13 @@ def distilled_by_loop(choices):
     teacher_users, teacher_items = choices.teacher
     wanted = teacher_users @ teacher_items.T + log_weights
     pairs = pairs_of(choices)
-    for user, _ in pairs:  # once a pair: n_u times in all
+    for pair, (user, _) in enumerate(pairs):  # as its pairs count: n_u times in all
         others = [j for j in range(len(choices.items)) if (user, j) not in pairs]
         if others:
             target = wanted[user, others].softmax(dim=0)
             log_total = (scores[user, others] + log_weights[others]).logsumexp(dim=0)
-            total = total + share * (target * (log_total - scores[user, others])).sum()
+            entropy = (target * (log_total - scores[user, others])).sum()
+            total = total + share * weights_of(choices)[pair] * entropy
     return total
 
 
@@ -329,5 +344,118 @@ def test_distillation_against_loops(choices, block, share):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_SCORES", block)
         loss = leave_one_out_softmax(choices)
-    parameters = choices.users, choices.items, choices.item_biases, choices.own_scores
+    parameters = choices.users, choices.items, choices.item_biases, choices.self_scores
     assert_same(loss, distilled_by_loop(choices), parameters)
+
+
+def two_users(**changes):
+    """Three pairs of two users and four items, in double precision, with gradients."""
+    generator = torch_generator(5, "test")
+
+    def normal(*shape):
+        values = torch.randn(*shape, generator=generator, dtype=torch.float64)
+        return values.requires_grad_()
+
+    choices = Choices(
+        normal(2, 3),
+        normal(4, 3),
+        normal(4),
+        torch.tensor([0, 0, 1]),
+        torch.tensor([0, 2, 1]),
+        self_scores=normal(3),
+        item_weights=torch.tensor([1.0, 2.0, 0.5, 3.0]).double(),
+        negatives=torch.tensor([1, 3, -1]),
+    )
+    return replace(choices, **changes)
+
+
+def leaves(choices):
+    return choices.users, choices.items, choices.item_biases, choices.self_scores
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_pair_weights_of_one_are_none(name):
+    loss, plain = LOSSES[name].function, two_users()
+    weighted = replace(plain, pair_weights=torch.ones(3).double())
+    assert_same(loss(weighted), loss(plain), leaves(plain))
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES.keys() - {"gramian"}))  # which counts cells
+@pytest.mark.parametrize("block", [1, 1 << 20])
+def test_a_pair_that_counts_twice_is_the_pair_twice(name, block, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_SCORES", block)
+    loss, once = LOSSES[name].function, two_users()
+    weighted = replace(once, pair_weights=torch.tensor([1.0, 2.0, 2.0]).double())
+    rows = torch.tensor([0, 1, 1, 2, 2])
+    twice = replace(
+        once,
+        user_positions=once.user_positions[rows],
+        item_positions=once.item_positions[rows],
+        self_scores=once.self_scores[rows],
+        negatives=once.negatives[rows],
+    )
+    assert_same(loss(weighted), loss(twice), leaves(once))
+
+
+def test_the_squared_loss_counts_a_cell_once_and_the_pull_of_its_pair_by_weight():
+    users, items = torch.ones(1, 1), torch.tensor([[0.5], [0.0]])
+    pair = torch.tensor([0]), torch.tensor([0])
+    weighted = Choices(users, items, None, *pair, pair_weights=torch.tensor([4.0]))
+    # 4 · (1 − .5)² + .1 · .5²
+    assert gramian(weighted).item() == pytest.approx(1.025)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("is_weighted", [True, False])
+def test_gradients_are_those_of_small_differences(name, is_weighted):
+    weights = torch.tensor([0.5, 2.0, 3.0]).double() if is_weighted else None
+    taught = {}
+    if LOSSES[name].distils:
+        generator = torch_generator(6, "test")
+        sides = (torch.randn(n, 2, generator=generator, dtype=torch.float64) for n in (2, 4))
+        taught = {"teacher": tuple(sides), "distillation": 0.3}
+
+    def loss(users, items, item_biases, self_scores):
+        return LOSSES[name].function(
+            two_users(
+                users=users,
+                items=items,
+                item_biases=item_biases,
+                self_scores=self_scores,
+                pair_weights=weights,
+                **taught,
+            )
+        )
+
+    assert torch.autograd.gradcheck(loss, leaves(two_users()))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_of_no_pairs_there_is_no_loss_but_that_of_unobserved_cells(name):
+    none = torch.empty(0, dtype=torch.int64)
+    nothing = {"user_positions": none, "item_positions": none, "negatives": none}
+    choices = two_users(self_scores=None, **nothing)
+    loss = LOSSES[name].function(choices)
+    gradients = torch.autograd.grad(loss, leaves(choices)[:3])
+    if name == "gramian":
+        scores = choices.users @ choices.items.T + choices.item_biases
+        torch.testing.assert_close(loss, 0.1 * (choices.item_weights * scores.square()).sum())
+    else:
+        assert loss == 0
+        assert not any(gradient.any() for gradient in gradients)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_the_table_says_of_a_loss(name):
+    """Who corrects itself, who samples and who distils can be told from what a loss reads."""
+    loss = LOSSES[name]
+    plain = loss.function(two_users())
+    other = torch.tensor([0.3, -1.0, 2.0]).double()
+    assert (loss.function(two_users(self_scores=other)) != plain) == loss.corrects_itself
+    weights = torch.tensor([5.0, 1.0, 1.0, 7.0]).double()
+    assert (loss.function(two_users(item_weights=weights)) != plain) == loss.samples
+    taught = {"teacher": (torch.ones(2, 1).double(), torch.arange(4.0)[:, None].double())}
+    assert (loss.function(two_users(**taught, distillation=0.5)) != plain) == loss.distils
+    negatives = torch.tensor([3, 1, 2])
+    assert (loss.function(two_users(negatives=negatives)) != plain) == (loss.negatives == "unseen")
+    assert loss.help

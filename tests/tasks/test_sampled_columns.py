@@ -7,6 +7,7 @@ import torch
 from maxella.data.batches import UserBatches
 from maxella.data.columns import OwnAndUniform, WholeCatalogue
 from maxella.data.interactions import Interactions
+from maxella.data.log import Log
 from maxella.tasks.choices import Choices
 from maxella.tasks.losses import full_softmax, gramian, in_batch_softmax, leave_one_out_softmax
 
@@ -30,7 +31,7 @@ def world(most):
     pairs[:N_ITEMS] = [(pairs[i][0], i + 1) for i in range(N_ITEMS)]
     users, items = np.unique(pairs, axis=0).T
     assert set(items) == set(range(1, N_ITEMS + 1))
-    return Interactions(users, items)
+    return Log(Interactions(users, items), N_USERS + 1, N_ITEMS + 1)
 
 
 ONE_EACH, SEVERAL = world(1), world(4)
@@ -65,7 +66,7 @@ def exact(loss, log):
 
 def errors(loss, log, size, n_uniform, wanted):
     """Relative errors of the mean loss and of its gradient."""
-    counts = np.bincount(log.items, minlength=N_ITEMS + 1)
+    counts = np.bincount(log.rows.items, minlength=N_ITEMS + 1)
     found = epochs(loss, UserBatches(log, size, OwnAndUniform(counts, n_uniform)), 25)
     return [
         ((ours - theirs).norm() / theirs.norm()).item()

@@ -124,7 +124,7 @@ def _rated_rows(log: IndexedLog) -> np.ndarray:
     """Positions of training rows whose rating may be looked at."""
     if log.ratings is None:
         return np.empty(0, dtype=np.int64)
-    rows = np.setdiff1d(log.split.train, log.split.unrated, assume_unique=True)
+    rows = log.split.train
     rated: np.ndarray = rows[~np.isnan(log.ratings[rows])]
     return rated
 

@@ -39,6 +39,12 @@ class Log:
         """The labels of a task, one for each pair."""
         return self.rows.of(task, keep=self.keeps.get(task, "last"))
 
+    def events_of(self, task: str) -> list[str]:
+        """The events that have labels of a task."""
+        assert self.rows.events is not None  # noqa: S101 - a log of several events
+        codes = np.unique(self.rows.events[~np.isnan(self.rows.labels[task])])
+        return [self.events[code] for code in codes]
+
     def picks(self, task: str) -> History:
         """The pairs that are labels of a task."""
         return History.of(self.pairs(task), self.n_user_rows, self.n_item_rows)

@@ -24,10 +24,11 @@ RowsOf = str | Sequence[str] | None  # an event, several, a condition, or none f
 
 
 def chosen_rows(log: pl.DataFrame, rows: RowsOf, *, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each row of a log is chosen, and whether that is known; both (n,) bool.
+    """Whether each row of a log is chosen, and whether it is one in question; both (n,) bool.
 
     `rows` is an event, a list of events, a condition such as `rating >= 4`, or several of
-    these joined by `and`. A row without a value of the column is neither chosen nor not.
+    these joined by `and`. In question is a row of the events that has a value in each column
+    compared: of another event, or of a gap, nobody can say that the condition does not hold.
 
     >>> log = pl.DataFrame({"event": ["view", "buy", "buy"], "rating": [None, 5, 2]})
     >>> chosen, known = chosen_rows(log, "buy and rating >= 4", where="rows")
@@ -37,14 +38,16 @@ def chosen_rows(log: pl.DataFrame, rows: RowsOf, *, where: str) -> tuple[np.ndar
     if rows is None:
         everything = np.ones(log.height, dtype=bool)
         return everything, everything.copy()
+    terms = [term.strip() for term in re.split(r"\s+and\s+", rows)] if isinstance(rows, str) else []
+    events = [_is_event(log, [term], where) for term in terms if not is_condition(term)]
     if not isinstance(rows, str):
-        chosen = _is_event(log, rows, where)
-    else:
-        chosen = pl.all_horizontal(
-            _term(log, term, where) for term in re.split(r"\s+and\s+", rows.strip())
-        )
-    found = log.select(chosen.alias("chosen"))["chosen"]
-    return found.fill_null(False).to_numpy(), found.is_not_null().to_numpy()
+        events.append(_is_event(log, rows, where))
+    conditions = [_condition(log, term, where) for term in terms if is_condition(term)]
+    found = log.select(
+        chosen=pl.all_horizontal(*events, *conditions).fill_null(value=False),
+        known=pl.all_horizontal(*events, *(one.is_not_null() for one in conditions)),
+    )
+    return found["chosen"].to_numpy(), found["known"].fill_null(value=False).to_numpy()
 
 
 def is_condition(rows: RowsOf) -> bool:
@@ -58,11 +61,8 @@ def is_condition(rows: RowsOf) -> bool:
     )
 
 
-def _term(log: pl.DataFrame, term: str, where: str) -> pl.Expr:
-    condition = _CONDITION.fullmatch(term)
-    if condition is None:
-        return _is_event(log, [term.strip()], where)
-    column, sign, value = condition.groups()
+def _condition(log: pl.DataFrame, term: str, where: str) -> pl.Expr:
+    column, sign, value = _CONDITION.fullmatch(term).groups()  # type: ignore[union-attr]
     if column not in log.columns:
         raise ConfigError(f"{where} = '{term}': {unknown_name('column', column, log.columns)}")
     return _COMPARISONS[sign](pl.col(column), _value(log[column].dtype, value, term, where))

@@ -26,7 +26,6 @@ class Split:
     validation: np.ndarray  # (n_validation,) int64, empty where none is asked for
     test: np.ndarray  # (n_test,) int64
     given: np.ndarray  # (n_given,) int64, empty but for a split by whole users
-    unrated: np.ndarray  # those of `train` whose rating is withheld
 
 
 def split_interactions(
@@ -36,22 +35,21 @@ def split_interactions(
     test: float,
     validation: float,
     seed: int,
-    rated: float = 1.0,
     given: float = 0.5,
     column: str | None = None,
     is_target: np.ndarray | None = None,
 ) -> Split:
     """Cut an interactions table by one of `SPLITS`.
 
-    `test` is a share of the rows that may be held out, `validation` one of what is then left of
-    them. Which may, `is_target`, (n,) bool, says, such as the purchases of a log of several
-    events; all others train. For `cold_user` they are shares of the users, of whose rows the
-    share `given` is known when they are served, and for `cold_item` of the items; both hold out
-    all rows of theirs. For `leave_last_out` each user gives one row to either side, so a share
-    only says whether there is such a side at all (0 or above 0). `column` is the column that
-    says train, validation or test of each row, for a split of that kind; where it says of none
-    that it validates, `validation` is the share of the training rows that do.
-    `rated` is the share of the training rows that keep their rating.
+    `test` is a share of the rows, `validation` one of what is then left for training. Where the
+    latest of each user are held out, `is_target`, (n,) bool, says which may be, such as the
+    purchases of a log of several events; whatever a user did from that moment on is held out with
+    them, as nobody knows it then. For `cold_user` they are shares of the users, of whose rows the
+    share `given` is known when they are served, and for `cold_item` of the items. For
+    `leave_last_out` each user gives one row to either side, so a share only says whether there is
+    such a side at all (0 or above 0). `column` is the column that says train, validation or test
+    of each row, for a split of that kind; where it says of none that it validates, `validation`
+    is the share of the training rows (of `is_target`) that do.
     """
     if kind not in SPLITS:
         raise ConfigError(unknown_name("split", kind, SPLITS))
@@ -60,16 +58,22 @@ def split_interactions(
             raise ConfigError(f"split.{name} must lie in [0, 1); got {share}.")
     hold_out, every = SPLITS[kind], np.arange(len(interactions))
     log = interactions.select(c for c in _READ if c in interactions.columns)
-    free = every if is_target is None or kind in _WHOLE else np.flatnonzero(is_target)
+    has_targets = is_target is not None and kind in (*_LATEST, "column")
+    free = np.flatnonzero(is_target) if has_targets else every  # type: ignore[arg-type]
     if kind == "column":
         test_rows, validation_rows = _given_parts(interactions, column)
     else:
         held_out = hold_out(_rows(log, free), test, numpy_generator(seed, "test"))
         test_rows, validation_rows = free[held_out], _NO_ROWS
+        if has_targets:
+            test_rows = _from_then_on(log, test_rows)
     if not len(validation_rows):
         free = np.setdiff1d(free, test_rows, assume_unique=True)
         held_out = hold_out(_rows(log, free), validation, numpy_generator(seed, "validation"))
         validation_rows = free[held_out]
+        if has_targets and kind in _LATEST:
+            later = _from_then_on(log, validation_rows)
+            validation_rows = np.setdiff1d(later, test_rows, assume_unique=True)
     held_out = np.concatenate([test_rows, validation_rows])
     train_rows = np.setdiff1d(every, held_out, assume_unique=True)
     given_rows = _NO_ROWS
@@ -86,13 +90,21 @@ def split_interactions(
             f"{len(validation_rows)} for validation, {len(test_rows)} for test. "
             "Lower split.test or split.validation."
         )
-    n_unrated = len(train_rows) - round(rated * len(train_rows))
-    unrated = numpy_generator(seed, "unrated").permutation(train_rows)[:n_unrated]
-    return Split(train_rows, validation_rows, test_rows, given_rows, np.sort(unrated))
+    return Split(train_rows, validation_rows, test_rows, given_rows)
 
 
 def _rows(log: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
     return log if len(rows) == len(log) else log[rows]
+
+
+def _from_then_on(log: pl.DataFrame, held_out: np.ndarray) -> np.ndarray:
+    """Held-out rows, and all that their users did at the time of the first of them or later."""
+    first = log[held_out].group_by("user_id").agg(first=pl.col("timestamp").min())
+    times = log.select("user_id", "timestamp").join(
+        first, on="user_id", how="left", maintain_order="left"
+    )
+    is_later = (times["timestamp"] >= times["first"]).fill_null(value=False).to_numpy()
+    return np.union1d(np.flatnonzero(is_later), held_out)
 
 
 def _given_parts(interactions: pl.DataFrame, column: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -219,7 +231,7 @@ def _need_times(interactions: pl.DataFrame) -> None:
 
 _NO_ROWS = np.empty(0, dtype=np.int64)
 _READ = ("user_id", "item_id", "timestamp")  # what a split looks at
-_WHOLE = ("cold_user", "cold_item")  # hold out all rows of some
+_LATEST = ("leave_last_out", "user_temporal")  # hold out the latest rows of each user
 PARTS = ("train", "validation", "test")  # values of a column that gives the split
 
 SPLITS: dict[str, Callable[[pl.DataFrame, float, np.random.Generator], np.ndarray]] = {

@@ -15,6 +15,7 @@ from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.log import Log
 from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
+from maxella.data.visits import Visits
 from maxella.errors import ConfigError
 from maxella.experiment.config import Config, DataOptions, TaskOptions, TrainingOptions
 from maxella.experiment.read_config import parse_config
@@ -34,6 +35,7 @@ from maxella.training.checkpoint import Checkpoint
 from maxella.training.gradient_steps import Plan
 
 MOST_LEVELS = 101  # whole numbers from 0 to 100
+MOST_PATTERNS = 16  # the most frequent; a visit of another counts as the nearest
 
 
 def load_tables(options: DataOptions) -> Tables:
@@ -107,7 +109,11 @@ def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -
     """Which rows train, validate and test."""
     options = config.split
     target = None
-    if EVENT in tables.interactions.columns and options.kind in ("leave_last_out", "user_temporal"):
+    if EVENT in tables.interactions.columns and options.kind in (
+        "leave_last_out",
+        "user_temporal",
+        "column",
+    ):
         target = ~np.isnan(labels[config.tasks[0].name].labels)
     return split_interactions(
         tables.interactions,
@@ -148,6 +154,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 projects=KINDS[task.kind].ranks and projects,
                 reads_context=options.reads_context and task.kind != "binary",
                 uses_time=_uses_time(task, train),
+                patterns=_patterns(task, train, is_goal=[task.name] == ranking[:1]),
             )
         )
     return ModelSpec(
@@ -185,6 +192,14 @@ def _uses_time(task: TaskOptions, train: Log) -> bool:
             "none. Name its column in data.columns, or leave uses_time out."
         )
     return task.uses_time
+
+
+def _patterns(task: TaskOptions, train: Log, *, is_goal: bool) -> tuple[int, ...]:
+    """The sets of events, as bits, by which items are visited before they are picked."""
+    if not (is_goal if task.revisits is None else task.revisits) or len(train.events) < 2:
+        return ()
+    patterns, counts = np.unique(Visits.of(train, task.name).patterns, return_counts=True)
+    return tuple(np.sort(patterns[np.argsort(-counts)][:MOST_PATTERNS]).tolist())
 
 
 def _levels(task: TaskOptions, labels: np.ndarray) -> tuple[float, ...]:

@@ -46,14 +46,14 @@ def choose_options(
     training["batch_size"] = 256 if n_users >= 4000 else 64 if n_users >= 400 else 16
     training["epochs"] = 4 if not has_heads else 30 if log.height < MANY else 10
     training["l2"] = 0.0
-    baselines = ["popularity", *["bias"] * ("rating" in kinds), *["ease"] * (not is_large), "ials"]
+    if is_large:  # a step's softmax is over drawn items
+        training["uniform_negatives"] = 2000
     options = {
         "split": {"kind": "column", "column": part}
         if part is not None
         else choose_split(log, target_rows(log, tasks[0])),
         "model": {"dim": dim, "history_dim": dim, "start": "closed_form"},
         "training": training,
-        "compare": {"baselines": baselines},
     }
     return Choices(options, tasks, left_out)
 

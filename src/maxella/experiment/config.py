@@ -140,7 +140,8 @@ class FeatureOptions(Section):
     """Features of items, which the item encoder reads."""
     context: dict[str, str | dict[str, Any]] = {}
     """What is known when somebody asks: columns of the log, such as device or timestamp, and the
-    age that items have then, `age = { kind = "age", column = "release_date" }`, a column of theirs."""
+    age that items have then, `age = { kind = "age", column = "release_date" }`, of a column of
+    theirs."""
     layers: Literal["sum", "mlp", "cross", "low_rank_cross"] = "sum"
     """What the encoders make of them: the sum of an embedding for each value; and, beside it, a
     hidden layer over all of a row's features, or DCN-v2 cross layers, in full or of low rank."""
@@ -209,6 +210,9 @@ class TaskOptions(Section):
     projection: bool | None = None
     """For retrieval: whether queries are turned by a matrix of the task's own. Absent: for all
     retrieval tasks but the first."""
+    revisits: bool | None = None
+    """For retrieval in a log of several events: whether items that a user has visited, but not
+    picked, have scores of their own. Absent: for the first retrieval task."""
     clip: bool = True
     """For rating: whether answers are clipped to the range of the training labels."""
     shapes_encoders: bool = True

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,8 @@ def _counts(events: pl.Series) -> dict[str, int]:
 def _retrieval(log: pl.DataFrame, counts: dict[str, int]) -> tuple[list[Proposal], list[str]]:
     if not counts:
         reason = "Every row is a choice: which item comes next for a user?"
-        return [_retrieves(log, "retrieval", None, 1.0, reason)], []
+        goal = _retrieves(log, "retrieval", None, 1.0, reason)
+        return [replace(goal, options=goal.options | {"distillation": 0.8})], []
     least = max(FEWEST, LEAST_SHARE * log.height)
     by_meaning: dict[str | None, list[str]] = {}
     left_out = []
@@ -91,7 +92,7 @@ def _retrieval(log: pl.DataFrame, counts: dict[str, int]) -> tuple[list[Proposal
         reason = "The names of the events do not tell which is the goal: part them into tasks."
         proposals = [_retrieves(log, "retrieval", events, 1.0, reason)]
     goal = proposals[0]
-    goal.options["weight"] = 1.0
+    goal.options |= {"weight": 1.0, "distillation": 0.8}
     if choices:
         goal = Proposal(goal.options, "The goal: the rarest choice that is frequent enough.")
     left_out += [f"{event}: {MOST_CHOICES} choices are enough" for event in choices[MOST_CHOICES:]]
@@ -107,9 +108,7 @@ def _retrieves(
     options: dict[str, Any] = {"name": _name(name), "kind": "retrieval"}
     if rows is not None:
         options["rows"] = _rows(rows)
-    options |= {"loss": "leave_one_out_softmax", "weight": weight, "distillation": 0.8}
-    if log["item_id"].n_unique() >= MANY_ITEMS:
-        options["uniform_negatives"] = 2000
+    options |= {"loss": "leave_one_out_softmax", "weight": weight}
     proposal = Proposal(options, reason)
     if "count" in log.columns:
         counts, is_target = log["count"].to_numpy(), target_rows(log, proposal)

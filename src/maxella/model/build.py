@@ -12,6 +12,7 @@ from maxella.model.feature_part import FeaturePart
 from maxella.model.head import Head, HeadShape
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
+from maxella.model.revisit import RevisitPart
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.seen_penalty import SeenPenalty
 from maxella.model.sum_encoder import SumEncoder
@@ -34,6 +35,7 @@ class HeadSpec:
     projects: bool = False  # whether a score has a projection of the queries of its own
     reads_context: bool = False  # whether it is told the context of a question
     uses_time: bool = False  # whether it looks at the order of what a user did
+    patterns: tuple[int, ...] = ()  # of events by which items are visited; () to know none
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,13 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         item_encoder,
         heads,
         seen_penalty=penalty,
+        revisits=nn.ModuleDict(
+            {
+                one.task: RevisitPart(one.patterns, spec.n_item_rows)
+                for one in spec.heads
+                if one.patterns
+            }
+        ),
         contexts=contexts,
         events=spec.events,
         uses_time=tuple(one.task for one in spec.heads if one.uses_time),

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from maxella.tasks.blocks import blocks
 from maxella.tasks.choices import Choices
-from maxella.tasks.masked_softmax import MaskedSoftmax, weights_of_users
+from maxella.tasks.masked_softmax import MaskedSoftmax, sums_of_weights
 
 _UNOBSERVED = 0.1  # weight of a cell in the squared loss beside that of a pair, as in iALS
 
@@ -44,7 +44,7 @@ def full_softmax(choices: Choices) -> torch.Tensor:
 
 
 def in_batch_softmax(choices: Choices) -> torch.Tensor:
-    """Σ over pairs of −log softmax over the items of all pairs (repeats count) at the pair's item.
+    """Σ over pairs of −log softmax over the items of all pairs at the pair's item; repeats count.
 
     As for `full_softmax`, but the first pair occurs twice, so its item has two columns:
     user 0 twice: log(2e² + 1) − 2, user 1: log(2 + e²) − 2; in all 1.7568.
@@ -54,9 +54,11 @@ def in_batch_softmax(choices: Choices) -> torch.Tensor:
     >>> round(in_batch_softmax(Choices(u, v, None, pairs, pairs)).item(), 4)
     1.7568
     """
-    counts = torch.bincount(choices.item_positions, minlength=len(choices.items))
-    log_counts = counts.to(choices.items.dtype).log()  # −inf for an item that no pair names
-    return _softmax_loss(choices, log_counts)
+    if not len(choices.item_positions):  # no columns, and nothing to set against them
+        return full_softmax(choices)
+    # A pair that counts twice is there twice, as a column too.
+    counts = sums_of_weights(choices.items, choices.item_positions, choices.pair_weights)
+    return _softmax_loss(choices, counts.log())  # −inf for an item that no pair names
 
 
 def leave_one_out_softmax(choices: Choices) -> torch.Tensor:
@@ -190,7 +192,7 @@ class _GroupedSoftmax(torch.autograd.Function):
     ) -> torch.Tensor:
         offsets = item_biases if log_counts is None else item_biases + log_counts
         of_pairs = users.new_ones(len(user_positions)) if pair_weights is None else pair_weights
-        weights = weights_of_users(users, user_positions, pair_weights).unsqueeze(1)  # (U, 1)
+        weights = sums_of_weights(users, user_positions, pair_weights).unsqueeze(1)  # (U, 1)
 
         # −s_ui lacks the log count that the scores below hold.
         loss = users.new_zeros(())

@@ -50,7 +50,7 @@ class MaskedSoftmax(torch.autograd.Function):
     ) -> torch.Tensor:
         offsets = item_biases + log_weights
         self_offsets = self_scores + log_weights[item_positions]
-        weights = weights_of_users(users, user_positions, pair_weights)  # n_u
+        weights = sums_of_weights(users, user_positions, pair_weights)  # n_u
         loss = users.new_zeros(())
         user_gradients = torch.empty_like(users)
         item_gradients = torch.zeros_like(items)
@@ -95,13 +95,13 @@ class MaskedSoftmax(torch.autograd.Function):
         return users, items, biases, None, None, None, None, own, None, None
 
 
-def weights_of_users(
-    users: torch.Tensor, user_positions: torch.Tensor, pair_weights: torch.Tensor | None
+def sums_of_weights(
+    rows: torch.Tensor, positions: torch.Tensor, pair_weights: torch.Tensor | None
 ) -> torch.Tensor:
-    """(U,) the sum of the weights of each user's pairs: their number, if every pair counts once."""
+    """(U,) the sum of the weights of each row's pairs: their number, if every pair counts once."""
     if pair_weights is None:
-        return torch.bincount(user_positions, minlength=len(users)).to(users.dtype)
-    return users.new_zeros(len(users)).index_add_(0, user_positions, pair_weights)
+        return torch.bincount(positions, minlength=len(rows)).to(rows.dtype)
+    return rows.new_zeros(len(rows)).index_add_(0, positions, pair_weights)
 
 
 def _teacher_softmax(teacher: Teacher, log_weights: torch.Tensor, block: Block) -> torch.Tensor:

@@ -17,8 +17,9 @@ class Objective:
     """Σ over tasks of weight · loss + l2 · penalty.
 
     A task's loss is the sum over its labels in the batch by the number that a batch of that share
-    of the data has on average. So over an epoch a weight means the same at any batch size, and a
-    batch without labels of a task adds 0. (`Task.sums` makes a loss a sum, as in the notebook,
+    of the data has on average. So over an epoch a weight means the same at any batch size. A batch
+    without labels of a task adds no more than its share of what goes beyond labels: the priors of
+    a head, the unobserved cells of `gramian`. (`Task.sums` makes a loss a sum, as in the notebook,
     where weights of 1 and 1 stand for about 8,192 to 1.)
 
     The penalty is the mean over rows of |u|² + |v|²: a user or item that occurs n times in
@@ -39,7 +40,7 @@ class Objective:
         loss = users.new_zeros(())
         parts = {}
         for task in self.tasks:
-            if step % task.every or not len(batch.tasks[task.name]):
+            if step % task.every or not batch.tasks[task.name].expected:
                 continue
             found = KINDS[task.kind].loss(task, read)
             loss = loss + task.weight * found

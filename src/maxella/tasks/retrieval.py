@@ -39,7 +39,7 @@ def loss(task: Task, step: Step) -> torch.Tensor:
     rows, batch = step.rows(task), step.batch
     head: DotProductHead = step.model.heads[task.name]  # type: ignore[assignment]
     users, items = step.embeddings(task)
-    own = step.self_scores(rows, head.items_met(items)) if task.loss.corrects_itself else None
+    own = step.self_scores(task, head.items_met(items)) if task.loss.corrects_itself else None
     teacher = step.teacher.of(batch.users, batch.items) if step.teacher else None
     choices = Choices(
         head.queries(users),

@@ -62,14 +62,18 @@ class Step:
             return self.users, self.items
         return self.users.detach(), self.items.detach()
 
-    def self_scores(self, rows: TaskRows, items: torch.Tensor) -> torch.Tensor | None:
+    def self_scores(self, task: Task, items: torch.Tensor) -> torch.Tensor | None:
         """(n,) what the pairs of a task add to their own scores, as parts of the histories.
 
         (I, dim) embeddings as the queries meet them. None of an encoder that has no such parts.
         """
+        rows, batch = self.rows(task), self.batch
         pairs = Pairs(rows.user_positions, rows.item_positions, rows.pair_events)
-        batch = self.batch
-        return self.model.user_encoder.self_scores(batch.history, pairs, batch.items, items)
+        # The encoder's weights are read here, too: without a gradient if the task shapes nothing.
+        encoder = self.model.user_encoder.requires_grad_(task.shapes_encoders)
+        found = encoder.self_scores(batch.history, pairs, batch.items, items)
+        encoder.requires_grad_(True)
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Moments of a log: which are the same, and which days and ages they have."""
+"""Contexts of a log: which are the same, and which days and ages they have."""
 
 import numpy as np
 import polars as pl
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maxella.data.contexts import ContextFeatures, fit_ages, read_log
 from maxella.data.dataset import build_dataset
-from maxella.data.requests import RequestFeatures, fit_ages, read_log
 from maxella.data.split import Split
 from maxella.errors import ConfigError
 from maxella.features.feature_set import FeatureSet, FeatureSpec
@@ -35,16 +35,16 @@ def table(rows):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=12), st.booleans())
-def test_rows_are_one_moment_where_nothing_tells_them_apart(rows, has_ages):
+def test_rows_are_one_context_where_nothing_tells_them_apart(rows, has_ages):
     log = table(rows)
     features = FeatureSet.fit(log, SPECS, np.arange(len(rows)))
-    requests, of_rows = read_log(log, features, has_ages=has_ages)
+    contexts, of_rows = read_log(log, features, has_ages=has_ages)
     assert len(of_rows) == len(rows)
-    assert of_rows.min() == 1  # row 0 is the unknown moment
-    assert requests.bags.counts[0] == 0
-    assert np.isnan(requests.days[0])
+    assert of_rows.min() == 1  # row 0 is the unknown context
+    assert contexts.bags.counts[0] == 0
+    assert np.isnan(contexts.days[0])
     each = features.encode(log)
-    found = requests.bags.take(of_rows)
+    found = contexts.bags.take(of_rows)
     assert found.columns.tolist() == each.columns.tolist()
     assert found.weights.tolist() == each.weights.tolist()
     told = [
@@ -52,7 +52,7 @@ def test_rows_are_one_moment_where_nothing_tells_them_apart(rows, has_ages):
         for device, tags, price, time in rows
     ]
     assert len(set(of_rows.tolist())) == len(set(told))
-    assert len(requests.bags) == 1 + len(set(told))
+    assert len(contexts.bags) == 1 + len(set(told))
 
 
 def test_the_age_of_items_is_taken_from_their_dates_and_the_times_of_picks():
@@ -71,15 +71,15 @@ def test_encoders_see_no_row_beyond_training():
     )
     none = np.empty(0, dtype=np.int64)
     split = Split(np.array([0]), none, np.array([1, 2]), none, none)
-    dataset = build_dataset(log, split, [FeatureSpec("device", "category")])
-    assert dataset.request_features.column_names == ("device=tv",)
-    assert dataset.test.requests.tolist()[1] == dataset.train.requests[0]
-    assert dataset.requests.bags.counts[dataset.test.requests[0]] == 0  # a device not known
+    dataset = build_dataset(log, split, {}, [FeatureSpec("device", "category")])
+    assert dataset.context_features.column_names == ("device=tv",)
+    assert dataset.test.rows.contexts.tolist()[1] == dataset.train.rows.contexts[0]
+    assert dataset.contexts.bags.counts[dataset.test.rows.contexts[0]] == 0  # a device not known
 
 
-def test_columns_that_a_request_lacks_are_missing_in_it():
+def test_columns_that_a_context_lacks_are_missing_in_it():
     log = table([("tv", ["a"], 1.0, 0), ("phone", [], 2.0, DAY)])
-    features = RequestFeatures(FeatureSet.fit(log, SPECS, np.arange(2)))
+    features = ContextFeatures(FeatureSet.fit(log, SPECS, np.arange(2)))
     assert features.columns == ["device", "tags", "price"]
     assert features.read_time == []
     found = features.read(pl.DataFrame({"device": ["tv"]}))
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_named(specs, message):
     log = pl.DataFrame({"user_id": ["u"], "item_id": ["a"]})
     none = np.empty(0, dtype=np.int64)
     with pytest.raises(ConfigError, match=message):
-        build_dataset(log, Split(np.array([0]), none, none, none, none), specs)
+        build_dataset(log, Split(np.array([0]), none, none, none, none), {}, specs)
 
 
 @pytest.mark.parametrize(
