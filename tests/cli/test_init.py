@@ -1,4 +1,4 @@
-"""`maxella init`, then `maxella train`, untouched but for the number of epochs."""
+"""`maxella init`: what it takes each column for, and the config that it writes."""
 
 import json
 import random
@@ -8,12 +8,9 @@ import tomllib
 import polars as pl
 import pytest
 
-from maxella.experiment.read_config import load_config
 from maxella.features.kinds import FEATURE_KINDS
 
 N_USERS, N_ITEMS = 14, 12
-QUICK = ("--set", "training.epochs=1", "--set", "evaluation.resamples=0")
-QUICK += ("--set", 'compare.baselines=["popularity"]')
 
 
 def pairs():
@@ -56,9 +53,8 @@ def init(cli, tmp_path):
         out = tmp_path / "maxella.toml"
         done = cli("init", path, "--out", out, "--json", *more)
         assert (done.code, done.err) == (0, "")
-        config = load_config(out)  # refuses every option that is none
-        written = tomllib.loads(out.read_text("utf-8"))
-        for side in written.get("features", {}).values():
+        config = tomllib.loads(out.read_text("utf-8"))
+        for side in config.get("features", {}).values():
             for kind in side.values():
                 assert (kind if isinstance(kind, str) else kind["kind"]) in FEATURE_KINDS
         return json.loads(done.out), config
@@ -66,18 +62,15 @@ def init(cli, tmp_path):
     return run
 
 
-def train(cli, tmp_path):
-    out = tmp_path / "run"
-    done = cli("train", tmp_path / "maxella.toml", "--out", out, "--json", *QUICK)
-    assert (done.code, done.err) == (0, "")
-    return json.loads(done.out)
+def tasks(config):
+    return {task["name"]: task["kind"] for task in config["tasks"]}
 
 
 def roles(facts):
     return {column["column"]: column["role"] for column in facts["columns"]}
 
 
-def test_ratings_with_files_of_users_and_items(cli, init, tmp_path):
+def test_ratings_with_files_of_users_and_items(init, tmp_path):
     (tmp_path / "log.csv").write_text(ratings())
     users = [f"{user:05},{20 + user},{'fm'[user % 2]}" for user in range(N_USERS)]
     (tmp_path / "people.csv").write_text("\n".join(["customer,age,gender", *users]))
@@ -95,73 +88,89 @@ def test_ratings_with_files_of_users_and_items(cli, init, tmp_path):
         "name": "text",
         "tags": "labels",
     }
-    assert config.data.time_unit == "ms"
-    assert config.features.item == {"name": "text", "tags": "labels"}
-    assert config.tasks.rating_weight > 0
-    report = train(cli, tmp_path)
-    assert report["models"][0]["metrics"]["rmse"] > 0
-    vocabulary = pl.read_parquet(tmp_path / "run" / "bundle" / "users.parquet")["id"]
-    assert sorted(vocabulary) == [f"{user:05}" for user in range(N_USERS)]
+    assert config["data"]["time_unit"] == "ms"
+    assert config["features"]["item"] == {"name": "text", "tags": "labels"}
+    assert tasks(config) == {"retrieval": "retrieval", "rating": "rating"}
+    retrieval, rating = config["tasks"]
+    assert retrieval["loss"] == "leave_one_out_softmax"
+    assert (retrieval["every"], rating["head"], rating["shapes_encoders"]) == (8, "mixed", False)
+    assert "rows" not in retrieval
+    assert config["model"] == {"dim": 16, "history_dim": 16, "start": "closed_form"}
+    assert config["training"]["encoder_learning_rate"] == 0.0005
 
 
-def test_picks_without_a_rating_or_time(cli, init, tmp_path):
+def test_picks_without_a_rating_or_time(init, tmp_path):
     (tmp_path / "log.csv").write_text(picks())
     facts, config = init(tmp_path / "log.csv")
     assert roles(facts) == {"visitor": "user_id", "page": "item_id"}
-    assert (config.split.kind, config.tasks.rating_weight) == ("random", 0.0)
-    assert train(cli, tmp_path)["models"][0]["kind"] == "retrieval"
+    assert config["split"]["kind"] == "random"
+    assert tasks(config) == {"retrieval": "retrieval"}
+    assert "every" not in config["tasks"][0]
 
 
-def test_what_changes_from_row_to_row_is_proposed_as_a_feature_of_the_moment(cli, init, tmp_path):
+def test_what_changes_from_row_to_row_is_proposed_as_a_feature_of_the_context(cli, init, tmp_path):
     head, *lines = picks().splitlines()
     devices = [("phone", "tv", "web")[row * row % 3] for row in range(len(lines))]
     rows = [f"{line};{device};{device[0]}" for line, device in zip(lines, devices, strict=True)]
     (tmp_path / "log.csv").write_text("\n".join([f"{head};device;letter", *rows]))
     _, config = init(tmp_path / "log.csv")
-    assert config.features.request == {}
-    written = tmp_path / "maxella.toml"
-    for line in ("[features.request]", 'device = "category"'):
-        assert f"# {line}\n" in written.read_text()
-        written.write_text(written.read_text().replace(f"# {line}\n", f"{line}\n"))
-    notes = train(cli, tmp_path)["dataset"]["notes"]
-    assert any("once for each user and moment of the test (device)" in note for note in notes)
+    assert "context" not in config.get("features", {})
+    written = (tmp_path / "maxella.toml").read_text()
+    for line in ("[features.context]", 'device = "category"'):
+        assert f"# {line}\n" in written
 
 
-def test_a_log_of_a_shop(cli, init, tmp_path):
+def test_a_log_of_a_shop_keeps_its_events_and_learns_several_tasks(init, tmp_path):
     (tmp_path / "log.csv").write_text(shop())
     facts, config = init(tmp_path / "log.csv")
     found = roles(facts)
-    assert found["event_type"] == "events"
+    assert found["event_type"] == "event"
     assert (found["brand"], found["user_session"]) == ("category", "left out")
-    assert set(config.data.events.keep) == {"cart", "purchase"}
-    assert config.data.item_columns == ["brand", "price"]
-    assert "# Rows of each event: " in (tmp_path / "maxella.toml").read_text()
-    train(cli, tmp_path)
+    assert config["data"]["columns"]["event"] == "event_type"
+    assert config["data"]["item_columns"] == ["brand", "price"]
+    assert tasks(config) == {
+        "purchase": "retrieval",
+        "cart": "retrieval",
+        "view": "retrieval",
+        "remove_from_cart": "binary",
+    }
+    assert config["tasks"][-1]["among"] == ["cart"]
+    written = (tmp_path / "maxella.toml").read_text()
+    assert "# event: what happened; rows of each: view " in written
+    assert "# The goal: " in written
 
 
-def test_a_parquet_file(cli, init, tmp_path):
+def test_a_split_that_the_files_give(init, tmp_path):
+    lines = picks().replace(";", ",").splitlines()
+    (tmp_path / "train.csv").write_text("\n".join(lines[:-9]))
+    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[-9:]]))
+    facts, config = init(tmp_path)
+    assert roles(facts)["part"] == "split"
+    assert config["split"] == {"kind": "column", "column": "part"}
+
+
+def test_a_parquet_file(init, tmp_path):
     draw = [(user, 900 + item, 1.0 + (user * item) % 5) for user, item in pairs()]
     frame = pl.DataFrame(draw, schema=["user", "item", "rating"], orient="row")
     frame.write_parquet(tmp_path / "log [1].parquet")
-    facts, _ = init(tmp_path / "log [1].parquet")
+    facts, config = init(tmp_path / "log [1].parquet")
     assert roles(facts) == {"user": "user_id", "item": "item_id", "rating": "rating"}
-    train(cli, tmp_path)
+    assert config["data"]["path"] == "log [1].parquet"
 
 
-def test_odd_names_of_columns_stay_as_they_are(cli, init, tmp_path):
+def test_odd_names_of_columns_stay_as_they_are(init, tmp_path):
     header = 'customer,product,stars,ts,"a ""b"" = [1]\n# x"'
     lines = [line + f",{row % 3}" for row, line in enumerate(ratings().splitlines()[1:])]
     (tmp_path / "log.csv").write_text("\n".join([header, *lines]))
-    facts, _ = init(tmp_path / "log.csv")
+    facts, _ = init(tmp_path / "log.csv")  # whose config is TOML
     assert facts["columns"][4]["column"] == 'a "b" = [1]\n# x'
-    train(cli, tmp_path)
 
 
 def test_it_says_what_it_took_for_what(cli, tmp_path):
     (tmp_path / "log.csv").write_text(shop())
     done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "maxella.toml")
     text = " ".join(done.out.split())
-    for part in ("event_type events the kind of event; ", "taken as because", "Read it, then: "):
+    for part in ("event_type event what happened; ", "taken as because", "Read it, then: "):
         assert part in text
 
 
@@ -215,7 +224,7 @@ REAL = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("archive", "log", "items", "users"), REAL)
-def test_real_data(cli, init, tmp_path, shared_data, archive, log, items, users):
+def test_real_data(init, tmp_path, shared_data, archive, log, items, users):
     folder = tmp_path / "data"
     if log is not None:
         shutil.unpack_archive(shared_data / archive, folder)
@@ -225,9 +234,13 @@ def test_real_data(cli, init, tmp_path, shared_data, archive, log, items, users)
         if file
         for x in (name, folder / file)
     ]
-    facts, _ = init(folder / log if log else shared_data / archive, *more)
+    facts, config = init(folder / log if log else shared_data / archive, *more)
     assert {"rating", "timestamp", "text", "labels"} <= set(roles(facts).values())
-    report = train(cli, tmp_path)
-    joint, popularity = report["models"][:2]
-    figure = "top_k_accuracy@100"
-    assert joint["metrics"]["filtered"][figure] > 0.9 * popularity["metrics"]["filtered"][figure]
+    assert tasks(config) == {"retrieval": "retrieval", "rating": "rating"}
+
+
+@pytest.mark.slow
+def test_taobao(init, shared_data):
+    _, config = init(shared_data / "taobao-mb.zip")
+    assert tasks(config) == dict.fromkeys(["buy", "cart", "view"], "retrieval")
+    assert config["split"] == {"kind": "column", "column": "part"}

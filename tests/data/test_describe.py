@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from maxella.data.describe import Bar, Distribution, describe
+from maxella.data.describe import Bar, Distribution, EventSummary, describe
 from maxella.sources.load import load_source
 from maxella.sources.tables import Tables
 
@@ -97,3 +97,22 @@ def test_the_notebooks_own_figures(shared_data: Path):
     assert all(column.missing == 0 for column in columns.values())
     # Cells 11 and 14 have 3,619 titles; these tables have 3,664.
     assert figures.n_items == 3664
+
+
+def test_events():
+    rows = [
+        ("a", "x", "view", 1, 4),
+        ("a", "x", "buy", 2, 1),
+        ("a", "y", "view", 9, 1),
+        ("a", "y", "buy", 3, 2),
+        ("b", "x", "view", 5, 1),
+    ]
+    names = ["user_id", "item_id", "event", "timestamp", "count"]
+    log = pl.DataFrame(rows, schema=names, orient="row")
+    assert describe(toy(log)).events == (
+        EventSummary("view", 3, 6, 1 / 3, 2, 2, 2 / 3, 1 / 3),
+        EventSummary("buy", 2, 3, 1 / 2, 1, 2, 1.0, 1 / 2),
+    )
+    bare = describe(toy(log.drop("timestamp", "count"))).events
+    assert bare[1] == EventSummary("buy", 2, 2, 0.0, 1, 2, 1.0, None)
+    assert describe(toy()).events == ()

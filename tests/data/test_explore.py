@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxella.data.coded import code
 from maxella.data.explore import DAMPING, Group, explore
 from maxella.data.groups import (
     MOST_BINS,
@@ -13,6 +12,7 @@ from maxella.data.groups import (
     people_groupings,
     user_groupings,
 )
+from maxella.data.indexed_log import index_log
 from maxella.data.means import damped_means
 from maxella.data.split import split_interactions
 from maxella.sources.tables import Tables
@@ -35,7 +35,7 @@ ITEMS = pl.DataFrame(
 
 def explored(log=LOG, users=USERS, items=ITEMS):
     split = split_interactions(log, kind="none", test=0.0, validation=0.0, seed=0)
-    return explore(code(Tables("toy", log, users, items), split))
+    return explore(index_log(Tables("toy", log, users, items), split))
 
 
 def counts(groups):

@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 
 from maxella.data.check_leaks import leaking_columns, rating_averages
+from maxella.data.check_split import visited_in_training
+from maxella.data.check_tables import repeated_pairs
 from maxella.data.check_users import _busiest, _in_order, fast_users, one_rating_users
-from maxella.data.coded import code
 from maxella.data.finding import MOST_EXAMPLES
+from maxella.data.indexed_log import index_log
 from maxella.data.quality import CHECKS, check_data
 from maxella.data.split import split_interactions
 from maxella.errors import DataError
@@ -20,6 +22,12 @@ from maxella.sources.tables import Tables
 
 # Every user and every item has interactions, a day or so apart, in training and after it.
 CLEAN = read_synthetic(n_users=150, n_items=120, n_interactions=6000)
+EVENTFUL = replace(  # half of the interactions are views; no pair is viewed and bought
+    CLEAN,
+    interactions=CLEAN.interactions.with_columns(
+        event=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("view")).otherwise(pl.lit("buy"))
+    ),
+)
 N = CLEAN.interactions.height
 
 
@@ -27,8 +35,8 @@ def split_of(tables, kind="temporal"):
     return split_interactions(tables.interactions, kind=kind, test=0.25, validation=0.1, seed=1)
 
 
-def coded(tables, kind="temporal"):
-    return code(tables, split_of(tables, kind))
+def indexed(tables, kind="temporal"):
+    return index_log(tables, split_of(tables, kind))
 
 
 def of_log(change):
@@ -80,6 +88,14 @@ def late(user, item):
     )
 
 
+def visited():
+    """Seven test purchases whose pair was viewed in training."""
+    log = EVENTFUL.interactions
+    bought = log[split_of(EVENTFUL).test].filter(event="buy")[-7:]
+    views = bought.with_columns(event=pl.lit("view"), timestamp=pl.lit(START, pl.Int64))
+    return replace(EVENTFUL, interactions=pl.concat([log, views]))
+
+
 # Check → a world with its fault, how it is split, the count and what an example names.
 PLANTED = {
     "reading": (lambda: (replace(CLEAN, notes=("2 rows were dropped.",)), "temporal"), 1, "2 rows"),
@@ -122,6 +138,7 @@ PLANTED = {
     "leaking_columns": (of_log(lambda log: noisy(log, 0.5)), 1, "interactions.mood"),
     "rating_averages": (of_items(with_mean), 1, "items.stars"),
     "older_than_training": (lambda: (CLEAN, "random"), N // 4 + 1, "validation: "),
+    "visited_in_training": (lambda: (visited(), "temporal"), 7, "view: 7 of "),
     "cold_users": (of_log(late("new", None)), 1, "new"),
     "cold_items": (of_log(late(None, "new")), 1, "new"),
     "fast_users": (of_log(bot), 1, "user bot: 100 interactions within a minute"),
@@ -147,7 +164,7 @@ def test_each_check_has_a_planted_fault():
 @pytest.mark.parametrize("name", CHECKS)
 def test_the_planted_fault_is_found(name):
     make, count, example = PLANTED[name]
-    finding = CHECKS[name](coded(*make()))
+    finding = CHECKS[name](indexed(*make()))
     assert finding.severity in ("note", "warning")
     assert finding.count == count
     assert any(example in text for text in finding.examples)
@@ -157,7 +174,7 @@ def test_the_planted_fault_is_found(name):
 
 
 def test_a_clean_world_has_no_finding():
-    findings = check_data(CLEAN, split_of(CLEAN)).findings
+    findings = check_data(EVENTFUL, split_of(EVENTFUL)).findings
     assert [name for name, one in findings.items() if one.severity != "ok"] == []
     assert list(findings) == list(CHECKS)
     assert not any(one.examples or one.advice or one.count for one in findings.values())
@@ -174,6 +191,7 @@ def test_checks_without_their_columns_are_left_out():
         "leaking_columns",
         "rating_averages",
         "older_than_training",
+        "visited_in_training",
         "cold_users",
         "cold_items",
         "fast_users",
@@ -188,7 +206,7 @@ def test_without_interactions_there_is_nothing_to_check():
 
 
 def test_everything_is_plain_json():
-    quality = check_data(CLEAN, split_of(CLEAN)).to_dict()
+    quality = check_data(EVENTFUL, split_of(EVENTFUL)).to_dict()
     text = json.dumps(quality, allow_nan=False)
     assert [one["name"] for one in json.loads(text)["findings"]] == list(CHECKS)
 
@@ -196,7 +214,7 @@ def test_everything_is_plain_json():
 @pytest.mark.parametrize(("noise", "is_leak"), [(0.1, True), (1.0, True), (10.0, False)])
 def test_a_leak_under_noise(noise, is_leak):
     log = noisy(CLEAN.interactions, noise)
-    assert leaking_columns(coded(replace(CLEAN, interactions=log))).count == is_leak
+    assert leaking_columns(indexed(replace(CLEAN, interactions=log))).count == is_leak
 
 
 @pytest.mark.parametrize(
@@ -214,14 +232,54 @@ def test_a_leak_under_noise(noise, is_leak):
 )
 def test_columns_of_any_type_that_tell_nothing_are_no_leaks(values):
     log = CLEAN.interactions.with_columns(values)
-    assert leaking_columns(coded(replace(CLEAN, interactions=log))).severity == "ok"
+    assert leaking_columns(indexed(replace(CLEAN, interactions=log))).severity == "ok"
 
 
 def test_that_a_rating_is_written_down_elsewhere_is_a_leak_too():
     log = CLEAN.interactions.with_columns(
         review=pl.when(pl.col("rating") > 3).then(pl.lit("written"))  # else missing
     )
-    assert leaking_columns(coded(replace(CLEAN, interactions=log))).count == 1
+    assert leaking_columns(indexed(replace(CLEAN, interactions=log))).count == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "severity", "when"),
+    [
+        (None, "warning", "without times nobody knows"),
+        ([1, 2, 3, 4, 9, 9, 9], "note", "0 of them at later times alone"),
+        ([1, 2, 30, 4, 9, 9, 9], "warning", "1 of them at later times alone"),
+        ([1, 20, 3, 4, 9, 9, 9], "note", "0 of them at later times alone"),  # its cart was before
+    ],
+)
+def test_what_training_has_of_the_test_under_another_event(times, severity, when):
+    # Of three purchases two were viewed and one put in the cart too; c only buys again.
+    columns = {"user_id": ["a", "a", "b", "c", "a", "b", "c"], "item_id": ["x"] * 7}
+    columns["event"] = ["cart", "view", "view", "buy", "buy", "buy", "buy"]
+    log = pl.DataFrame(columns | ({} if times is None else {"timestamp": times}))
+    tables = Tables("toy", log, log.select("user_id").unique(), log.select("item_id").unique())
+    split = split_interactions(
+        log.with_columns(part=pl.Series(["train"] * 4 + ["test"] * 3)),
+        kind="column",
+        column="part",
+        test=0.0,
+        validation=0.0,
+        seed=0,
+    )
+    finding = visited_in_training(index_log(tables, split))
+    assert (finding.count, finding.total, finding.severity) == (2, 3, severity)
+    assert finding.examples == ("cart: 1 of 3 (33.3 %)", "view: 2 of 3 (66.7 %)")
+    assert when in finding.message
+
+
+def test_a_pair_of_two_events_is_no_repeat():
+    log = EVENTFUL.interactions
+    other = log[:3].with_columns(event=pl.col("event").replace({"view": "buy", "buy": "view"}))
+    counts = []
+    for more in (other, log[:3]):
+        finding = repeated_pairs(indexed(replace(EVENTFUL, interactions=pl.concat([log, more]))))
+        counts.append(finding.count)
+    assert counts == [0, 3]
+    assert "repeat the user, item and event" in finding.message
 
 
 def test_leaks_look_at_training_alone():
@@ -229,13 +287,13 @@ def test_leaks_look_at_training_alone():
     split = split_of(CLEAN)
     hidden = pl.Series(np.isin(np.arange(log.height), split.train))
     log = log.with_columns(mood=pl.when(hidden).then(0.0).otherwise("mood"))
-    assert leaking_columns(code(replace(CLEAN, interactions=log), split)).count == 0
+    assert leaking_columns(index_log(replace(CLEAN, interactions=log), split)).count == 0
 
 
 def test_few_interactions_are_no_ground_for_leaks():
     few = replace(CLEAN, interactions=noisy(CLEAN.interactions, 0.1)[:50])
-    assert leaking_columns(coded(few)) is None
-    assert rating_averages(coded(few)) is None
+    assert leaking_columns(indexed(few)) is None
+    assert rating_averages(indexed(few)) is None
 
 
 def test_batches_of_a_page_are_no_bots():
@@ -243,19 +301,19 @@ def test_batches_of_a_page_are_no_bots():
     log = CLEAN.interactions.sort("user_id").with_row_index("n")
     pages = START + pl.col("n").cast(pl.Int64) // 20 * 20
     log = log.with_columns(timestamp=pages).drop("n")
-    assert fast_users(coded(replace(CLEAN, interactions=log))).severity == "ok"
+    assert fast_users(indexed(replace(CLEAN, interactions=log))).severity == "ok"
 
 
 def test_where_all_are_fast_none_is():
     # A log of machines: each user's interactions are all within a minute.
     log = CLEAN.interactions.with_columns(timestamp=START + pl.col("timestamp") % 59)
     many = pl.concat([log] * 3)  # some 120 of each
-    assert fast_users(coded(replace(CLEAN, interactions=many), "random")).severity == "ok"
+    assert fast_users(indexed(replace(CLEAN, interactions=many), "random")).severity == "ok"
 
 
 def test_days_alone_say_nothing_of_minutes():
     log = bot(CLEAN.interactions).with_columns(timestamp=pl.col("timestamp") // 86_400 * 86_400)
-    assert fast_users(coded(replace(CLEAN, interactions=log))) is None
+    assert fast_users(indexed(replace(CLEAN, interactions=log))) is None
 
 
 def test_windows_slide():
@@ -268,17 +326,17 @@ def test_windows_slide():
         rating=[1.0, 2.0] * 50,
         timestamp=times,
     )(CLEAN.interactions)
-    assert fast_users(coded(replace(CLEAN, interactions=log))).count == 1
+    assert fast_users(indexed(replace(CLEAN, interactions=log))).count == 1
 
 
 def test_nine_of_ten_likes_are_no_sign_of_a_bot():
     rng = np.random.default_rng(3)
     likes = pl.Series("rating", rng.random(CLEAN.interactions.height) < 0.97).cast(pl.Float32)
     log = CLEAN.interactions.with_columns(likes)
-    finding = one_rating_users(coded(replace(CLEAN, interactions=log)))
+    finding = one_rating_users(indexed(replace(CLEAN, interactions=log)))
     assert finding.severity == "ok"
     same = log.with_columns(rating=pl.lit(1.0, pl.Float32))
-    assert one_rating_users(coded(replace(CLEAN, interactions=same))) is None
+    assert one_rating_users(indexed(replace(CLEAN, interactions=same))) is None
 
 
 def test_windows_are_the_same_where_times_are_too_far_apart_for_one_number():

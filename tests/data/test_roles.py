@@ -94,26 +94,61 @@ def test_no_time(name, values):
     assert roles_of(log(**{name: values})).timestamp is None
 
 
-def test_events_count_as_picks_where_somebody_chose():
-    roles = roles_of(log(event_type=[EVENTS[row % 6] for row in range(N)]))
-    assert roles.events.column == "event_type"
-    assert set(roles.events.keep) == {"cart", "purchase"}
-    assert sum(roles.events.counts.values()) == N
-    assert next(iter(roles.events.counts)) == "view"
+@pytest.mark.parametrize(
+    ("name", "events"),
+    [
+        ("event_type", EVENTS),
+        ("x", ["view", "buy"]),  # by values
+        ("activity", ["view", "chat", "wave"]),  # by its name, and a value that is known
+        ("event", ["a", "b"]),  # by the usual spelling
+        ("behavior_type", [1, 2, 3, 4]),
+    ],
+)
+def test_an_event(name, events):
+    roles = roles_of(log(**{name: [events[row % len(events)] for row in range(N)]}))
+    assert roles.event == name
+    assert f"{events[0]} " in roles.reasons[name]
 
 
 @pytest.mark.parametrize(
-    ("events", "keep"),
+    ("name", "values"),
     [
-        (["view", "detail"], {"view", "detail"}),
-        (["view"] * 30 + ["buy"], {"view", "buy"}),  # one choice is too few
-        (["view", "remove"], {"view"}),
-        (["like", "dislike"], {"like"}),
+        ("x", ["a", "b"]),
+        ("action", ["view"]),
+        ("event", [0.5, 1.5]),
+        ("activity", ["chat", "wave"]),
+        ("event", [str(row) for row in range(60)]),
     ],
 )
-def test_where_nobody_chose_looks_count(events, keep):
-    roles = roles_of(log(event=[events[row % len(events)] for row in range(N)]))
-    assert set(roles.events.keep) == keep
+def test_no_event(name, values):
+    assert roles_of(log(**{name: [values[row % len(values)] for row in range(N)]})).event is None
+
+
+def test_what_says_which_part_a_row_belongs_to():
+    parts = [("train", "train", "test")[row % 3] for row in range(N)]
+    assert roles_of(log(side=parts)).split == "side"
+    assert roles_of(log(side=["train"] * N)).split is None
+    assert roles_of(log(side=[*parts[:-1], "spare"])).split is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "is_flag"),
+    [
+        ("liked", [0, 1], True),
+        ("is_favourite", ["true", "false"], True),
+        ("returned", [True, False], True),
+        ("liked", [0, 2], False),
+        ("online", [0, 1], False),
+    ],
+)
+def test_columns_that_say_yes_or_no(name, values, is_flag):
+    roles = roles_of(log(**{name: [values[row * row % 7 % 2] for row in range(N)]}))
+    assert roles.flags == ((name,) if is_flag else ())
+
+
+def test_a_column_of_counts():
+    roles = roles_of(log(count=[1 + row % 3 for row in range(N)]))
+    assert roles.reasons["count"].startswith("how many rows one stands for")
 
 
 def test_facts_go_with_whom_they_tell_of():

@@ -10,6 +10,7 @@ from maxella.errors import ConfigError, DataError
 
 def log_of(users, times=None):
     columns = {"user_id": [str(user) for user in users]}
+    columns["part"] = ["train" if row % 3 else "test" for row in range(len(users))]
     columns["item_id"] = [str(row % 4) for row in range(len(columns["user_id"]))]
     if times is not None:
         columns["timestamp"] = times
@@ -26,7 +27,9 @@ def test_every_row_falls_on_one_side(kind, users, seed, shares):
     test, validation = shares
     log = log_of(users, times=[(7 * user + 3) % 11 for user in users])
     try:
-        split = split_interactions(log, kind=kind, test=test, validation=validation, seed=seed)
+        split = split_interactions(
+            log, kind=kind, test=test, validation=validation, seed=seed, column="part"
+        )
     except DataError:  # all rows of one moment: nothing left to train on
         assert kind == "temporal"
         return
@@ -151,3 +154,65 @@ def test_a_split_in_time_wants_times(kind, times):
 def test_an_unknown_split_names_the_nearest():
     with pytest.raises(ConfigError, match="Did you mean 'random'"):
         split_interactions(log_of("ab"), kind="randon", test=0.5, validation=0.0, seed=0)
+
+
+@pytest.mark.parametrize("kind", ["random", "leave_last_out", "temporal", "user_temporal"])
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=6, max_size=60),
+    seed=st.integers(0, 9),
+)
+def test_only_target_rows_are_held_out_and_as_if_there_were_no_others(kind, rows, seed):
+    users, is_target = (np.array(column) for column in zip(*rows, strict=True))
+    log = log_of(users, times=[(7 * row + 3) % 64 for row in range(len(users))])
+    targets = np.flatnonzero(is_target)
+    options = {"kind": kind, "test": 0.3, "validation": 0.2, "seed": seed}
+    try:
+        alone = split_interactions(log[targets], **options)
+        split = split_interactions(log, is_target=is_target, **options)
+    except DataError:  # nothing left to train on
+        assert kind == "temporal" or len(targets) < 4
+        return
+    assert split.test.tolist() == targets[alone.test].tolist()
+    assert split.validation.tolist() == targets[alone.validation].tolist()
+    assert sorted(np.concatenate([split.train, split.validation, split.test])) == list(
+        range(len(log))
+    )
+
+
+def test_a_column_says_where_each_row_belongs():
+    log = log_of("abcde").with_columns(
+        part=pl.Series(["test", "train", "validation", "train", "test"])
+    )
+    options = {"kind": "column", "test": 0.5, "validation": 0.5, "seed": 0}
+    split = split_interactions(log, column="part", **options)
+    assert [part.tolist() for part in (split.train, split.validation, split.test)] == [
+        [1, 3],
+        [2],
+        [0, 4],
+    ]
+
+
+def test_validation_is_drawn_of_training_targets_where_a_column_names_none():
+    log = log_of(range(90))  # every third row tests
+    is_target = np.arange(90) >= 30
+    split = split_interactions(
+        log, kind="column", column="part", test=0.0, validation=0.25, seed=0, is_target=is_target
+    )
+    assert split.test.tolist() == list(range(0, 90, 3))
+    assert len(split.validation) == 10  # of 40 training rows from the 30th on
+    assert min(split.validation) >= 30
+
+
+@pytest.mark.parametrize(
+    ("column", "parts", "error", "message"),
+    [
+        ("prt", ["train", "test"], ConfigError, "wants in split.column .* There are user_id, "),
+        (None, ["train", "test"], ConfigError, "got None"),
+        ("part", ["train", "tset"], DataError, "1 rows have another value, such as tset"),
+        ("part", ["train", None], DataError, "such as None"),
+    ],
+)
+def test_a_column_that_gives_no_split(column, parts, error, message):
+    log = log_of("ab").with_columns(part=pl.Series(parts))
+    with pytest.raises(error, match=message):
+        split_interactions(log, kind="column", column=column, test=0.5, validation=0.0, seed=0)

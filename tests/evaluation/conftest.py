@@ -7,30 +7,40 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs
+from maxella.evaluation import bootstrap
 from maxella.evaluation.evaluate import evaluate
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS
 from maxella.evaluation.pairs import Pairs
+from maxella.evaluation.pointwise_exam import PointwiseExam
+from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.ranks import catalogue_ranks
+from maxella.evaluation.rating import RATING_METRICS
 
 
-def log_of(pairs, ratings=None):
-    """Interactions from a list of (user row, item row)."""
+def pairs_of(pairs, labels=1.0):
+    """Labelled pairs from a list of (user row, item row)."""
     table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    values = None if ratings is None else np.array(ratings, dtype=np.float32)
-    return Interactions(table[:, 0].copy(), table[:, 1].copy(), values)
+    labels = np.broadcast_to(np.float32(labels), len(table)).copy()
+    return LabelledPairs(table[:, 0].copy(), table[:, 1].copy(), labels)
 
 
 class World:
-    """A test log, a log of what is seen, and a ranker and rater that look up a table.
+    """Held-out pairs, what was known, and a ranker and rater that look up a table.
 
+    The ranking task is `picks`; `stars` are ratings of the held-out pairs that have one.
     `scores` and `predictions` are (user rows, item rows).
     """
 
-    def __init__(self, scores, test, seen=(), *, ratings=None, predictions=None):
+    def __init__(self, scores, test, known=(), *, visited=None, ratings=None, predictions=None):
         self.scores = torch.as_tensor(scores)
         self.predictions = None if predictions is None else torch.as_tensor(predictions)
-        self.test, self.seen = log_of(test, ratings), log_of(seen)
+        self.test, self.known = pairs_of(test), pairs_of(known)
+        self.visited = None if visited is None else pairs_of(visited)
+        ratings = np.array(ratings, dtype=np.float32)
+        self.rated = None
+        if predictions is not None:
+            self.rated = pairs_of(test, ratings).take(~np.isnan(ratings))
 
     def score(self, users):
         return self.scores[users]
@@ -38,60 +48,71 @@ class World:
     def predict(self, users, items):
         return self.predictions[users, items]
 
-    def evaluate(
-        self, metrics=DEFAULT_METRICS, *, protocols=PROTOCOLS, resamples=0, seed=1, **others
-    ):
+    def exams(self, metrics=DEFAULT_METRICS, protocols=tuple(PROTOCOLS)):
+        picks = RankingExam("picks", self.test, self.known, self.visited, metrics, protocols)
+        if self.rated is None:
+            return [picks]
+        return [picks, PointwiseExam("stars", self.rated, RATING_METRICS)]
+
+    def evaluate(self, metrics=DEFAULT_METRICS, *, protocols=tuple(PROTOCOLS), **options):
         return evaluate(
-            self,
-            None if self.predictions is None else self,
-            self.test,
-            seen=self.seen,
+            self.exams(metrics, protocols),
+            {"picks": self, "stars": self},
             n_item_rows=self.scores.shape[1],
-            seed=seed,
-            metrics=metrics,
-            protocols=protocols,
-            resamples=resamples,
-            **others,
+            **{"seed": 1, "resamples": 0, **options},
         )
 
+    def pairs(self):
+        return Pairs.of(self.test, self.known, self.scores.shape[1], self.visited)
+
     def catalogue_ranks(self, list_length=0, **options):
-        pairs = Pairs.of(self.test, self.seen, self.scores.shape[1])
-        return catalogue_ranks(self, pairs, list_length, **options)
+        return catalogue_ranks(self, self.pairs(), list_length, **options)
 
     def ranks(self, protocol):
         """{user: [rank of each held-out item, best first]} as the project finds them."""
-        pairs = Pairs.of(self.test, self.seen, self.scores.shape[1])
-        found = {user: [] for user in pairs.users.tolist()}
-        ranks = catalogue_ranks(self, pairs, 0)[protocol].ranks
-        for position, rank in zip(pairs.held_out_queries, ranks.tolist(), strict=True):
-            found[int(pairs.users[position])].append(rank)
+        pairs, truth = self.pairs(), self.pairs().truth(protocol)
+        found = {}
+        scored = "filtered" if protocol == "visited" else protocol
+        ranks = catalogue_ranks(self, pairs, 0, protocols=[scored])[scored].ranks
+        for query, rank in zip(pairs.held_out_queries[truth], ranks[truth].tolist(), strict=True):
+            found.setdefault(int(pairs.users[query]), []).append(rank)
         return {user: sorted(ranks) for user, ranks in found.items()}
 
-    def held_out(self):
-        """{user: items}; a repeat counts once, but not of the unknown item."""
+    def held_out(self, protocol="raw"):
+        """{user: items that are looked for}; a repeat counts once, but not of the unknown item."""
         found = {}
         for user, item in zip(self.test.users.tolist(), self.test.items.tolist(), strict=True):
+            is_met = item != 0 and (user, item) in self.met()
+            if {"new": is_met, "visited": not is_met}.get(protocol, False):
+                continue
             items = found.setdefault(user, [])
             if item == 0 or item not in items:
                 items.append(item)
         return found
+
+    def met(self):
+        """(user, item) of every event before."""
+        logs = [self.known] if self.visited is None else [self.known, self.visited]
+        return {
+            pair
+            for log in logs
+            for pair in zip(log.users.tolist(), log.items.tolist(), strict=True)
+        }
 
     def candidates(self, user, protocol):
         """Item rows that the ranking of a user is taken over."""
         everything = range(1, self.scores.shape[1])
         if protocol == "raw":
             return list(everything)
-        seen = {
-            item
-            for other, item in zip(self.seen.users.tolist(), self.seen.items.tolist(), strict=True)
-            if other == user
-        }
-        return [i for i in everything if i in self.held_out()[user] or i not in seen]
+        if protocol == "new":
+            return [item for item in everything if (user, item) not in self.met()]
+        known = set(zip(self.known.users.tolist(), self.known.items.tolist(), strict=True))
+        return [i for i in everything if i in self.held_out()[user] or (user, i) not in known]
 
     def ranks_by_loop(self, protocol):
         """{user: [expected rank of each held-out item, best first]}."""
         found = {}
-        for user, items in self.held_out().items():
+        for user, items in self.held_out(protocol).items():
             scores, ranks = self.scores[user].tolist(), []
             for item in items:
                 others = [i for i in self.candidates(user, protocol) if i != item]
@@ -104,7 +125,7 @@ class World:
     def places_by_loop(self, protocol):
         """As `ranks_by_loop`, but of held-out items that tie each takes a place of its own."""
         found = {}
-        for user, items in self.held_out().items():
+        for user, items in self.held_out(protocol).items():
             scores, places = self.scores[user].tolist(), []
             for turn, item in enumerate(items):
                 strangers = [i for i in self.candidates(user, protocol) if i not in items]
@@ -154,8 +175,8 @@ def metric_by_loop(name, places):
 
 
 @st.composite
-def draw_worlds(draw, *, n_levels=None, with_unknown=True):
-    """1 to 6 users, 2 to 12 items, some pairs both held out and seen.
+def draw_worlds(draw, *, n_levels=None, with_unknown=True, with_visited=False):
+    """1 to 6 users, 2 to 12 items, some pairs both held out and known, and visited too.
 
     `n_levels` distinct scores make ties; without it all scores of a user differ.
     """
@@ -170,9 +191,17 @@ def draw_worlds(draw, *, n_levels=None, with_unknown=True):
     pairs = [(user, item) for user in range(1, n_users + 1) for item in range(lowest, n_items + 1)]
     is_test = rng.random(len(pairs)) < draw(st.sampled_from([0.2, 0.5]))
     is_test[rng.integers(len(pairs))] = True
-    is_seen = rng.random(len(pairs)) < draw(st.sampled_from([0.0, 0.4]))
-    test, seen = np.array(pairs)[is_test], np.array(pairs)[is_seen]
-    return World(scores, rng.permutation(test), rng.permutation(seen))
+    is_known = rng.random(len(pairs)) < draw(st.sampled_from([0.0, 0.4]))
+    is_visited = rng.random(len(pairs)) < draw(st.sampled_from([0.0, 0.3, 0.6]))
+    test, known, visited = (np.array(pairs)[is_in] for is_in in (is_test, is_known, is_visited))
+    visited = rng.permutation(visited) if with_visited else None
+    return World(scores, rng.permutation(test), rng.permutation(known), visited=visited)
+
+
+@pytest.fixture
+def few_users(monkeypatch):
+    """Intervals however few the users are."""
+    monkeypatch.setattr(bootstrap, "FEWEST_USERS", 1)
 
 
 @pytest.fixture(scope="session")

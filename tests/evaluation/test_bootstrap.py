@@ -5,13 +5,18 @@ from maxella.evaluation import bootstrap
 from maxella.evaluation.sums import Group, UserSums
 
 
+@pytest.fixture(autouse=True)
+def _few(few_users):
+    pass
+
+
 def rng():
     return np.random.default_rng(7)
 
 
 def intervals(sums, resamples, rng):
     """Those of all users as one group."""
-    n_users = len(next(iter(sums.values())).numerators)
+    n_users = len(next(iter(sums.values())).counts)
     (found,) = bootstrap.intervals([Group(np.arange(n_users), sums)], n_users, resamples, rng)
     return found
 
@@ -24,7 +29,7 @@ def test_two_users_give_the_four_equally_likely_draws():
 
 def test_users_that_do_not_differ_leave_no_doubt():
     ones = np.full(9, 3.0)
-    sums = {"mean": UserSums(2 * ones, ones), "root": UserSums(4 * ones, ones, is_root=True)}
+    sums = {"mean": UserSums.ratio(2 * ones, ones), "root": UserSums.ratio(4 * ones, ones).root}
     assert intervals(sums, 50, rng()) == {"mean": [2.0, 2.0], "root": [2.0, 2.0]}
 
 
@@ -48,7 +53,7 @@ def test_interval_narrows_with_the_root_of_the_users():
 
 def test_interactions_of_one_user_are_drawn_together():
     # One user holds 98 of 100 interactions: a resample without them sees only hits.
-    sums = UserSums(np.array([0.0, 1.0, 1.0]), np.array([98.0, 1.0, 1.0]))
+    sums = UserSums.ratio(np.array([0.0, 1.0, 1.0]), np.array([98.0, 1.0, 1.0]))
     low, high = intervals({"m": sums}, 1000, rng())["m"]
     assert (low, high) == (0.0, 1.0)
 

@@ -1,9 +1,12 @@
 """Published-size data: what the two recalls of EASE and popularity are on MovieLens 1M."""
 
+import numpy as np
 import pytest
 
 from maxella.baselines.table import RANKERS
+from maxella.data.labelled import LabelledPairs
 from maxella.evaluation.evaluate import evaluate
+from maxella.evaluation.ranking_exam import RankingExam
 
 pytestmark = pytest.mark.slow
 
@@ -21,17 +24,18 @@ NAMES = ["recall@100", "capped_recall@20", "capped_recall@100", "ndcg@10", "ndcg
 )
 def test_figures_of_baselines(name, expected, ml_1m):
     ranker = RANKERS[name](ml_1m.train, ml_1m.users.n_rows, ml_1m.items.n_rows)
+    test, train = (
+        LabelledPairs(part.users, part.items, np.ones(len(part)))
+        for part in (ml_1m.test, ml_1m.train)
+    )
     found = evaluate(
-        ranker,
-        None,
-        ml_1m.test,
-        seen=ml_1m.train,
+        [RankingExam("watch", test, train, metrics=NAMES)],
+        {"watch": ranker},
         n_item_rows=ml_1m.items.n_rows,
         seed=42,
-        metrics=NAMES,
         resamples=0,
     )
-    assert list(found.metrics["filtered"].values()) == pytest.approx(expected, abs=0.004)
+    assert list(found.metrics["watch"]["filtered"].values()) == pytest.approx(expected, abs=0.004)
     # One user in ten holds out more than 100 items, which a list of 100 cannot hold.
-    assert found.ceiling["filtered"]["recall@100"] < 0.98
-    assert found.ceiling["filtered"]["capped_recall@100"] == 1.0
+    assert found.ceiling["watch"]["filtered"]["recall@100"] < 0.98
+    assert found.ceiling["watch"]["filtered"]["capped_recall@100"] == 1.0

@@ -5,12 +5,12 @@ import math
 import ir_measures
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from ir_measures import AP, RR, P, R, Success, nDCG
 from sklearn.metrics import ndcg_score
 
-from maxella.evaluation.names import parse_metric
+from maxella.evaluation.names import PROTOCOLS, parse_metric
 from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
 
 # User 0 holds out 2 items, at ranks 1 and 4; user 1 holds out 3, at 2 and 3 and nowhere.
@@ -43,15 +43,15 @@ IDEAL_3 = IDEAL_2 + 1 / 2
 )
 def test_worked_numbers(name, value):
     metric, k = parse_metric(name)
-    assert RANKING_METRICS[metric](WORKED, k).value() == pytest.approx(value, abs=1e-12)
+    assert RANKING_METRICS[metric].function(WORKED, k).value() == pytest.approx(value, abs=1e-12)
 
 
 @pytest.mark.parametrize("metric", RANKING_METRICS)
 def test_a_user_whose_items_are_all_unknown_counts_and_gets_nothing(metric):
     held_out = UserRanks.of(np.array([0, 1, 1]), np.array([1.0, math.inf, math.inf]))
     for k in (1, 5, math.inf):
-        users = RANKING_METRICS[metric](held_out, k)
-        assert (users.numerators / users.denominators).tolist() == [1.0, 0.0]
+        numerators, denominators = RANKING_METRICS[metric].function(held_out, k).sums
+        assert (numerators / denominators).tolist() == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_held_out_items_that_tie_take_places_in_a_row(users, ranks, expected):
 def test_contract(worlds, metric, data, k):
     """Every metric lies in [0, 1], and is at most what a perfect ranking has."""
     name = metric if math.isinf(k) else f"{metric}@{k}"
-    found = data.draw(worlds(n_levels=3)).evaluate([name])
-    for protocol in ("raw", "filtered"):
-        assert 0 <= found.metrics[protocol][name] <= found.ceiling[protocol][name] + 1e-12
-        assert found.ceiling[protocol][name] <= 1 + 1e-12
+    found = data.draw(worlds(n_levels=3, with_visited=True)).evaluate([name])
+    for protocol, ceiling in found.ceiling["picks"].items():
+        assert 0 <= found.metrics["picks"][protocol][name] <= ceiling[name] + 1e-12
+        assert ceiling[name] <= 1 + 1e-12
 
 
 # What ndcg and capped recall divide by grows with k too, so that they may fall.
@@ -97,7 +97,7 @@ GROWING = [name for name in RANKING_METRICS if name not in {"ndcg", "capped_reca
 def test_a_longer_list_never_holds_less(worlds, metric, data, k):
     shorter, longer = f"{metric}@{k}", f"{metric}@{k + 1}"
     found = data.draw(worlds(n_levels=3)).evaluate([shorter, longer])
-    for figures in (*found.metrics.values(), *found.ceiling.values()):
+    for figures in (*found.metrics["picks"].values(), *found.ceiling["picks"].values()):
         assert figures[shorter] <= figures[longer] + 1e-12
 
 
@@ -106,9 +106,11 @@ def test_a_longer_list_never_holds_less(worlds, metric, data, k):
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_equals_the_loop(worlds, by_loop, metric, n_levels, data):
-    world = data.draw(worlds(n_levels=n_levels))
+    world = data.draw(worlds(n_levels=n_levels, with_visited=True))
     names = [metric, f"{metric}@1", f"{metric}@4"]
-    for protocol, figures in world.evaluate(names).metrics.items():
+    found = world.evaluate(names).metrics["picks"]
+    assert found.keys() == {p for p in PROTOCOLS if world.held_out(p)}
+    for protocol, figures in found.items():
         places = world.places_by_loop(protocol)
         assert figures == pytest.approx({name: by_loop(name, places) for name in names}, abs=1e-12)
 
@@ -117,12 +119,16 @@ def test_equals_the_loop(worlds, by_loop, metric, n_levels, data):
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_a_perfect_ranking_reaches_the_ceiling(worlds, metric, data):
-    world = data.draw(worlds())
-    world.scores[world.test.users, world.test.items] += 1000
+    world = data.draw(worlds(with_visited=True))
     names = [metric, f"{metric}@1", f"{metric}@4"]
-    found = world.evaluate(names)
-    for protocol in ("raw", "filtered"):
-        assert found.metrics[protocol] == pytest.approx(found.ceiling[protocol], abs=1e-12)
+    for protocol in PROTOCOLS:
+        scores, world.scores = world.scores, world.scores.clone()
+        for user, items in world.held_out(protocol).items():
+            world.scores[user, items] += 1000
+        found = world.evaluate(names)
+        reached, ceiling = (of["picks"].get(protocol, {}) for of in (found.metrics, found.ceiling))
+        assert reached == pytest.approx(ceiling, abs=1e-12)
+        world.scores = scores
 
 
 @given(data=st.data(), k=st.integers(1, 12))
@@ -134,7 +140,7 @@ def test_recall_over_interactions_is_top_k_accuracy(worlds, data, k):
     of_user = {u: sum(p <= k for p in of_user) / len(of_user) for u, of_user in places.items()}
     weighted = sum(of_user[user] * len(places[user]) / n for user in places)
     name = f"top_k_accuracy@{k}"
-    assert world.evaluate([name]).metrics["filtered"][name] == pytest.approx(weighted)
+    assert world.evaluate([name]).metrics["picks"]["filtered"][name] == pytest.approx(weighted)
 
 
 IR_MEASURES = {"recall": R, "hit_rate": Success, "ndcg": nDCG, "mrr": RR, "map": AP}
@@ -142,7 +148,7 @@ IR_MEASURES = {"recall": R, "hit_rate": Success, "ndcg": nDCG, "mrr": RR, "map":
 
 def trec(world, protocol):
     """The world as judgements and a run, the way trec tools want it."""
-    held_out = world.held_out()
+    held_out = world.held_out(protocol)
     qrels = {str(user): dict.fromkeys(map(str, items), 1) for user, items in held_out.items()}
     run = {
         str(user): {
@@ -153,14 +159,15 @@ def trec(world, protocol):
     return qrels, run
 
 
-@pytest.mark.parametrize("protocol", ["raw", "filtered"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(data=st.data(), k=st.integers(1, 12))
 @settings(max_examples=25, deadline=None)
 def test_agrees_with_ir_measures(worlds, protocol, data, k):
-    world = data.draw(worlds(with_unknown=False))
+    world = data.draw(worlds(with_unknown=False, with_visited=True))
+    assume(world.held_out(protocol))
     measures = {f"{name}@{k}": measure @ k for name, measure in IR_MEASURES.items()}
     measures |= {"mrr": RR, "map": AP, "ndcg": nDCG}
-    found = world.evaluate(list(measures)).metrics[protocol]
+    found = world.evaluate(list(measures)).metrics["picks"][protocol]
     expected = ir_measures.calc_aggregate(list(measures.values()), *trec(world, protocol))
     assert found == pytest.approx({name: expected[m] for name, m in measures.items()}, abs=1e-9)
 
@@ -175,7 +182,9 @@ def test_capped_recall_is_the_larger_of_recall_and_precision(worlds, data, k):
         by_user.setdefault(value.query_id, []).append(value.value)
     expected = np.mean([max(values) for values in by_user.values()])
     name = f"capped_recall@{k}"
-    assert world.evaluate([name]).metrics["filtered"][name] == pytest.approx(expected, abs=1e-9)
+    assert world.evaluate([name]).metrics["picks"]["filtered"][name] == pytest.approx(
+        expected, abs=1e-9
+    )
 
 
 @given(data=st.data(), k=st.integers(1, 12))
@@ -187,4 +196,4 @@ def test_ndcg_agrees_with_scikit_learn(worlds, data, k):
     users = list(world.held_out())
     expected = ndcg_score(relevant[users, 1:], world.scores.numpy()[users, 1:], k=k)
     name = f"ndcg@{k}"
-    assert world.evaluate([name]).metrics["raw"][name] == pytest.approx(expected, abs=1e-9)
+    assert world.evaluate([name]).metrics["picks"]["raw"][name] == pytest.approx(expected, abs=1e-9)

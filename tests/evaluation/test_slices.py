@@ -6,17 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maxella.evaluation.among import Among
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
 from maxella.evaluation.lists import LIST_METRICS
+from maxella.evaluation.names import PROTOCOLS
 from maxella.evaluation.ranking import RANKING_METRICS
-from maxella.evaluation.rating import RATING_METRICS
-from maxella.evaluation.slices import FEWEST_USERS, Slice
+from maxella.evaluation.slices import Slice
 
-# Two users, items 1-4, as in test_evaluate: user 1 has seen item 1, held out are 2 and 4, of raw
-# ranks 2 and 4, filtered 1 and 3. User 2 has seen nothing, held out is 4, of rank 1.
+# Two users, items 1-4, as in test_evaluate: user 1 has item 1 known, held out are 2 and 4, of raw
+# ranks 2 and 4, filtered 1 and 3. User 2 has nothing known, held out is 4, of rank 1.
 SCORES = [[0.0] * 5, [9.0, 4.0, 3.0, 2.0, 1.0], [9.0, 1.0, 2.0, 3.0, 4.0]]
-TEST, SEEN = [(1, 2), (1, 4), (2, 4)], [(1, 1)]
+TEST, KNOWN = [(1, 2), (1, 4), (2, 4)], [(1, 1)]
 # Errors -1, 1, 3.
 RATINGS, PREDICTIONS = [5.0, 3.0, 1.0], [[4.0] * 5] * 3
 
@@ -34,7 +33,7 @@ def parted(side, part_of):
 
 @pytest.fixture
 def toy(make_world):
-    return make_world(SCORES, TEST, SEEN, ratings=RATINGS, predictions=PREDICTIONS)
+    return make_world(SCORES, TEST, KNOWN, ratings=RATINGS, predictions=PREDICTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -43,30 +42,37 @@ def crowd(make_world):
     rng = np.random.default_rng(5)
     scores = rng.integers(9, size=(61, 41)).astype(np.float32)
     test = [(u, i) for u in range(1, 61) for i in rng.choice(40, size=8, replace=False) + 1]
-    seen = [(u, i) for u in range(1, 61) for i in rng.choice(40, size=5, replace=False) + 1]
+    known = [(u, i) for u in range(1, 61) for i in rng.choice(40, size=5, replace=False) + 1]
     ratings = np.where(rng.random(len(test)) < 1 / 3, np.nan, rng.integers(1, 6, size=len(test)))
-    return make_world(scores, test, seen, ratings=ratings, predictions=scores / 2)
+    visited = [(u, i) for u in range(1, 61) for i in rng.choice(40, size=6, replace=False) + 1]
+    return make_world(scores, test, known, visited=visited, ratings=ratings, predictions=scores / 2)
 
 
 def test_a_slice_of_users_worked_by_hand(toy):
     names = ["recall@1", "top_k_accuracy@1", "mrr", "coverage@2"]
     (found,) = toy.evaluate(names, slices=[of_rows("user", [1], 3)]).slices
-    assert found["metrics"]["filtered"] == {
+    assert found["metrics"]["picks"]["filtered"] == {
         "recall@1": 1 / 2,
         "top_k_accuracy@1": 1 / 2,
         "mrr": 1.0,
         "coverage@2": 2 / 4,  # the list 2 3
     }
-    assert found["metrics"]["rmse"] == 1.0
-    facts = {key: found[key] for key in ("slice", "value", "users", "interactions")}
-    assert facts == {"slice": "some", "value": "these", "users": 1, "interactions": 2}
+    assert found["metrics"]["stars"]["rmse"] == 1.0
+    facts = {key: found[key] for key in ("slice", "value", "users", "interactions", "counts")}
+    assert facts == {
+        "slice": "some",
+        "value": "these",
+        "users": 1,
+        "interactions": 2,
+        "counts": {task: {"users": 1, "interactions": 2} for task in ("picks", "stars")},
+    }
 
 
 def test_a_slice_of_items_worked_by_hand(toy):
     # Item 4 alone: user 1 holds it out at raw rank 4, filtered 3; user 2 at rank 1.
     names = ["recall@3", "ndcg@3", "map", "mrr", "coverage@2"]
     (found,) = toy.evaluate(names, slices=[of_rows("item", [4], 5)]).slices
-    filtered, raw = found["metrics"]["filtered"], found["metrics"]["raw"]
+    filtered, raw = found["metrics"]["picks"]["filtered"], found["metrics"]["picks"]["raw"]
     assert filtered == {
         "recall@3": 1.0,
         "ndcg@3": pytest.approx((1 / 2 + 1) / 2),  # 1 / log2(1 + 3), and the ideal has one item
@@ -74,7 +80,7 @@ def test_a_slice_of_items_worked_by_hand(toy):
         "mrr": pytest.approx((1 / 3 + 1) / 2),
     }
     assert raw["recall@3"] == 1 / 2
-    assert found["metrics"]["rmse"] == pytest.approx(math.sqrt((1 + 9) / 2))
+    assert found["metrics"]["stars"]["rmse"] == pytest.approx(math.sqrt((1 + 9) / 2))
     assert (found["users"], found["interactions"]) == (2, 2)
 
 
@@ -85,11 +91,12 @@ def test_the_whole_as_one_slice_is_the_report(crowd, side):
     (whole,) = found.slices
     expected = dict(found.metrics)
     if side == "item":  # what is in the lists does not depend on what is held out
-        expected |= {protocol: without_lists(found.metrics[protocol]) for protocol in EACH}
+        picks = {p: without_lists(of) for p, of in expected["picks"].items()}
+        expected["picks"] = {p: of for p, of in picks.items() if of}
     assert whole["metrics"] == expected
     assert whole["intervals"] == found.intervals
-    assert whole["users"] == found.counts["users"]
-    assert whole["interactions"] == found.counts["interactions"]
+    assert whole["users"] == found.counts["picks"]["users"]
+    assert whole["interactions"] == found.counts["picks"]["interactions"]
 
 
 EACH = ("raw", "filtered")
@@ -108,8 +115,10 @@ def test_micro_metrics_of_a_partition_give_the_whole(worlds, data, k, side):
     name = f"top_k_accuracy@{k}"
     found = world.evaluate([name], slices=parted(side, part_of))
     for protocol in EACH:
-        hits = sum(one["interactions"] * one["metrics"][protocol][name] for one in found.slices)
-        assert hits / len(world.test) == pytest.approx(found.metrics[protocol][name])
+        hits = sum(
+            one["interactions"] * one["metrics"]["picks"][protocol][name] for one in found.slices
+        )
+        assert hits / len(world.test) == pytest.approx(found.metrics["picks"][protocol][name])
 
 
 @pytest.mark.parametrize("side", ["user", "item"])
@@ -117,42 +126,46 @@ def test_squared_errors_of_a_partition_give_the_whole(crowd, side):
     n_rows = {"user": 61, "item": 41}[side]
     parts = parted(side, np.arange(n_rows) % 4)
     found = crowd.evaluate(["mrr"], slices=parts)
-    rated = crowd.test.rated
-    counts = [one.size(rated) for one in parts]
-    squares = [one["metrics"]["rmse"] ** 2 for one in found.slices]
-    assert math.sqrt(np.average(squares, weights=counts)) == pytest.approx(found.metrics["rmse"])
+    counts = [one["counts"]["stars"]["interactions"] for one in found.slices]
+    assert sum(counts) == len(crowd.rated)
+    squares = [one["metrics"]["stars"]["rmse"] ** 2 for one in found.slices]
+    whole = found.metrics["stars"]["rmse"]
+    assert math.sqrt(np.average(squares, weights=counts)) == pytest.approx(whole)
 
 
 def test_a_slice_of_users_is_what_an_evaluation_of_them_alone_finds(crowd, make_world):
     one = of_rows("user", np.arange(5, 30), 61)
     (found,) = crowd.evaluate(slices=[one]).slices
-    alone = make_world(crowd.scores, [(1, 1)], predictions=crowd.predictions)
-    alone.test, alone.seen = crowd.test.take(one.is_in[crowd.test.users]), crowd.seen
+    alone = make_world(crowd.scores, [(1, 1)], predictions=crowd.predictions, ratings=[1])
+    alone.test, alone.known = crowd.test.take(one.is_in[crowd.test.users]), crowd.known
+    alone.rated = crowd.rated.take(one.is_in[crowd.rated.users])
+    alone.visited = crowd.visited
     expected = alone.evaluate()
-    for protocol in EACH:
-        assert found["metrics"][protocol] == pytest.approx(expected.metrics[protocol])
-    for name in RATING_METRICS:
-        assert found["metrics"][name] == pytest.approx(expected.metrics[name])
-    assert found["interactions"] == expected.counts["interactions"]
+    for protocol in PROTOCOLS:
+        of_slice = found["metrics"]["picks"][protocol]
+        assert of_slice == pytest.approx(expected.metrics["picks"][protocol])
+    assert found["metrics"]["stars"] == pytest.approx(expected.metrics["stars"])
+    assert found["interactions"] == expected.counts["picks"]["interactions"]
 
 
 @given(data=st.data(), name=st.sampled_from([f"{metric}@3" for metric in RANKING_METRICS]))
 @settings(max_examples=60, deadline=None)
 def test_a_slice_of_items_equals_the_loop(worlds, by_loop, data, name):
-    world = data.draw(worlds(with_unknown=False))  # without ties each item's rank is its own
+    # Without ties each item's rank is its own.
+    world = data.draw(worlds(with_unknown=False, with_visited=True))
     n_rows = world.scores.shape[1]
     items = data.draw(st.sets(st.integers(1, n_rows - 1), min_size=1))
     found = world.evaluate([name], slices=[of_rows("item", sorted(items), n_rows)]).slices
-    for protocol in EACH:
+    for protocol in PROTOCOLS:
         places = {}
-        for user, held_out in world.held_out().items():
+        for user, held_out in world.held_out(protocol).items():
             ranks = [rank_of(world, user, item, protocol) for item in held_out if item in items]
             if ranks:
                 places[user] = sorted(ranks)
-        assert bool(places) == bool(found)
-        if found:
-            assert found[0]["metrics"][protocol][name] == pytest.approx(by_loop(name, places))
-            assert found[0]["users"] == len(places)
+        of_slice = found[0]["metrics"]["picks"].get(protocol, {}) if found else {}
+        assert bool(places) == bool(of_slice)
+        if places:
+            assert of_slice[name] == pytest.approx(by_loop(name, places))
 
 
 def rank_of(world, user, item, protocol):
@@ -167,18 +180,19 @@ def test_a_slice_without_test_interactions_is_left_out(toy):
 
 
 def test_few_users_get_no_intervals(crowd):
-    slices = [of_rows("user", np.arange(1, n + 1), 61) for n in (FEWEST_USERS - 1, FEWEST_USERS)]
+    slices = [of_rows("user", np.arange(1, n + 1), 61) for n in (49, 50)]
     few, enough = crowd.evaluate(["mrr"], resamples=20, slices=slices).slices
-    assert few["intervals"] == {}
-    assert enough["intervals"].keys() == enough["metrics"].keys()
+    assert few["intervals"]["picks"] == {}
+    assert enough["intervals"]["picks"].keys() >= {"raw", "filtered"}
 
 
+@pytest.mark.usefixtures("few_users")
 def test_intervals_of_a_slice_hold_its_figures_and_are_wider_than_those_of_the_whole(crowd):
     found = crowd.evaluate(["recall@10"], resamples=500, slices=parted("user", np.arange(61) % 3))
-    width = np.subtract(*found.intervals["raw"]["recall@10"])
+    width = np.subtract(*found.intervals["picks"]["raw"]["recall@10"])
     for one in found.slices:
-        low, high = one["intervals"]["raw"]["recall@10"]
-        assert low < one["metrics"]["raw"]["recall@10"] < high
+        low, high = one["intervals"]["picks"]["raw"]["recall@10"]
+        assert low < one["metrics"]["picks"]["raw"]["recall@10"] < high
         assert high - low > abs(width)
 
 
@@ -190,11 +204,11 @@ def test_slices_do_not_change_the_whole(crowd):
 
 
 def test_a_slice_without_a_rating_has_no_rating_metrics(make_world):
-    world = make_world(SCORES, TEST, SEEN, ratings=[math.nan, 3.0, 1.0], predictions=PREDICTIONS)
+    world = make_world(SCORES, TEST, KNOWN, ratings=[math.nan, 3.0, 1.0], predictions=PREDICTIONS)
     slices = [of_rows("item", [2], 5), of_rows("user", [1], 3)]
     item, user = world.evaluate(["mrr"], slices=slices).slices
-    assert item["metrics"].keys() == {"raw", "filtered"}
-    assert user["metrics"]["rmse"] == 1.0
+    assert item["metrics"].keys() == item["counts"].keys() == {"picks"}
+    assert user["metrics"]["stars"]["rmse"] == 1.0
     # User 2 alone has a rating; 20 users like user 1 have none in either slice.
     many = make_world(
         [SCORES[0], *[SCORES[1]] * 20, SCORES[2]],
@@ -203,7 +217,7 @@ def test_a_slice_without_a_rating_has_no_rating_metrics(make_world):
         predictions=[[4.0] * 5] * 22,
     )
     (found,) = many.evaluate(["mrr"], resamples=9, slices=[of_rows("user", range(21), 22)]).slices
-    assert found["metrics"].keys() == found["intervals"].keys() == {"raw", "filtered"}
+    assert found["metrics"].keys() == found["intervals"].keys() == {"picks"}
 
 
 def test_each_user_is_scored_once_whatever_the_slices(crowd, monkeypatch):
@@ -220,22 +234,15 @@ def test_each_user_is_scored_once_whatever_the_slices(crowd, monkeypatch):
 
 def test_distributions_are_sliced_too(make_world):
     class Forecasting(make_world):
-        rating_levels = torch.tensor([1.0, 5.0])
+        levels = torch.tensor([1.0, 5.0])
 
         def distribution(self, users, items):
             # Item 2 is foretold with certainty, all others at even odds.
             sure = (items == 2).double()[:, None]
             return sure * torch.tensor([0.0, 1.0]) + (1 - sure) * torch.tensor([0.5, 0.5])
 
-    world = Forecasting(SCORES, TEST, SEEN, ratings=[5.0, 5.0, 1.0], predictions=PREDICTIONS)
+    world = Forecasting(SCORES, TEST, KNOWN, ratings=[5.0, 5.0, 1.0], predictions=PREDICTIONS)
     sure, rest = world.evaluate(["mrr"], slices=parted("item", np.arange(5) == 2)[::-1]).slices
-    assert sure["metrics"]["log_loss"] == 0
-    assert rest["metrics"]["log_loss"] == pytest.approx(math.log(2))
-    assert sure["metrics"].keys() >= DISTRIBUTION_METRICS.keys()
-
-
-def test_items_ranked_among_themselves_keep_their_slices():
-    one = Among(np.array([2, 4]), 5).slice(of_rows("item", [1, 4], 5))
-    assert one.is_in.tolist() == [False, False, True]  # unknown, item 2, item 4
-    users = of_rows("user", [1], 3)
-    assert Among(np.array([2]), 5).slice(users) is users
+    assert sure["metrics"]["stars"]["log_loss"] == 0
+    assert rest["metrics"]["stars"]["log_loss"] == pytest.approx(math.log(2))
+    assert sure["metrics"]["stars"].keys() >= DISTRIBUTION_METRICS.keys()

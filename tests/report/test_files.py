@@ -6,12 +6,13 @@ import pytest
 
 from maxella.errors import DataError
 from maxella.report.files import read_report, write_report, write_text
+from maxella.report.findings import findings
 
 
 def test_a_report_comes_back_as_it_was(report, tmp_path):
     path = tmp_path / "run" / "report.json"
     write_report(report, path)
-    assert read_report(path) == report
+    assert read_report(path) == report | {"findings": findings(report)}
     assert [child.name for child in path.parent.iterdir()] == ["report.json"]
 
 
@@ -38,8 +39,8 @@ def test_what_cannot_be_written_leaves_the_old_file(report, tmp_path):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_no_figure_is_null_never_nan(report, tmp_path, value):
-    report["models"][1]["metrics"]["rmse"] = value
-    with pytest.raises(DataError, match=r"report\.models\[1\]\.metrics\.rmse is not finite"):
+    report["models"][1]["metrics"]["stars"]["rmse"] = value
+    with pytest.raises(DataError, match=r"report\.models\[1\]\.metrics\.stars\.rmse is not finite"):
         write_report(report, tmp_path / "report.json")
     assert not list(tmp_path.iterdir())
 
@@ -47,13 +48,13 @@ def test_no_figure_is_null_never_nan(report, tmp_path, value):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"format": 2, "models": []}', "format 1; its format is 2"),
+        ('{"format": 1, "models": []}', "format 2; its format is 1"),
         ('{"format": true, "models": []}', "its format is true"),
         ('{"models": []}', "its format is null"),
         ("[1]", "its format is null"),
-        ('{"format": 1}', "a list under 'models'"),
-        ('{"format": 1, "models": [NaN]}', "NaN is not JSON"),
-        ('{"format": 1', "should hold JSON"),
+        ('{"format": 2}', "a list under 'models'"),
+        ('{"format": 2, "models": [NaN]}', "NaN is not JSON"),
+        ('{"format": 2', "should hold JSON"),
         ("", "should hold JSON"),
     ],
 )
@@ -78,11 +79,20 @@ def test_a_file_of_other_bytes_is_refused(tmp_path):
 
 
 def test_another_format_is_not_written(report, tmp_path):
-    with pytest.raises(DataError, match="format 1"):
+    with pytest.raises(DataError, match="format 2"):
         write_report(report | {"format": 7}, tmp_path / "report.json")
 
 
 def test_the_file_is_plain_json(report, tmp_path):
     path = tmp_path / "report.json"
     write_report(report, path)
-    assert json.loads(path.read_text(encoding="utf-8"))["models"][3]["metrics"]["rmse"] is None
+    assert (
+        json.loads(path.read_text(encoding="utf-8"))["models"][0]["metrics"]["stars"]["coverage_80"]
+        is None
+    )
+
+
+def test_findings_are_those_of_the_figures_not_of_an_older_report(report, tmp_path):
+    path = tmp_path / "report.json"
+    write_report(report | {"findings": ["All is well."], "test_reads": 2}, path)
+    assert read_report(path)["findings"][-1].startswith("The test part was read 2 times")

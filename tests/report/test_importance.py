@@ -6,9 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from maxella.report.importance import heat_map, importance_table, print_importance
+from maxella.report.importance import cross_maps, importance_table, print_importance
 from maxella.report.page import html_page
-from maxella.report.plots import draw_plots
 
 
 @pytest.fixture
@@ -17,11 +16,15 @@ def with_importance(report):
         return {"value": value, "interval": [value - half, value + half]}
 
     def row(side, name, ndcg, error):
-        return {"side": side, "name": name, "losses": {"filtered.ndcg@10": ndcg, "rmse": error}}
+        return {
+            "side": side,
+            "name": name,
+            "losses": {"purchase.filtered.ndcg@10": ndcg, "stars.rmse": error},
+        }
 
     report["importance"] = {
         "repeats": 5,
-        "metrics": {"filtered.ndcg@10": 0.2, "rmse": 0.9},
+        "metrics": {"purchase.filtered.ndcg@10": 0.2, "stars.rmse": 0.9},
         "features": [
             row("user", "age", loss(0.001, 0.002), loss(-0.00002, 0.00001)),
             row("user", "<b>", loss(0.0, 0.0), loss(0.09, 0.01)),
@@ -37,7 +40,7 @@ def with_importance(report):
 
 def test_what_costs_most_comes_first(with_importance):
     labels, rows = importance_table(with_importance)
-    assert labels == ["ndcg@10", "RMSE"]
+    assert labels == ["purchase: ndcg@10", "stars: RMSE"]
     assert [name for name, _ in rows] == ["item.genres", "user.<b>", "user.age"]
     cell = rows[0][1][0]
     assert (cell.loss, cell.interval, cell.shows) == ("+0.1000", "[+0.0800, +0.1200]", True)
@@ -55,23 +58,31 @@ def test_the_console_names_what_shows_no_effect(with_importance, width):
     assert max(map(len, out.getvalue().splitlines())) <= width
 
 
-def test_the_page_has_the_table_and_the_heat_map(with_importance):
+def test_the_page_has_the_table_and_the_cross_map(with_importance, read):
     page = html_page(with_importance)
-    section = re.search(r"<h2>Importance of features</h2>.*?</section>", page, re.DOTALL)[0]
-    assert "<strong>+0.1000</strong>" in section
-    assert "user.&lt;b&gt;" in section
+    section = re.search(
+        r"<section>\s<h2>Importance of features</h2>.*?</section>", page, re.DOTALL
+    )[0]
+    table, norms = read(section).tables
+    assert table[1] == [
+        "item.genres",
+        "*+0.1000 [+0.0800, +0.1200]",
+        "+0.0000 [-0.0100, +0.0100]",
+    ]
+    assert norms == [["", "user", "user.<b>"], ["user", "0.1", "0.5"], ["user.<b>", "0.2", "0.3"]]
     assert "<b>" not in page
     assert "user.age: shows no effect here." in section
-    assert "What the cross layers of the rating head multiply" in page
+    assert "What the cross layers of the rating head multiply" in section
+    # .1 / .5 of the darkest, which is 65 %
+    assert "--shade: 13.0%" in section
 
 
 def test_a_report_without_importance_has_none_of_it(report):
     assert "Importance of features" not in html_page(report)
-    assert heat_map("rating head")(report) is None
+    assert cross_maps(report) == []
 
 
-def test_layers_of_zeros_and_of_many_features_are_drawn(with_importance):
-    names = [f"user.feature {n}" for n in range(14)]
-    zeros = {"names": names, "norms": [[0.0] * 14] * 14}
+def test_layers_of_zeros_have_no_shade(with_importance):
+    zeros = {"names": ["a", "b"], "norms": [[0.0] * 2] * 2}
     with_importance["importance"]["cross"] = {"user tower": zeros}
-    assert draw_plots(with_importance)[-1].name == "cross-user-tower"
+    assert "--shade: 0.0%" in html_page(with_importance)

@@ -13,7 +13,7 @@ import pytest
 
 from maxella.errors import ConfigError, DataError
 from maxella.sources import download
-from maxella.sources.download import fetch, fetch_ml_100k
+from maxella.sources.download import get
 from maxella.sources.load import load_source
 
 # Nothing listens on this port, so a connection is refused at once.
@@ -82,11 +82,11 @@ def files(cache):
 
 @pytest.mark.usefixtures("published")
 def test_a_download_is_checked_kept_and_used_again(server, cache):
-    first = fetch("ml-1m", mirror=server, cache=cache, show_progress=False)
+    first = get("ml-1m", mirror=server, cache=cache, show_progress=False)
     assert first.path == cache / "ml-1m.zip"
     assert first.origin == f"{server}/ml-1m.zip"
     assert load_source(None, first.path).interactions.height == 1
-    second = fetch("ml-1m", mirror=server, cache=cache, show_progress=False)
+    second = get("ml-1m", mirror=server, cache=cache, show_progress=False)
     assert second.origin == "the cache"
     assert second.notes == ()
     assert Handler.requests == ["/ml-1m.zip"]
@@ -95,59 +95,59 @@ def test_a_download_is_checked_kept_and_used_again(server, cache):
 @pytest.mark.usefixtures("published")
 def test_the_url_of_the_zip_itself_is_a_mirror_too(server, cache):
     url = f"{server}/ml-1m.zip"
-    assert fetch("ml-1m", mirror=url, cache=cache, show_progress=False).origin == url
+    assert get("ml-1m", mirror=url, cache=cache, show_progress=False).origin == url
 
 
 @pytest.mark.usefixtures("published")
 def test_a_damaged_cache_is_got_anew(server, cache):
-    path = fetch("ml-1m", mirror=server, cache=cache, show_progress=False).path
+    path = get("ml-1m", mirror=server, cache=cache, show_progress=False).path
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
-    assert fetch("ml-1m", mirror=server, cache=cache, show_progress=False).origin != "the cache"
+    assert get("ml-1m", mirror=server, cache=cache, show_progress=False).origin != "the cache"
     assert path.read_bytes() == whole
 
 
 def test_another_hash_is_refused_and_nothing_is_left(server, cache):
     with pytest.raises(DataError, match=r"Wanted a file with the MD5 c4d9.*thrown away"):
-        fetch("ml-1m", mirror=server, cache=cache, show_progress=False)
+        get("ml-1m", mirror=server, cache=cache, show_progress=False)
     assert files(cache) == []
 
 
 @pytest.mark.parametrize("name", ["ml-1m", "ml-latest-small"])
 def test_half_a_file_is_refused_and_nothing_is_left(server, cache, name, published):
     with pytest.raises(DataError, match=f"Cannot get {server}/half/{name}.zip"):
-        fetch(name, mirror=f"{server}/half", cache=cache, show_progress=False)
+        get(name, mirror=f"{server}/half", cache=cache, show_progress=False)
     assert files(cache) == []
     # The next attempt starts anew.
-    assert fetch(name, mirror=server, cache=cache, show_progress=False).path.exists()
+    assert get(name, mirror=server, cache=cache, show_progress=False).path.exists()
 
 
 def test_latest_small_has_no_published_hash_but_the_cache_is_checked(server, cache):
-    path = fetch("ml-latest-small", mirror=server, cache=cache, show_progress=False).path
-    assert fetch("ml-latest-small", mirror=NOWHERE, cache=cache).origin == "the cache"
+    path = get("ml-latest-small", mirror=server, cache=cache, show_progress=False).path
+    assert get("ml-latest-small", mirror=NOWHERE, cache=cache).origin == "the cache"
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(DataError, match="Cannot get"):
-        fetch("ml-latest-small", mirror=NOWHERE, cache=cache, show_progress=False)
+        get("ml-latest-small", mirror=NOWHERE, cache=cache, show_progress=False)
 
 
 def test_latest_small_that_is_no_zip_is_refused(server, served, cache):
     (served / "ml-latest-small.zip").write_text("<html>Please log in</html>")
     with pytest.raises(DataError, match="Wanted a zip"):
-        fetch("ml-latest-small", mirror=server, cache=cache, show_progress=False)
+        get("ml-latest-small", mirror=server, cache=cache, show_progress=False)
     assert files(cache) == []
 
 
 def test_a_missing_file_and_a_closed_network_say_why(server, cache):
     with pytest.raises(DataError, match=r"Cannot get .*ml-10m.zip: 404"):
-        fetch("ml-10m", mirror=server, cache=cache, show_progress=False)
+        get("ml-10m", mirror=server, cache=cache, show_progress=False)
     with pytest.raises(DataError, match=r"Connection refused. Try again, or give a mirror"):
-        fetch("ml-10m", mirror=NOWHERE, cache=cache, show_progress=False)
+        get("ml-10m", mirror=NOWHERE, cache=cache, show_progress=False)
     with pytest.raises(DataError, match="http or https"):
-        fetch("ml-10m", mirror="ftp://example.org", cache=cache)
+        get("ml-10m", mirror="ftp://example.org", cache=cache)
 
 
 def test_the_progress_bar_counts_to_the_end(server, cache, capsys, published):
-    fetch("ml-1m", mirror=server, cache=cache)
+    get("ml-1m", mirror=server, cache=cache)
     assert capsys.readouterr().out == ""  # it belongs to the error stream
 
 
@@ -156,18 +156,18 @@ def test_the_progress_bar_counts_to_the_end(server, cache, capsys, published):
 def test_a_local_zip_is_trusted_and_a_note_says_so(served, cache, name, as_url):
     place = served / name
     mirror = place.as_uri() if as_url else str(place)
-    got = fetch("ml-1m", mirror=mirror, cache=cache)
+    got = get("ml-1m", mirror=mirror, cache=cache)
     assert got.path == cache / "ml-1m.zip"
     [note] = got.notes
     assert "not GroupLens' c4d9" in note
-    again = fetch("ml-1m", cache=cache)
+    again = get("ml-1m", cache=cache)
     assert again.origin == "the cache"
     assert again.notes == got.notes
 
 
 def test_a_local_folder_is_used_where_it_is(tmp_path, cache):
     (tmp_path / "u.data").write_text("1\t2\t3\t4\n")
-    assert fetch("ml-100k", mirror=tmp_path, cache=cache).path == tmp_path
+    assert get("ml-100k", mirror=tmp_path, cache=cache).path == tmp_path
     assert files(cache) == []
 
 
@@ -175,12 +175,12 @@ def test_a_local_place_with_something_else_is_refused(tmp_path, cache):
     (tmp_path / "x.txt").write_text("hello")
     for place in (tmp_path, tmp_path / "x.txt"):
         with pytest.raises(DataError, match=r"Wanted the zip of ml-100k"):
-            fetch("ml-100k", mirror=place, cache=cache)
+            get("ml-100k", mirror=place, cache=cache)
 
 
 def test_an_unknown_name_is_refused():
     with pytest.raises(ConfigError, match="Did you mean 'ml-100k'"):
-        fetch("ml-100")
+        get("ml-100")
 
 
 @pytest.fixture
@@ -206,19 +206,19 @@ def pip(tmp_path, monkeypatch):
 
 
 def test_100k_falls_through_to_the_wheel_and_says_so(pip, cache):
-    got = fetch_ml_100k(cache=cache, show_progress=False)
+    got = get("ml-100k", cache=cache, show_progress=False)
     assert got.origin == "the package index (recbole==1.2.1)"
     assert "Connection refused" in got.notes[0]
     assert pip[0][:4] == [sys.executable, "-m", "pip", "download"]
     assert load_source(None, got.path).name == "ml-100k"
-    assert fetch_ml_100k(cache=cache).origin == "the cache (recbole==1.2.1)"
+    assert get("ml-100k", cache=cache).origin == "the cache (recbole==1.2.1)"
     assert len(pip) == 1
 
 
 def test_a_wheel_with_another_hash_is_refused(pip, cache, monkeypatch):
     monkeypatch.setattr(download, "WHEEL_SHA256", "0" * 64)
-    with pytest.raises(DataError, match="pip got another"):
-        fetch_ml_100k(cache=cache, show_progress=False)
+    with pytest.raises(DataError, match="SHA256 hash of downloaded file"):
+        get("ml-100k", cache=cache, show_progress=False)
     assert files(cache) == []
 
 
@@ -228,7 +228,7 @@ def test_where_neither_works_both_reasons_are_given(pip, cache, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(DataError, match=r"(?s)Connection refused.*package index.*no index"):
-        fetch_ml_100k(cache=cache, show_progress=False)
+        get("ml-100k", cache=cache, show_progress=False)
 
 
 def test_100k_prefers_grouplens(pip, served, server, cache, monkeypatch):
@@ -236,5 +236,5 @@ def test_100k_prefers_grouplens(pip, served, server, cache, monkeypatch):
     md5 = hashlib.md5((served / "ml-100k.zip").read_bytes()).hexdigest()  # noqa: S324  # as published
     monkeypatch.setitem(download.PUBLISHED_MD5, "ml-100k", md5)
     monkeypatch.setattr(download, "GROUPLENS", server)
-    assert fetch_ml_100k(cache=cache, show_progress=False).path == cache / "ml-100k.zip"
+    assert get("ml-100k", cache=cache, show_progress=False).path == cache / "ml-100k.zip"
     assert pip == []

@@ -11,12 +11,12 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 
 def test_columns_move_to_where_they_belong():
     tables = load_source("notebook", SAMPLES / "notebook")
-    # User 216 rated both movies called "Café": the later row of the file stays.
+    # User 216 rated both movies called "Café": the later one stays.
     assert tables.interactions.rows() == [
-        ("216", "Duck, The", 2.0, 976867230),
-        ("494", "Duck, The", 5.0, 976215651),
-        ("494", "Café", 4.0, 976215700),
-        ("216", "Café", 5.0, 976867299),
+        ("216", "Duck, The", 2.0, 976867230, 1),
+        ("494", "Duck, The", 5.0, 976215651, 1),
+        ("494", "Café", 4.0, 976215700, 1),
+        ("216", "Café", 3.0, 976867300, 2),
     ]
     assert tables.users.rows() == [
         ("216", 45, "M", "retired", 13, "02138"),

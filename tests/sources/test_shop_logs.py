@@ -4,6 +4,7 @@ import pytest
 
 from maxella.errors import DataError
 from maxella.sources.load import load_source
+from maxella.sources.mapping import guess_columns
 
 LOG = """\
 user_id,item_id,event,when,brand,sizes
@@ -23,27 +24,42 @@ def read(folder, text=LOG, **options):
     return load_source("delimited", folder / "log.csv", columns=COLUMNS, **options)
 
 
-def test_events_that_count(tmp_path):
-    tables = read(tmp_path, events=("event", ["cart", "purchase"]))
-    assert tables.interactions.select("user_id", "item_id", "timestamp").rows() == [
-        ("u1", "a", START + 5),
-        ("u1", "b", START + 7),
-        ("u2", "a", START + 86_401),
+def test_every_event_is_kept_under_our_name(tmp_path):
+    log = read(tmp_path).interactions
+    assert log.select("user_id", "item_id", "timestamp", "event").rows() == [
+        ("u1", "a", START, "view"),
+        ("u1", "a", START + 5, "purchase"),
+        ("u1", "b", START + 7, "cart"),
+        ("u2", "a", START + 86_400, "cart"),
+        ("u2", "a", START + 86_401, "purchase"),
+        ("u2", "c", START + 86_402, "view"),
     ]
-    assert tables.notes[0] == "Rows of other events are left out: 2 of view."
-    assert tables.notes[1].startswith("1 of 4 interactions repeat a (user, item) pair")
 
 
-def test_events_are_found_by_name(tmp_path):
-    with pytest.raises(DataError, match=r"No event is called 'purchas'.*mean 'purchase'"):
-        read(tmp_path, events=("event", ["purchas"]))
-    with pytest.raises(DataError, match=r"Wanted a column 'evnt'.*mean 'event'"):
-        read(tmp_path, events=("evnt", ["purchase"]))
+def test_events_are_mapped_guessed_or_declared_to_be_none(tmp_path):
+    named = LOG.replace("event", "what", 1)
+    columns = COLUMNS | {"event": "what"}
+    (tmp_path / "log.csv").write_text(named)
+    log = load_source("delimited", tmp_path / "log.csv", columns=columns).interactions
+    assert log["event"].n_unique() == 3
+    (tmp_path / "log.csv").write_text(LOG)
+    columns = COLUMNS | {"event": ""}
+    log = load_source("delimited", tmp_path / "log.csv", columns=columns).interactions
+    assert "event" not in log.columns
+    assert log["count"].to_list() == [2, 1, 2, 1]  # u1 a and u2 a have two events each
+    assert guess_columns(["behavior_type"]) == {"event": "behavior_type"}
 
 
-def test_a_row_that_is_wrong_has_the_line_of_the_file(tmp_path):
-    with pytest.raises(DataError, match=r"wants its item_id; .*line 5 has none"):
-        read(tmp_path, LOG.replace("u2,a,cart", "u2,,cart"), events=("event", ["cart"]))
+def test_codes_of_events_are_text(tmp_path):
+    log = read(tmp_path, "user_id,item_id,event,when\nu,i,1,5\nu,i,2,6\n").interactions
+    assert log["event"].to_list() == ["1", "2"]
+
+
+def test_an_item_may_be_called_event(tmp_path):
+    (tmp_path / "log.csv").write_text("member,event\n1,concert\n1,concert\n")
+    columns = {"user_id": "member", "item_id": "event"}
+    log = load_source("delimited", tmp_path / "log.csv", columns=columns).interactions
+    assert log.rows() == [("1", "concert", 2)]
 
 
 def test_facts_of_items_move_to_the_items(tmp_path):

@@ -17,7 +17,7 @@ from maxella.data.columns import Columns, MakeColumns
 from maxella.data.history import Bags
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
-from maxella.data.ranges import ranges
+from maxella.data.ranges import is_first, ranges
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,8 @@ class TaskRows:
     labels: torch.Tensor  # (n,) float32
     expected: float  # labels to be expected in such a batch: what a sum of losses is divided by
     negatives: torch.Tensor | None = None  # (n,) int64 into the items; −1 where there is none
-    # By channel: (n,) the place of each pair in the histories, −1 where it is not there; None where
-    # the labels are the history, one by one.
-    history_places: tuple[torch.Tensor | None, ...] = ()
+    # (n, events) bool: by which events of the history each pair is there; None: by one, always
+    pair_events: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,24 +45,13 @@ class Batch:
     user_positions: torch.Tensor  # (m,) int64 into users, not decreasing: rows of the log
     item_positions: torch.Tensor  # (m,) int64 into items
     tasks: Mapping[str, TaskRows]
-    histories: tuple[Bags, ...]  # of whole users what they did, by channel
+    history: Bags | None  # of whole users what they did
     share: float  # of the training part's users that it holds; batches of rows: of the rows
     # (I,) float32 items of the catalogue that each column stands for; None: itself alone
     item_weights: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.user_positions)
-
-    @property
-    def all_rows(self) -> Bags:
-        """What each user did, whatever the event; a pair that repeats is there once."""
-        users, items = self.user_positions, self.item_positions
-        pairs = users * len(self.items) + items
-        distinct = torch.unique(pairs)
-        if len(distinct) < len(pairs):
-            users, items = distinct // len(self.items), distinct % len(self.items)
-        counts = torch.bincount(users, minlength=len(self.users))
-        return Bags(self.items[items], counts, (self.items, items))
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -122,9 +110,10 @@ class RowBatches:
 class UserBatches:
     """Batches of `size` whole users with all that they did, over the columns given.
 
-    `channels` are events; a batch has a history of each, or one of all rows where there are none.
-    A history has a pair that repeats once, as `data.history` has it. With `in_time_order` a
-    user's rows come by time, else as the log has them.
+    `events` are those of the log that a history is made of, told apart by their place in the
+    list; a history of all rows where none are named. A history has a pair that repeats once, as
+    `data.history` has it. With `in_time_order` a user's rows come by
+    time, else as the log has them.
     """
 
     def __init__(
@@ -132,7 +121,7 @@ class UserBatches:
         log: Log,
         size: int,
         columns: MakeColumns,
-        channels: Sequence[str] = (),
+        events: Sequence[str] = (),
         *,
         in_time_order: bool = False,
     ) -> None:
@@ -146,8 +135,13 @@ class UserBatches:
         self._labels = _Labels.of(self._log)
         self._users, self._counts = np.unique(self._log.users, return_counts=True)
         self._starts = np.cumsum(self._counts) - self._counts
-        codes: list[int | None] = [*log.codes(channels)] or [None]
-        self._twins = [_twins(self._log, code) for code in codes]
+        self._events = self._pair_events = None
+        if events:
+            place = np.full(len(log.events), -1)
+            place[log.codes(events)] = np.arange(len(events))
+            self._events = place[self._log.events]
+            self._pair_events = _pair_events(self._log, self._events, len(events))
+        self._is_read = _is_read(self._log, self._events)
 
     def __len__(self) -> int:
         return math.ceil(len(self._users) / self.size)
@@ -159,28 +153,20 @@ class UserBatches:
             user_positions, rows = ranges(self._starts[chosen], self._counts[chosen])
             share = len(chosen) / len(self._users)
             columns = self._columns(user_positions, self._log.items[rows], share, rng)
-            histories, places = self._histories(rows, len(chosen), user_positions, columns)
-            yield self._labels.batch(
-                rows, self._users[chosen], user_positions, columns, share, histories, places
+            batch = self._labels.batch(
+                rows, self._users[chosen], user_positions, columns, share, self._pair_events
             )
+            yield replace(batch, history=self._history(batch, rows))
 
-    def _histories(
-        self, rows: np.ndarray, n_users: int, user_positions: np.ndarray, columns: Columns
-    ) -> tuple[tuple[Bags, ...], list[np.ndarray | None]]:
-        """The histories of a batch, and where in each the pairs of (m,) rows of the log stand."""
-        histories: list[Bags] = []
-        places: list[np.ndarray | None] = []
-        shift = np.arange(len(rows)) - rows  # from rows of the log to those of the batch
-        for of_log in self._twins:
-            users, items, found = user_positions, columns.item_positions, None
-            if of_log is not None:
-                twins = of_log[rows]
-                is_in = twins == rows
-                found = np.append(is_in.cumsum() - 1, -1)[np.where(twins < 0, -1, twins + shift)]
-                users, items = users[is_in], items[is_in]
-            histories.append(_bags(n_users, users, items, columns.items))
-            places.append(found)
-        return tuple(histories), places
+    def _history(self, batch: Batch, rows: np.ndarray) -> Bags:
+        users, items = batch.user_positions, batch.item_positions
+        events = None if self._events is None else torch.from_numpy(self._events[rows])
+        if self._is_read is not None:
+            is_in = torch.from_numpy(self._is_read[rows])
+            users, items = users[is_in], items[is_in]
+            events = None if events is None else events[is_in]
+        counts = torch.bincount(users, minlength=len(batch.users))
+        return Bags(batch.items[items], counts, (batch.items, items), events)
 
 
 @dataclass(frozen=True)
@@ -207,22 +193,22 @@ class _Labels:
         user_positions: np.ndarray,
         columns: Columns,
         share: float,
-        histories: tuple[Bags, ...] = (),
-        places: Sequence[np.ndarray | None] = (),
+        pair_events: np.ndarray | None = None,
     ) -> Batch:
-        """(m,) rows of the log, sorted by user, as a batch."""
+        """(m,) rows of the log, sorted by user, as a batch without a history."""
         tasks = {}
         for task, labels in self.labels.items():
             has = self.has_label[task]
             kept = slice(None) if has is None else has[rows]
             drawn = None if columns.negatives is None else columns.negatives[kept]
+            events = None if pair_events is None else pair_events[rows[kept]]
             tasks[task] = TaskRows(
                 torch.from_numpy(user_positions[kept]),
                 torch.from_numpy(columns.item_positions[kept]),
                 torch.from_numpy(labels[rows][kept]),
                 share * self.counts[task],
                 None if drawn is None else torch.from_numpy(drawn),
-                tuple(_places(of_channel, has, kept, len(rows)) for of_channel in places),
+                None if events is None else torch.from_numpy(events),
             )
         return Batch(
             torch.from_numpy(users),
@@ -230,41 +216,34 @@ class _Labels:
             torch.from_numpy(user_positions),
             torch.from_numpy(columns.item_positions),
             tasks,
-            histories,
+            None,
             share,
             None if columns.weights is None else torch.from_numpy(columns.weights),
         )
 
 
-def _places(
-    of_rows: np.ndarray | None, has: np.ndarray | None, kept: Any, n_rows: int
-) -> torch.Tensor | None:
-    if of_rows is None and has is None:
-        return None
-    every = np.arange(n_rows) if of_rows is None else of_rows
-    return torch.from_numpy(every[kept])
-
-
-def _bags(n_users: int, users: np.ndarray, items: np.ndarray, item_rows: np.ndarray) -> Bags:
-    """(m,) positions of users, not decreasing, and of items in (I,) item rows → a history each."""
-    of_items, rows = torch.from_numpy(items), torch.from_numpy(item_rows)
-    counts = torch.bincount(torch.from_numpy(users), minlength=n_users)
-    return Bags(rows[of_items], counts, (rows, of_items))
-
-
-def _twins(log: Interactions, event: int | None) -> np.ndarray | None:
-    """(n,) for each row of a log the row with the same pair in the history of an event, or of all.
-
-    −1 where the pair is not there. Of a repeated pair the last row is the history's, and its own
-    twin. None where every row is.
-    """
+def _is_read(log: Interactions, events: np.ndarray | None) -> np.ndarray | None:
+    """(n,) bool: which rows a history has: the last of each pair, by each event. None: all."""
     keys = log.users * (int(log.items.max(initial=0)) + 1) + log.items
-    rows = np.arange(len(log)) if event is None else np.flatnonzero(log.events == event)
+    if events is not None:
+        keys = keys * (int(events.max(initial=0)) + 1) + events.clip(min=0)
+    is_in = np.ones(len(log), dtype=bool) if events is None else events >= 0
+    rows = is_in.nonzero()[0]
     rows = rows[np.argsort(keys[rows], kind="stable")]
-    rows = rows[np.diff(keys[rows], append=-1) != 0]
-    if len(rows) == len(log):
-        return None
-    if not len(rows):
-        return np.full(len(log), -1)
-    nearest = rows[np.searchsorted(keys[rows], keys).clip(max=len(rows) - 1)]
-    return np.where(keys[nearest] == keys, nearest, -1)
+    found = np.zeros(len(log), dtype=bool)
+    found[rows[np.diff(keys[rows], append=-1) != 0]] = True
+    return None if found.all() else found
+
+
+def _pair_events(log: Interactions, events: np.ndarray, n_events: int) -> np.ndarray:
+    """(n, events) bool: by which of the events each row's pair occurs in the log."""
+    keys = log.users * (int(log.items.max(initial=0)) + 1) + log.items
+    order = np.argsort(keys, kind="stable")
+    of_pairs = is_first(keys[order]).cumsum() - 1
+    found = np.zeros((int(of_pairs[-1]) + 1 if len(of_pairs) else 0, n_events), dtype=bool)
+    is_in = events[order] >= 0
+    found[of_pairs[is_in], events[order][is_in]] = True
+    of_rows = np.empty(len(log), dtype=np.int64)
+    of_rows[order] = of_pairs
+    by_row: np.ndarray = found[of_rows]
+    return by_row

@@ -6,9 +6,9 @@ Only training interactions are looked at, and of them only those with a rating.
 import numpy as np
 import polars as pl
 
-from maxella.data.coded import Coded
 from maxella.data.describe import comparable
 from maxella.data.finding import Finding, found, percent
+from maxella.data.indexed_log import IndexedLog
 from maxella.data.means import damped_means
 from maxella.seeds import numpy_generator
 
@@ -26,7 +26,7 @@ _DAMPING = 5.0  # of its effects
 _DAMPING_OF_VALUES = 1.0
 
 
-def leaking_columns(coded: Coded) -> Finding | None:
+def leaking_columns(log: IndexedLog) -> Finding | None:
     """Columns of the log that tell the rating beyond what user and item biases tell.
 
     The bias model and, of what it leaves over, a mean for each value of a column (numbers in
@@ -34,15 +34,15 @@ def leaking_columns(coded: Coded) -> Finding | None:
     more than a tenth of what is left over in the others. None without columns, or with too
     few ratings.
     """
-    rows = _rated_rows(coded)
-    log = coded.tables.interactions.drop("user_id", "item_id", "rating", strict=False)
-    if len(rows) < _LEAST or not log.width:
+    rows = _rated_rows(log)
+    columns = log.tables.interactions.drop("user_id", "item_id", "rating", strict=False)
+    if len(rows) < _LEAST or not columns.width:
         return None
     is_held_out = _drawn(len(rows))
-    left = _left_over(coded, rows, ~is_held_out)
+    left = _left_over(log, rows, ~is_held_out)
     shares = {
         f"interactions.{values.name}": explained_share(values[rows], left, is_held_out)
-        for values in log
+        for values in columns
     }
     return _suspects(
         shares,
@@ -54,20 +54,20 @@ def leaking_columns(coded: Coded) -> Finding | None:
     )
 
 
-def rating_averages(coded: Coded) -> Finding | None:
+def rating_averages(log: IndexedLog) -> Finding | None:
     """Columns of users and items that are a mean of ratings in disguise.
 
     A mean for each value of a column is learnt on four fifths of the users (items) with five
     ratings or more. A suspect explains more than four fifths of the differences between the
     mean ratings of the others. None without columns, or with too few ratings.
     """
-    rows = _rated_rows(coded)
+    rows = _rated_rows(log)
     shares = {}
     for name, table, ids in (
-        ("users", coded.user_table.drop("user_id"), coded.users),
-        ("items", coded.item_table.drop("item_id"), coded.items),
+        ("users", log.user_table.drop("user_id"), log.users),
+        ("items", log.item_table.drop("item_id"), log.items),
     ):
-        ratings = np.empty(0) if coded.ratings is None else coded.ratings[rows].astype(np.float64)
+        ratings = np.empty(0) if log.ratings is None else log.ratings[rows].astype(np.float64)
         known = np.flatnonzero(np.bincount(ids[rows], minlength=len(table)) >= _LEAST_RATINGS)
         if len(known) < _LEAST:
             continue
@@ -120,12 +120,12 @@ def _codes(values: pl.Series, most_bins: int) -> np.ndarray:
     return ranks
 
 
-def _rated_rows(coded: Coded) -> np.ndarray:
+def _rated_rows(log: IndexedLog) -> np.ndarray:
     """Positions of training rows whose rating may be looked at."""
-    if coded.ratings is None:
+    if log.ratings is None:
         return np.empty(0, dtype=np.int64)
-    rows = np.setdiff1d(coded.split.train, coded.split.unrated, assume_unique=True)
-    rated: np.ndarray = rows[~np.isnan(coded.ratings[rows])]
+    rows = log.split.train
+    rated: np.ndarray = rows[~np.isnan(log.ratings[rows])]
     return rated
 
 
@@ -134,13 +134,13 @@ def _drawn(n: int) -> np.ndarray:
     return numpy_generator(0, "leaks").random(n) < _HELD_OUT
 
 
-def _left_over(coded: Coded, rows: np.ndarray, is_fit: np.ndarray) -> np.ndarray:
+def _left_over(log: IndexedLog, rows: np.ndarray, is_fit: np.ndarray) -> np.ndarray:
     """(m,) rated rows, (m,) which to learn from → (m,) rating − (mean + item + user effect)."""
-    assert coded.ratings is not None  # noqa: S101 - rows are rated
-    users, items = coded.users[rows], coded.items[rows]
-    ratings = coded.ratings[rows].astype(np.float64)
+    assert log.ratings is not None  # noqa: S101 - rows are rated
+    users, items = log.users[rows], log.items[rows]
+    ratings = log.ratings[rows].astype(np.float64)
     ratings -= ratings[is_fit].mean()
-    of_user, of_item = np.zeros(len(coded.user_table)), np.zeros(len(coded.item_table))
+    of_user, of_item = np.zeros(len(log.user_table)), np.zeros(len(log.item_table))
     fit_users, fit_items, fit_ratings = users[is_fit], items[is_fit], ratings[is_fit]
     for _ in range(_SWEEPS):
         left = fit_ratings - of_user[fit_users]

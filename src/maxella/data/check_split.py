@@ -4,30 +4,31 @@ from collections.abc import Callable
 
 import numpy as np
 
-from maxella.data.coded import Coded
 from maxella.data.finding import Finding, found, percent
+from maxella.data.indexed_log import IndexedLog
+from maxella.data.ranges import ranges
 
 _MANY = 0.1  # of the test's interactions are of ids that training lacks: the figures show it
 
 
-def older_than_training(coded: Coded) -> Finding | None:
+def older_than_training(log: IndexedLog) -> Finding | None:
     """Test interactions that happened before a training one; None without times or a test part."""
-    times, train = coded.times, coded.split.train
-    if times is None or not len(coded.split.test):
+    times, train = log.times, log.split.train
+    if times is None or not len(log.split.test):
         return None
     last = times[train].max()
-    last_of_user = np.full(len(coded.user_table), np.iinfo(np.int64).min)
-    np.maximum.at(last_of_user, coded.users[train], times[train])
+    last_of_user = np.full(len(log.user_table), np.iinfo(np.int64).min)
+    np.maximum.at(last_of_user, log.users[train], times[train])
     examples = []
     for name in ("validation", "test"):
-        rows = getattr(coded.split, name)
+        rows = getattr(log.split, name)
         if len(rows):
             examples.append(
                 f"{name}: {_share(times[rows] < last)} before the last training interaction, "
-                f"{_share(times[rows] < last_of_user[coded.users[rows]])} before one of the "
+                f"{_share(times[rows] < last_of_user[log.users[rows]])} before one of the "
                 "same user"
             )
-    test = times[coded.split.test]
+    test = times[log.split.test]
     return found(
         int((test < last).sum()),
         len(test),
@@ -40,41 +41,78 @@ def older_than_training(coded: Coded) -> Finding | None:
     )
 
 
-def cold_users(coded: Coded) -> Finding | None:
+def cold_users(log: IndexedLog) -> Finding | None:
     """Test users of whom nothing is known when they are served."""
-    known = np.concatenate([coded.split.train, coded.split.given])
+    known = np.concatenate([log.split.train, log.split.given])
     return _cold(
-        coded,
-        coded.users,
+        log,
+        log.users,
         known,
         "users",
-        coded.user_name,
+        log.user_name,
         "Without a history they get what is popular: judge the figures of known users apart, or "
         "serve newcomers from a history (split.kind = 'cold_user' measures that).",
     )
 
 
-def cold_items(coded: Coded) -> Finding | None:
+def cold_items(log: IndexedLog) -> Finding | None:
     """Items that are rated in the test part only, or there and in the validation part."""
     return _cold(
-        coded,
-        coded.items,
-        coded.split.train,
+        log,
+        log.items,
+        log.split.train,
         "items",
-        coded.item_name,
+        log.item_name,
         "No model can recommend them by their id: give items features, or a later split.",
     )
 
 
+def visited_in_training(log: IndexedLog) -> Finding | None:
+    """Test pairs that training has under another event; None without events or a test part.
+
+    A warning where they are over a tenth of the test and may tell the answer: because there are
+    no times, or because the other event was last seen after the test's.
+    """
+    train, test, events = log.split.train, log.split.test, log.events
+    if events is None or not len(test):
+        return None
+    rows = train[np.argsort(log.pairs[train], kind="stable")]
+    of_rows, of_test = log.pairs[rows], log.pairs[test]
+    starts, ends = (np.searchsorted(of_rows, of_test, side) for side in ("left", "right"))
+    place, at = ranges(starts, ends - starts)
+    is_other = events[rows[at]] != events[test[place]]
+    place, other = place[is_other], rows[at[is_other]]
+
+    def met(which: np.ndarray) -> np.ndarray:
+        return np.bincount(place[which], minlength=len(test)) > 0
+
+    is_met = met(np.ones(len(place), dtype=bool))
+    is_told, when = is_met, "; without times nobody knows whether before or after"
+    if log.times is not None:
+        is_told = is_met & ~met(log.times[other] <= log.times[test[place]])
+        when = f"; {int(is_told.sum()):,} of them at later times alone"
+    kinds = {name: met(events[other] == code) for code, name in enumerate(log.event_names)}
+    return found(
+        int(is_met.sum()),
+        len(test),
+        "test interactions",
+        f"are pairs that training has under another event{when}",
+        severity="warning" if is_told.sum() > _MANY * len(test) else "note",
+        examples=(f"{name}: {_share(is_so)}" for name, is_so in kinds.items() if is_so.any()),
+        advice="Where the other event may come after the test's, it tells the answer. Look at the "
+        "figures of new items, which are reported apart, and at a baseline of visited items.",
+    )
+
+
 def _cold(
-    coded: Coded,
+    log: IndexedLog,
     ids: np.ndarray,
     known_rows: np.ndarray,
     things: str,
     name_of: Callable[[int], str],
     advice: str,
 ) -> Finding | None:
-    test = ids[coded.split.test]
+    test = ids[log.split.test]
     if not len(test):
         return None
     is_known = np.zeros(int(ids.max()) + 1, dtype=bool)

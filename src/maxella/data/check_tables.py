@@ -5,17 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from maxella.data.coded import Coded, label_of, name_column
 from maxella.data.describe import comparable
 from maxella.data.finding import MOST_EXAMPLES, Finding, found
+from maxella.data.indexed_log import IndexedLog, label_of, name_column
 from maxella.data.ranges import is_first
+from maxella.sources.repeats import KEY
 
 _ROW = "row of the log"  # what no column is called
 
 
-def reading(coded: Coded) -> Finding:
+def reading(log: IndexedLog) -> Finding:
     """What the source changed or found out when it was read."""
-    notes = coded.tables.notes
+    notes = log.tables.notes
     if not notes:
         return Finding("ok", "Reading changed nothing.", 0, 0)
     return Finding(
@@ -28,42 +29,43 @@ def reading(coded: Coded) -> Finding:
     )
 
 
-def repeated_pairs(coded: Coded) -> Finding:
-    """Rows whose user has taken that item in an earlier row."""
-    rows = _repeating_rows(coded)
+def repeated_pairs(log: IndexedLog) -> Finding:
+    """Rows whose user has taken that item, by that event, in an earlier row."""
+    rows = _repeating_rows(log)
+    what = "(user, item) pair" if log.events is None else "user, item and event"
     return found(
         len(rows),
-        len(coded.users),
+        len(log.users),
         "interactions",
-        "repeat the (user, item) pair of an earlier row",
+        f"repeat the {what} of an earlier row",
         severity="warning",
-        examples=(_pair(coded, row) for row in rows),
-        advice="Keep one row of each pair, or the same pair can be in training and test.",
+        examples=(_pair(log, row) for row in rows),
+        advice="Keep one row of each, or the same one can be in training and test.",
     )
 
 
-def repeated_rows(coded: Coded) -> Finding:
+def repeated_rows(log: IndexedLog) -> Finding:
     """Rows that are the same as an earlier one in every column."""
-    rows, log = _repeating_rows(coded), coded.tables.interactions
-    key = ["user_id", "item_id"]
-    of_pairs = log.with_row_index(_ROW).join(log.select(key)[rows], on=key, how="semi").sort(_ROW)
-    texts = pl.select(comparable(values) for values in of_pairs.drop(_ROW))
-    again = of_pairs.filter(texts.to_struct().is_first_distinct().not_())
+    again, table = _repeating_rows(log), log.tables.interactions
+    key = [name for name in KEY if name in table.columns]
+    alike = table.with_row_index(_ROW).join(table.select(key)[again], on=key, how="semi").sort(_ROW)
+    texts = pl.select(comparable(values) for values in alike.drop(_ROW))
+    rows = alike[_ROW].filter(texts.to_struct().is_first_distinct().not_())
     return found(
-        again.height,
-        len(coded.users),
+        len(rows),
+        len(log.users),
         "interactions",
         "repeat an earlier row in every column",
         severity="warning",
-        examples=(_pair(coded, row) for row in again[_ROW]),
+        examples=(_pair(log, row) for row in rows),
         advice="Look for a file that was written or appended twice, and drop the repeats.",
     )
 
 
-def repeated_ids(coded: Coded) -> Finding:
+def repeated_ids(log: IndexedLog) -> Finding:
     """Rows of users and items whose id an earlier row has."""
     count, total, examples = 0, 0, []
-    for table, key in _sides(coded):
+    for table, key in _sides(log):
         again = table.filter(~table[key].is_first_distinct())
         count, total = count + again.height, total + table.height
         examples += [f"{key} {name}" for name in again[key].unique(maintain_order=True)[:3]]
@@ -78,9 +80,9 @@ def repeated_ids(coded: Coded) -> Finding:
     )
 
 
-def repeated_names(coded: Coded) -> Finding | None:
+def repeated_names(log: IndexedLog) -> Finding | None:
     """Items that bear the name of another; None where items have no names."""
-    items = coded.tables.items
+    items = log.tables.items
     column = name_column(items)
     if column is None:
         return None
@@ -96,29 +98,29 @@ def repeated_names(coded: Coded) -> Finding | None:
     )
 
 
-def users_without_interactions(coded: Coded) -> Finding:
+def users_without_interactions(log: IndexedLog) -> Finding:
     """Users of the table that the log lacks."""
-    return _idle(coded.tables.users, coded.user_table, "user_id", "users")
+    return _idle(log.tables.users, log.user_table, "user_id", "users")
 
 
-def items_without_interactions(coded: Coded) -> Finding:
+def items_without_interactions(log: IndexedLog) -> Finding:
     """Items of the table that the log lacks."""
-    return _idle(coded.tables.items, coded.item_table, "item_id", "items")
+    return _idle(log.tables.items, log.item_table, "item_id", "items")
 
 
-def unknown_users(coded: Coded) -> Finding | None:
+def unknown_users(log: IndexedLog) -> Finding | None:
     """Users of the log of whom the table says nothing; None where it says nothing of any."""
-    return _unknown(coded.user_table, "user_id", "users")
+    return _unknown(log.user_table, "user_id", "users")
 
 
-def unknown_items(coded: Coded) -> Finding | None:
+def unknown_items(log: IndexedLog) -> Finding | None:
     """Items of the log of which the table says nothing; None where it says nothing of any."""
-    return _unknown(coded.item_table, "item_id", "items")
+    return _unknown(log.item_table, "item_id", "items")
 
 
-def empty_columns(coded: Coded) -> Finding:
+def empty_columns(log: IndexedLog) -> Finding:
     """Columns without a single value."""
-    columns = list(_columns(coded))
+    columns = list(_columns(log))
     empty = [name for name, values in columns if values.null_count() == len(values)]
     return found(
         len(empty),
@@ -131,9 +133,9 @@ def empty_columns(coded: Coded) -> Finding:
     )
 
 
-def constant_columns(coded: Coded) -> Finding:
+def constant_columns(log: IndexedLog) -> Finding:
     """Columns with one value throughout, in tables of several rows."""
-    columns = list(_columns(coded))
+    columns = list(_columns(log))
     constant = [
         name
         for name, values in columns
@@ -150,28 +152,31 @@ def constant_columns(coded: Coded) -> Finding:
     )
 
 
-def _repeating_rows(coded: Coded) -> np.ndarray:
+def _repeating_rows(log: IndexedLog) -> np.ndarray:
     """Positions of rows that repeat the pair of an earlier one, ascending."""
-    pairs = coded.users * len(coded.item_table) + coded.items
+    pairs = log.pairs
+    if log.events is not None:
+        pairs = pairs * len(log.event_names) + log.events
     if is_first(np.sort(pairs)).all():  # mostly so, and quicker than the order that is to be kept
         return np.empty(0, dtype=np.int64)
     order = np.argsort(pairs, kind="stable")
     return np.sort(order[~is_first(pairs[order])])
 
 
-def _pair(coded: Coded, row: int) -> str:
-    user, item = coded.user_name(coded.users[row]), coded.item_name(coded.items[row])
-    return f"row {row + 1:,}: user {user}, item {item}"
+def _pair(log: IndexedLog, row: int) -> str:
+    user, item = log.user_name(log.users[row]), log.item_name(log.items[row])
+    event = "" if log.events is None else f", {log.event_names[log.events[row]]}"
+    return f"row {row + 1:,}: user {user}, item {item}{event}"
 
 
-def _sides(coded: Coded) -> tuple[tuple[pl.DataFrame, str], ...]:
-    return (coded.tables.users, "user_id"), (coded.tables.items, "item_id")
+def _sides(log: IndexedLog) -> tuple[tuple[pl.DataFrame, str], ...]:
+    return (log.tables.users, "user_id"), (log.tables.items, "item_id")
 
 
-def _columns(coded: Coded) -> Iterator[tuple[str, pl.Series]]:
+def _columns(log: IndexedLog) -> Iterator[tuple[str, pl.Series]]:
     """Every column but the ids, by a name such as `items.year`."""
     for table in ("interactions", "users", "items"):
-        for values in getattr(coded.tables, table):
+        for values in getattr(log.tables, table):
             if values.name not in ("user_id", "item_id"):
                 yield f"{table}.{values.name}", values
 

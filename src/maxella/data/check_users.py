@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from maxella.data.coded import Coded
 from maxella.data.finding import Finding, found
+from maxella.data.indexed_log import IndexedLog
 from maxella.data.ranges import is_first
 
 # Seconds → the most interactions that a person can make within them: one a second for a minute,
@@ -18,7 +18,7 @@ LEAST_ALIKE = 20  # ratings that are all equal
 _CHANCE = 0.01  # number of users with equal ratings that luck may give
 
 
-def fast_users(coded: Coded) -> Finding | None:
+def fast_users(log: IndexedLog) -> Finding | None:
     """Users with more interactions in a minute or an hour than a person makes.
 
     More than a person can (`MOST_WITHIN`) and far more than users of this log do: beyond the
@@ -26,11 +26,11 @@ def fast_users(coded: Coded) -> Finding | None:
     quartiles. Up to a quarter of the users may be bots before they hide each other. None
     without times, or where times are so coarse that a minute and an hour mean nothing.
     """
-    windows = [] if coded.times is None else [w for w in MOST_WITHIN if (coded.times % w).any()]
-    if coded.times is None or not windows:
+    windows = [] if log.times is None else [w for w in MOST_WITHIN if (log.times % w).any()]
+    if log.times is None or not windows:
         return None
-    users, times = _in_order(coded.users, coded.times)
-    is_fast = np.zeros(len(coded.user_table), dtype=bool)
+    users, times = _in_order(log.users, log.times)
+    is_fast = np.zeros(len(log.user_table), dtype=bool)
     words: dict[int, str] = {}
     excess = np.zeros(len(is_fast))
     for seconds in windows:
@@ -50,25 +50,25 @@ def fast_users(coded: Coded) -> Finding | None:
         "users",
         "act faster than a person can",
         severity="warning",
-        examples=(f"user {coded.user_name(u)}: {words[int(u)]}" for u in fastest),
+        examples=(f"user {log.user_name(u)}: {words[int(u)]}" for u in fastest),
         advice="Look at them, and leave out those that are programs or imports.",
     )
 
 
-def one_rating_users(coded: Coded) -> Finding | None:
+def one_rating_users(log: IndexedLog) -> Finding | None:
     """Users with many ratings that are all equal.
 
     Many: at least 20, and so many that by chance less than one user in a hundred such logs
     would have as many. None without ratings, or where the whole log has one rating.
     """
-    if coded.ratings is None:
+    if log.ratings is None:
         return None
-    is_rated = ~np.isnan(coded.ratings)
-    users, ratings = coded.users[is_rated], coded.ratings[is_rated]
+    is_rated = ~np.isnan(log.ratings)
+    users, ratings = log.users[is_rated], log.ratings[is_rated]
     levels, counts_of_levels = np.unique(ratings, return_counts=True)
     if len(levels) < 2:
         return None
-    n_users = len(coded.user_table)
+    n_users = len(log.user_table)
     least = _least_alike(n_users, counts_of_levels.max() / len(ratings))
     counts = np.bincount(users, minlength=n_users)
     one_of = np.zeros(n_users, dtype=ratings.dtype)
@@ -83,7 +83,7 @@ def one_rating_users(coded: Coded) -> Finding | None:
         f"give one and the same rating to {least} items or more",
         severity="warning",
         examples=(
-            f"user {coded.user_name(u)}: {counts[u]:,} ratings of {one_of[u]:g}" for u in longest
+            f"user {log.user_name(u)}: {counts[u]:,} ratings of {one_of[u]:g}" for u in longest
         ),
         advice="Their ratings say what they took, not what they liked: withhold the ratings or "
         "leave the users out.",

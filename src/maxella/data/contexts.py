@@ -32,7 +32,7 @@ class Contexts:
         return Contexts(self.bags.take(rows), self.days[rows])
 
     def permuted(self, block: slice | None, rng: np.random.Generator) -> "Contexts":
-        """one feature, a block of columns, permuted among all but the unknown; no block: days."""
+        """One feature, a block of columns, permuted among all but the unknown; no block: days."""
         givers = np.insert(1 + rng.permutation(len(self.bags) - 1), 0, UNKNOWN_ROW)
         if block is None:
             return replace(self, days=self.days[givers])

@@ -61,10 +61,10 @@ def build_dataset(
     *,
     seed: int = 0,
 ) -> Dataset:
-    """An interactions table (`sources.tables.Tables`), its split and the labels of its tasks → rows.
+    """An interactions table (of `sources.tables.Tables`), its split and its tasks' labels → rows.
 
-    Features of the context, if there are any, are fitted on training rows. `seed` draws the labels
-    that are withheld. Raises ConfigError where the age of items is among the features and
+    Features of the context, if there are any, are fitted on training rows. `seed` draws the
+    labels that are withheld. Raises ConfigError where the age of items is among the features and
     the log lacks times.
     """
     users = Vocabulary.fit(table["user_id"])

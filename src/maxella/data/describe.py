@@ -52,6 +52,20 @@ class Distribution:
 
 
 @dataclass(frozen=True)
+class EventSummary:
+    """The rows of one event: each is a pair of a user and an item."""
+
+    name: str
+    rows: int
+    occurrences: int  # with repeats
+    repeated: float  # share of the rows that stand for several
+    users: int
+    items: int
+    visited: float  # share of the rows whose pair has another event too
+    visited_before: float | None  # the same of an earlier time; None without times
+
+
+@dataclass(frozen=True)
 class Description:
     """A data set in figures. `users` and `items` may list ids that never occur in the log."""
 
@@ -60,6 +74,7 @@ class Description:
     n_users: int  # with an interaction
     n_items: int  # with an interaction
     density: float  # n_interactions / (n_users · n_items)
+    events: tuple[EventSummary, ...]  # the most frequent first; empty for a log without
     interactions: TableSummary
     users: TableSummary
     items: TableSummary
@@ -93,6 +108,7 @@ def describe(tables: Tables) -> Description:
         n_users=len(activity),
         n_items=len(popularity),
         density=log.height / (len(activity) * len(popularity)),
+        events=_events(log),
         interactions=_summary(log),
         users=_summary(tables.users),
         items=_summary(tables.items),
@@ -103,6 +119,29 @@ def describe(tables: Tables) -> Description:
         popularity=_distribution(popularity),
         notes=tables.notes,
     )
+
+
+def _events(log: pl.DataFrame) -> tuple[EventSummary, ...]:
+    if "event" not in log.columns:
+        return ()
+    time = "timestamp" if "timestamp" in log.columns else None
+    count = pl.col("count") if "count" in log.columns else pl.lit(1)
+    of_pair = log.group_by("user_id", "item_id").agg(
+        events=pl.col("event").n_unique(), first=pl.col(time or "event").min()
+    )
+    rows = log.join(of_pair, on=["user_id", "item_id"], maintain_order="left")
+    is_later = pl.col(time) > pl.col("first") if time else pl.lit(value=False)
+    summaries = rows.group_by("event").agg(
+        rows=pl.len(),
+        occurrences=count.cast(pl.Int64).sum() if "count" in log.columns else pl.len(),
+        repeated=(count > 1).mean(),
+        users=pl.col("user_id").n_unique(),
+        items=pl.col("item_id").n_unique(),
+        visited=(pl.col("events") > 1).mean(),
+        visited_before=(is_later & (pl.col("events") > 1)).mean() if time else pl.lit(None),
+    )
+    ordered = summaries.sort("rows", "event", descending=[True, False])
+    return tuple(EventSummary(*row) for row in ordered.iter_rows())
 
 
 def _summary(table: pl.DataFrame) -> TableSummary:

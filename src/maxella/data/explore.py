@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from maxella.data.coded import Coded, name_column
 from maxella.data.groups import (
     MISSING,
     MOST_GROUPS,
@@ -14,6 +13,7 @@ from maxella.data.groups import (
     people_groupings,
     user_groupings,
 )
+from maxella.data.indexed_log import IndexedLog, name_column
 
 DAMPING = 25.0  # ratings at the overall mean that an item's own ones are averaged with
 MOST_LEVELS = 20  # more distinct ratings than this are no levels
@@ -124,29 +124,29 @@ class _Sums:
         )
 
 
-def explore(coded: Coded) -> Exploration:
+def explore(log: IndexedLog) -> Exploration:
     """The pictures of a log; groups are made of whatever columns its users and items have."""
-    ratings = None if coded.ratings is None else coded.ratings.astype(np.float64)
+    ratings = None if log.ratings is None else log.ratings.astype(np.float64)
     known = np.empty(0) if ratings is None else ratings[~np.isnan(ratings)]
     levels = np.unique(known)
     levels = levels if len(levels) <= MOST_LEVELS else np.empty(0)
     mean = float(known.mean()) if len(known) else None
-    of_users = _Sums.of(coded.users, ratings, len(coded.user_table))
-    of_items = _Sums.of(coded.items, ratings, len(coded.item_table))
-    months, months_of_year, weekdays = _times(coded.times, ratings)
-    users = user_groupings(coded.user_table.drop("user_id"))
-    item_table = coded.item_table.drop("item_id", name_column(coded.item_table) or "item_id")
+    of_users = _Sums.of(log.users, ratings, len(log.user_table))
+    of_items = _Sums.of(log.items, ratings, len(log.item_table))
+    months, months_of_year, weekdays = _times(log.times, ratings)
+    users = user_groupings(log.user_table.drop("user_id"))
+    item_table = log.item_table.drop("item_id", name_column(log.item_table) or "item_id")
     items = item_groupings(item_table)
     return Exploration(
-        n_interactions=len(coded.users),
+        n_interactions=len(log.users),
         damping=DAMPING,
         mean_rating=mean,
         levels=tuple(levels.tolist()),
         months=months,
         months_of_year=months_of_year,
         weekdays=weekdays,
-        favourites=_favourites(coded.item_table, of_items, mean, _N_BEST),
-        by_user=tuple(_by_user(coded, g, of_users, ratings, levels, mean) for g in users),
+        favourites=_favourites(log.item_table, of_items, mean, _N_BEST),
+        by_user=tuple(_by_user(log, g, of_users, ratings, levels, mean) for g in users),
         by_item=tuple(_by_item(g, of_items, rows) for g, rows in items),
         people=tuple(_busiest(g, of_items) for g in people_groupings(item_table)),
     )
@@ -200,7 +200,7 @@ def _favourites(table: pl.DataFrame, sums: _Sums, mean: float | None, k: int) ->
 
 
 def _by_user(
-    coded: Coded,
+    log: IndexedLog,
     grouping: Grouping,
     of_users: _Sums,
     ratings: np.ndarray | None,
@@ -211,13 +211,13 @@ def _by_user(
     groups = of_users.by(grouping.codes, slice(None), n).groups(
         grouping.names, np.bincount(grouping.codes, minlength=n)
     )
-    of_rows = grouping.codes[coded.users]
+    of_rows = grouping.codes[log.users]
     favourites, counts = [], []
     for g in range(n):
         rows = np.flatnonzero(of_rows == g)
         given = None if ratings is None else ratings[rows]
-        sums = _Sums.of(coded.items[rows], given, len(coded.item_table))
-        favourites.append(_favourites(coded.item_table, sums, mean, _N_BEST_OF_GROUP))
+        sums = _Sums.of(log.items[rows], given, len(log.item_table))
+        favourites.append(_favourites(log.item_table, sums, mean, _N_BEST_OF_GROUP))
         if given is not None and len(levels):
             places = np.searchsorted(levels, given[~np.isnan(given)])
             counts.append(tuple(np.bincount(places, minlength=len(levels)).tolist()))

@@ -1,6 +1,6 @@
 """What each user did: as bags of items, and as rows of a matrix."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,12 +13,13 @@ from maxella.features.id import UNKNOWN_ROW
 
 @dataclass(frozen=True)
 class Bags:
-    """The items of several users, one user after another."""
+    """The items of several users, one user after another: a batch of histories."""
 
     items: torch.Tensor  # (m,) int64 item rows
     counts: torch.Tensor  # (batch,) int64 items of each user, 0 too
     # (I,) distinct item rows and (m,) int64 positions of the items in them, where known
     distinct: tuple[torch.Tensor, torch.Tensor] | None = None
+    events: torch.Tensor | None = None  # (m,) int64 what was done, where events are told apart
     weights: torch.Tensor | None = None  # (m,) how much each item counts; none: all the same
 
     @property
@@ -26,14 +27,25 @@ class Bags:
         """(batch,) where each user's items begin."""
         return self.counts.cumsum(0) - self.counts
 
+    def sums(self, values: torch.Tensor) -> torch.Tensor:
+        """(m,) values of the items → (batch,) their sums."""
+        return values.new_zeros(len(self.counts)).index_add_(
+            0, torch.repeat_interleave(self.counts), values
+        )
+
 
 @dataclass(frozen=True)
 class History:
-    """Distinct (user, item) pairs, by user; pairs with an unknown row left out."""
+    """Distinct (user, item) pairs, by user; where events are told apart, pairs by each of them.
+
+    Pairs with an unknown row are left out.
+    """
 
     items: torch.Tensor  # (pairs,) int64 item rows, by user, then by item or by time
     starts: torch.Tensor  # (user rows + 1,) int64: user u has items[starts[u] : starts[u + 1]]
     n_item_rows: int
+    events: torch.Tensor | None = None  # (pairs,) int64 codes of events
+    times: torch.Tensor | None = None  # (pairs,) int64 seconds of the latest row, where asked for
 
     @classmethod
     def of(
@@ -42,19 +54,41 @@ class History:
         n_user_rows: int,
         n_item_rows: int,
         *,
+        events: np.ndarray | None = None,
+        with_times: bool = False,
         in_time_order: bool = False,
     ) -> "History":
-        """The history that these rows make; a repeated pair counts once, at its latest time."""
-        known = (log.users != UNKNOWN_ROW) & (log.items != UNKNOWN_ROW)
-        pairs = log.users[known] * n_item_rows + log.items[known]
-        if in_time_order and log.timestamps is not None:
-            pairs = _by_time(pairs, log.timestamps[known], n_item_rows)
+        """The history that these rows make; a repeated pair counts once, at its latest time.
+
+        `events`: (n,) codes that tell the rows of a pair apart. `with_times` keeps the times, and
+        `in_time_order` sorts a user's items by them, where the log has any.
+        """
+        rows = ((log.users != UNKNOWN_ROW) & (log.items != UNKNOWN_ROW)).nonzero()[0]
+        n_events = 1 if events is None else int(events.max(initial=0)) + 1
+        keys = (log.users[rows] * n_item_rows + log.items[rows]) * n_events
+        if events is not None:
+            keys += events[rows]
+        times = None
+        if log.timestamps is not None and (with_times or in_time_order):
+            order = np.lexsort((log.timestamps[rows], keys))
+            keys, times = keys[order], log.timestamps[rows][order]
+            is_last = np.append(keys[1:] != keys[:-1], np.ones(min(1, len(keys)), dtype=bool))
+            keys, times = keys[is_last], times[is_last]
         else:
-            pairs = np.sort(pairs)
-            pairs = pairs[is_first(pairs)]
+            keys = np.sort(keys)
+            keys = keys[is_first(keys)]
+        pairs, codes = np.divmod(keys, n_events)
         users, items = np.divmod(pairs, n_item_rows)
-        starts = np.searchsorted(users, np.arange(n_user_rows + 1))
-        return cls(torch.from_numpy(items), torch.from_numpy(starts), n_item_rows)
+        if in_time_order and times is not None:
+            order = np.lexsort((times, users))
+            items, codes, times = items[order], codes[order], times[order]
+        return cls(
+            torch.from_numpy(items),
+            torch.from_numpy(np.searchsorted(users, np.arange(n_user_rows + 1))),
+            n_item_rows,
+            None if events is None else torch.from_numpy(codes),
+            None if times is None else torch.from_numpy(times),
+        )
 
     @property
     def device(self) -> torch.device:
@@ -76,12 +110,18 @@ class History:
 
     def take(self, users: torch.Tensor) -> "History":
         """(m,) user rows → the history of these alone, as rows 0 to m - 1."""
-        bags = self.bags(users)
-        starts = torch.cat([bags.counts.new_zeros(1), bags.counts.cumsum(0)])
-        return History(bags.items, starts, self.n_item_rows)
+        _, places = self._places(users)
+        counts = self.counts(users)
+        return replace(
+            self,
+            items=self.items[places],
+            starts=torch.cat([counts.new_zeros(1), counts.cumsum(0)]),
+            events=None if self.events is None else self.events[places],
+            times=None if self.times is None else self.times[places],
+        )
 
     def transposed(self) -> "History":
-        """The same pairs with users and items in each other's place."""
+        """The same pairs with users and items in each other's place, events and times apart."""
         users = torch.repeat_interleave(self.starts.diff())
         items, order = self.items.sort(stable=True)
         starts = torch.searchsorted(items, torch.arange(self.n_item_rows + 1, device=self.device))
@@ -89,30 +129,36 @@ class History:
 
     def bags(self, users: torch.Tensor) -> Bags:
         """(batch,) user rows → their items."""
-        _, items = self._pairs(users)
-        return Bags(items, self.counts(users))
+        _, places = self._places(users)
+        events = None if self.events is None else self.events[places]
+        return Bags(self.items[places], self.counts(users), events=events)
+
+    def events_of(self, users: np.ndarray, items: np.ndarray, n_events: int) -> torch.Tensor | None:
+        """(n,) user rows and item rows → (n, events) bool: by which events each pair is here.
+
+        None where events are not told apart.
+        """
+        if self.events is None:
+            return None
+        owners = np.repeat(np.arange(self.n_user_rows), np.diff(self.starts.numpy()))
+        here = owners * self.n_item_rows + self.items.numpy()
+        wanted = users * self.n_item_rows + items
+        return torch.from_numpy(
+            np.stack(
+                [np.isin(wanted, here[self.events.numpy() == code]) for code in range(n_events)], 1
+            )
+        )
 
     def matrix(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) float32: 1 where the user took the item."""
         matrix = torch.zeros(len(users), self.n_item_rows, device=self.device)
-        matrix[self._pairs(users)] = 1.0
+        positions, places = self._places(users)
+        matrix[positions, self.items[places]] = 1.0
         return matrix
 
-    def _pairs(self, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(batch,) user rows → (m,) positions of them and (m,) item rows, user by user."""
+    def _places(self, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch,) user rows → (m,) positions of them and (m,) places of their pairs."""
         counts = self.counts(users)
         positions = torch.repeat_interleave(counts)
         shift = self.starts[users] - (counts.cumsum(0) - counts)
-        pairs = torch.arange(len(positions), device=self.device) + shift[positions]
-        return positions, self.items[pairs]
-
-
-def _by_time(pairs: np.ndarray, times: np.ndarray, n_item_rows: int) -> np.ndarray:
-    """(n,) pairs and their times → the distinct ones by user, then by their latest time."""
-    order = np.lexsort((times, pairs))
-    pairs, times = pairs[order], times[order]
-    is_last = np.ones(len(pairs), dtype=bool)
-    is_last[:-1] = pairs[1:] != pairs[:-1]
-    pairs, times = pairs[is_last], times[is_last]
-    found: np.ndarray = pairs[np.lexsort((times, pairs // n_item_rows))]
-    return found
+        return positions, torch.arange(len(positions), device=self.device) + shift[positions]

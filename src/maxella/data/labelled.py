@@ -30,12 +30,12 @@ class LabelledPairs:
 
     def take(self, rows: np.ndarray) -> "LabelledPairs":
         """The pairs at these positions (or where a mask is true), in that order."""
+        optional = (self.timestamps, self.contexts)
         return LabelledPairs(
             self.users[rows],
             self.items[rows],
             self.labels[rows],
-            None if self.timestamps is None else self.timestamps[rows],
-            None if self.contexts is None else self.contexts[rows],
+            *(None if column is None else column[rows] for column in optional),
         )
 
 

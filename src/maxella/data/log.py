@@ -39,17 +39,35 @@ class Log:
         """The labels of a task, one for each pair."""
         return self.rows.of(task, keep=self.keeps.get(task, "last"))
 
-    def history(self, task: str | None = None, *, in_time_order: bool = False) -> History:
-        """The pairs that are labels of a task, or all."""
-        rows = self.rows if task is None else self.pairs(task)
-        return self._history(rows, in_time_order=in_time_order)
+    def events_of(self, task: str) -> list[str]:
+        """The events that have labels of a task."""
+        assert self.rows.events is not None  # noqa: S101 - a log of several events
+        codes = np.unique(self.rows.events[~np.isnan(self.rows.labels[task])])
+        return [self.events[code] for code in codes]
 
-    def histories(
-        self, channels: Sequence[str], *, in_time_order: bool = False
-    ) -> tuple[History, ...]:
-        """What users did, by each of some events; all together where none are named."""
-        logs = [self.rows.of_event(code) for code in self.codes(channels)] or [self.rows]
-        return tuple(self._history(rows, in_time_order=in_time_order) for rows in logs)
+    def picks(self, task: str) -> History:
+        """The pairs that are labels of a task."""
+        return History.of(self.pairs(task), self.n_user_rows, self.n_item_rows)
+
+    def history(
+        self, events: Sequence[str] = (), *, with_times: bool = False, in_time_order: bool = False
+    ) -> History:
+        """What users did by some events, told apart by their place in the list; by all, if none."""
+        rows, codes = self.rows, None
+        if events:
+            assert rows.events is not None  # noqa: S101 - who names events has looked
+            place = np.full(len(self.events), -1)
+            place[self.codes(events)] = np.arange(len(events))
+            rows = rows.take(place[rows.events] >= 0)
+            codes = place[rows.events]
+        return History.of(
+            rows,
+            self.n_user_rows,
+            self.n_item_rows,
+            events=codes,
+            with_times=with_times,
+            in_time_order=in_time_order,
+        )
 
     def task_data(self, task: str, kind: str) -> TaskData:
         """What the rows say to a task: its own labels, and what its users did by every event."""
@@ -60,6 +78,3 @@ class Log:
             events[name] = LabelledPairs(rows.users, rows.items, ones, rows.timestamps)
         pairs = self.pairs(task)
         return TaskData(task, kind, pairs, events, self.n_user_rows, self.n_item_rows)
-
-    def _history(self, rows: Interactions | LabelledPairs, *, in_time_order: bool) -> History:
-        return History.of(rows, self.n_user_rows, self.n_item_rows, in_time_order=in_time_order)

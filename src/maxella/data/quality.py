@@ -5,7 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from maxella.data.check_leaks import leaking_columns, rating_averages
-from maxella.data.check_split import cold_items, cold_users, older_than_training
+from maxella.data.check_split import (
+    cold_items,
+    cold_users,
+    older_than_training,
+    visited_in_training,
+)
 from maxella.data.check_tables import (
     constant_columns,
     empty_columns,
@@ -20,9 +25,9 @@ from maxella.data.check_tables import (
     users_without_interactions,
 )
 from maxella.data.check_users import fast_users, one_rating_users
-from maxella.data.coded import Coded, code
 from maxella.data.explore import Exploration, explore
 from maxella.data.finding import Finding
+from maxella.data.indexed_log import IndexedLog, index_log
 from maxella.data.split import Split
 from maxella.errors import DataError
 from maxella.sources.tables import Tables
@@ -58,24 +63,24 @@ def check_data(tables: Tables, split: Split) -> Quality:
     """
     if tables.interactions.is_empty():
         raise DataError(f"Wanted interactions in {tables.name}; there are none. Add some.")
-    coded = code(tables, split)
-    results = {name: check(coded) for name, check in CHECKS.items()}
+    log = index_log(tables, split)
+    results = {name: check(log) for name, check in CHECKS.items()}
     return Quality(
         name=tables.name,
-        n_interactions=len(coded.users),
-        n_users=len(coded.user_table),
-        n_items=len(coded.item_table),
+        n_interactions=len(log.users),
+        n_users=len(log.user_table),
+        n_items=len(log.item_table),
         n_train=len(split.train),
         n_validation=len(split.validation),
         n_test=len(split.test),
         findings={name: one for name, one in results.items() if one is not None},
         notes=tables.notes,
-        exploration=explore(coded),
+        exploration=explore(log),
     )
 
 
 # Name → check; None where the data lack what the check looks at.
-CHECKS: dict[str, Callable[[Coded], Finding | None]] = {
+CHECKS: dict[str, Callable[[IndexedLog], Finding | None]] = {
     "reading": reading,
     "repeated_pairs": repeated_pairs,
     "repeated_rows": repeated_rows,
@@ -90,6 +95,7 @@ CHECKS: dict[str, Callable[[Coded], Finding | None]] = {
     "leaking_columns": leaking_columns,
     "rating_averages": rating_averages,
     "older_than_training": older_than_training,
+    "visited_in_training": visited_in_training,
     "cold_users": cold_users,
     "cold_items": cold_items,
     "fast_users": fast_users,

@@ -1,4 +1,4 @@
-"""What the columns of a log are: ids, rating, time, events, facts of users or of items.
+"""What the columns of a log are: ids, rating, time, event, facts of users or of items.
 
 By name first, by values where names do not tell, and never by a name that the values belie.
 """
@@ -10,6 +10,7 @@ import polars as pl
 
 from maxella.data import words
 from maxella.data.feature_kinds import extent, rows_throughout
+from maxella.data.split import PARTS
 from maxella.data.words import has_word, words_of
 from maxella.errors import DataError
 
@@ -23,15 +24,6 @@ DATE = r"^\s*\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|\s*$)"
 
 
 @dataclass(frozen=True)
-class Events:
-    """A column of kinds of events: which count as picks."""
-
-    column: str
-    keep: tuple[str, ...]
-    counts: Mapping[str, int]  # over the whole log, most frequent first
-
-
-@dataclass(frozen=True)
 class Roles:
     """The columns of a log by what they are; `reasons` has a sentence for every column."""
 
@@ -40,7 +32,9 @@ class Roles:
     rating: str | None
     timestamp: str | None
     time_unit: str  # of UNITS; for numbers as timestamp
-    events: Events | None
+    event: str | None
+    split: str | None  # says train, validation or test
+    flags: tuple[str, ...]  # true or false of a row, named for what people like or turn down
     user_facts: tuple[str, ...]
     item_facts: tuple[str, ...]
     reasons: Mapping[str, str]
@@ -66,8 +60,8 @@ class _Search:
 def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
     """The roles of a log's columns.
 
-    `spelled` maps user_id, item_id, rating and timestamp to columns that are spelled so.
-    Of a long log `MOST_ROWS` rows are looked at; events are counted in all.
+    `spelled` maps our five names to columns that are spelled so. Of a long log `MOST_ROWS` rows
+    are looked at; events are counted in all.
     Raises DataError where a column of users or of items cannot be told.
     """
     search = _Search(log, rows_throughout(log, MOST_ROWS))
@@ -76,10 +70,14 @@ def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
             search.take(name, "left out: no row has a value")
     user_id = _find_id(search, "user_id", spelled, words.USER)
     item_id = _find_id(search, "item_id", spelled, words.ITEM)
-    events = _find_events(search)
+    if "count" in search.free() and search.sample["count"].dtype.is_integer():
+        search.take("count", "how many rows one stands for, by its name")
+    split = _find_split(search)
+    event = _find_event(search, spelled)
     rating = _find_rating(search, spelled, item_id)
     timestamp, unit = _find_time(search, spelled, user_id, item_id)
     facts = _find_facts(search, user_id, item_id)
+    flags = _find_flags(search)
     for name in search.free():
         n_values = _n_distinct(search.sample[name])
         differs = "it changes within users and within items: of the moment, or of the pick"
@@ -90,7 +88,9 @@ def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
         rating,
         timestamp,
         unit,
-        events,
+        event,
+        split,
+        flags,
         tuple(facts["user"]),
         tuple(facts["item"]),
         {name: search.reasons[name] for name in log.columns},
@@ -139,42 +139,45 @@ def _may_be_ids(values: pl.Series) -> bool:
     return (values.dtype == pl.String or values.dtype.is_integer()) and _n_distinct(values) > 1
 
 
-def _find_events(search: _Search) -> Events | None:
+def _find_split(search: _Search) -> str | None:
     for name in search.free():
-        values = search.sample[name]
-        n_values = _n_distinct(values)
-        is_text = values.dtype == pl.String
-        if not 1 < n_values <= MOST_EVENTS or not (is_text or values.dtype.is_integer()):
-            continue
-        known = 0
-        if is_text:
-            meant = [_meaning(value) for value in values.drop_nulls().unique()]
-            known = sum(meaning is not None for meaning in meant)
-        if not (known > n_values / 2 or (is_text and known and words_of(name) & words.EVENT)):
-            continue
-        counted = search.log[name].cast(pl.String).drop_nulls().value_counts()
-        counted = counted.sort("count", name, descending=[True, False])
-        counts = {str(event): int(n) for event, n in counted.iter_rows()}
-        keep = _picks(counts)
-        search.take(name, f"the kind of event; {_listed(keep)} count as picks")
-        return Events(name, keep, counts)
+        if search.sample[name].dtype == pl.String:
+            values = set(search.log[name].unique())
+            if {"train", "test"} <= values <= set(PARTS):
+                return search.take(name, "which part of the split a row belongs to")
     return None
 
 
-def _meaning(event: str) -> str | None:
-    """choice, look or refusal, by the words of an event's name."""
-    meanings = {"refusal": words.REFUSAL, "choice": words.CHOICE, "look": words.LOOK}
-    fitting = [meaning for meaning, its_words in meanings.items() if words_of(event) & its_words]
-    return fitting[0] if fitting else None
+def _find_event(search: _Search, spelled: Mapping[str, str]) -> str | None:
+    for name in sorted(search.free(), key=lambda name: name != spelled.get("event")):
+        values = search.sample[name]
+        is_text = values.dtype == pl.String
+        if not (is_text or values.dtype.is_integer()):
+            continue
+        names = values.drop_nulls().unique()
+        if not 1 < len(names) <= MOST_EVENTS:
+            continue
+        known = sum(is_text and words.meaning_of(one) is not None for one in names)
+        by_name = known and words_of(name) & words.EVENT
+        if name == spelled.get("event") or by_name or known > len(names) / 2:
+            counted = search.log[name].cast(pl.String).drop_nulls().value_counts()
+            counted = counted.sort("count", name, descending=[True, False])
+            shown = ", ".join(f"{event} {n:,}" for event, n in counted.iter_rows())
+            return search.take(name, f"what happened; rows of each: {shown}")
+    return None
 
 
-def _picks(counts: Mapping[str, int]) -> tuple[str, ...]:
-    """The choices among events, if 10 rows and 1 % of the log; else all but refusals."""
-    choices = [event for event in counts if _meaning(event) == "choice"]
-    n_choices = sum(counts[event] for event in choices)
-    if n_choices >= max(10, 0.01 * sum(counts.values())):
-        return tuple(choices)
-    return tuple(event for event in counts if _meaning(event) != "refusal") or tuple(counts)
+def _find_flags(search: _Search) -> tuple[str, ...]:
+    flags = []
+    for name in search.free():
+        values = search.sample[name].drop_nulls()
+        is_flag = values.dtype == pl.Boolean
+        if values.dtype.is_integer() or values.dtype == pl.String:
+            pair = {str(value).lower() for value in values.unique()}
+            is_flag = pair in ({"0", "1"}, {"false", "true"})
+        if is_flag and words.tells(name, words.LIKE | words.REFUSAL):
+            flags.append(search.take(name, "true or false of a row, and its name says of what"))
+    return tuple(flags)
 
 
 def _find_rating(search: _Search, spelled: Mapping[str, str], item_id: str) -> str | None:
@@ -297,7 +300,3 @@ def _goes_with(log: pl.DataFrame, key: str, name: str) -> int:
 def _n_distinct(values: pl.Series) -> int:
     present = values.drop_nulls()
     return 2 if present.dtype.is_nested() else present.n_unique()
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -26,7 +26,6 @@ class Split:
     validation: np.ndarray  # (n_validation,) int64, empty where none is asked for
     test: np.ndarray  # (n_test,) int64
     given: np.ndarray  # (n_given,) int64, empty but for a split by whole users
-    unrated: np.ndarray  # those of `train` whose rating is withheld
 
 
 def split_interactions(
@@ -36,29 +35,47 @@ def split_interactions(
     test: float,
     validation: float,
     seed: int,
-    rated: float = 1.0,
     given: float = 0.5,
+    column: str | None = None,
+    is_target: np.ndarray | None = None,
 ) -> Split:
     """Cut an interactions table by one of `SPLITS`.
 
-    `test` is a share of all rows, `validation` a share of what is then left for
-    training; for `cold_user` shares of the users, of whose rows the share `given` is known when
-    they are served; for `cold_item` shares of the items. For `leave_last_out` each user gives one
-    row to either side, so a share only says whether there is such a side at all (0 or above 0).
-    `rated` is the share of the training rows that keep their rating.
+    `test` is a share of the rows, `validation` one of what is then left for training. Where the
+    latest of each user are held out, `is_target`, (n,) bool, says which may be, such as the
+    purchases of a log of several events; whatever a user did from that moment on is held out with
+    them, as nobody knows it then. For `cold_user` they are shares of the users, of whose rows the
+    share `given` is known when they are served, and for `cold_item` of the items. For
+    `leave_last_out` each user gives one row to either side, so a share only says whether there is
+    such a side at all (0 or above 0). `column` is the column that says train, validation or test
+    of each row, for a split of that kind; where it says of none that it validates, `validation`
+    is the share of the training rows (of `is_target`) that do.
     """
     if kind not in SPLITS:
         raise ConfigError(unknown_name("split", kind, SPLITS))
     for name, share in (("test", test), ("validation", validation)):
         if not 0 <= share < 1:
             raise ConfigError(f"split.{name} must lie in [0, 1); got {share}.")
-    held_out = SPLITS[kind]
-    every = np.arange(len(interactions))
-    test_rows = held_out(interactions, test, numpy_generator(seed, "test"))
-    rest = np.setdiff1d(every, test_rows, assume_unique=True)
-    chosen = held_out(interactions[rest], validation, numpy_generator(seed, "validation"))
-    validation_rows = rest[chosen]
-    train_rows = np.setdiff1d(rest, validation_rows, assume_unique=True)
+    hold_out, every = SPLITS[kind], np.arange(len(interactions))
+    log = interactions.select(c for c in _READ if c in interactions.columns)
+    has_targets = is_target is not None and kind in (*_LATEST, "column")
+    free = np.flatnonzero(is_target) if has_targets else every  # type: ignore[arg-type]
+    if kind == "column":
+        test_rows, validation_rows = _given_parts(interactions, column)
+    else:
+        held_out = hold_out(_rows(log, free), test, numpy_generator(seed, "test"))
+        test_rows, validation_rows = free[held_out], _NO_ROWS
+        if has_targets:
+            test_rows = _from_then_on(log, test_rows)
+    if not len(validation_rows):
+        free = np.setdiff1d(free, test_rows, assume_unique=True)
+        held_out = hold_out(_rows(log, free), validation, numpy_generator(seed, "validation"))
+        validation_rows = free[held_out]
+        if has_targets and kind in _LATEST:
+            later = _from_then_on(log, validation_rows)
+            validation_rows = np.setdiff1d(later, test_rows, assume_unique=True)
+    held_out = np.concatenate([test_rows, validation_rows])
+    train_rows = np.setdiff1d(every, held_out, assume_unique=True)
     given_rows = _NO_ROWS
     if kind == "cold_user":
         users = interactions["user_id"].rank("dense").to_numpy()
@@ -73,9 +90,40 @@ def split_interactions(
             f"{len(validation_rows)} for validation, {len(test_rows)} for test. "
             "Lower split.test or split.validation."
         )
-    n_unrated = len(train_rows) - round(rated * len(train_rows))
-    unrated = numpy_generator(seed, "unrated").permutation(train_rows)[:n_unrated]
-    return Split(train_rows, validation_rows, test_rows, given_rows, np.sort(unrated))
+    return Split(train_rows, validation_rows, test_rows, given_rows)
+
+
+def _rows(log: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
+    return log if len(rows) == len(log) else log[rows]
+
+
+def _from_then_on(log: pl.DataFrame, held_out: np.ndarray) -> np.ndarray:
+    """Held-out rows, and all that their users did at the time of the first of them or later."""
+    first = log[held_out].group_by("user_id").agg(first=pl.col("timestamp").min())
+    times = log.select("user_id", "timestamp").join(
+        first, on="user_id", how="left", maintain_order="left"
+    )
+    is_later = (times["timestamp"] >= times["first"]).fill_null(value=False).to_numpy()
+    return np.union1d(np.flatnonzero(is_later), held_out)
+
+
+def _given_parts(interactions: pl.DataFrame, column: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the test and of the validation, as a column says."""
+    if column not in interactions.columns:
+        raise ConfigError(
+            "split.kind = 'column' wants in split.column the name of the column that says train, "
+            f"validation or test; got {column}. There are {', '.join(interactions.columns)}."
+        )
+    parts = interactions[column].cast(pl.String)
+    others = parts.filter(~parts.is_in(PARTS).fill_null(value=False))
+    if len(others):
+        raise DataError(
+            f"Wanted {', '.join(PARTS)} in the column '{column}' that gives the split; "
+            f"{len(others):,} rows have another value, such as {others[0]}. Mend the column, or "
+            "choose another split.kind."
+        )
+    test, validation = (np.flatnonzero((parts == part).to_numpy()) for part in PARTS[:0:-1])
+    return test, validation
 
 
 def _no_rows(interactions: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -182,6 +230,9 @@ def _need_times(interactions: pl.DataFrame) -> None:
 
 
 _NO_ROWS = np.empty(0, dtype=np.int64)
+_READ = ("user_id", "item_id", "timestamp")  # what a split looks at
+_LATEST = ("leave_last_out", "user_temporal")  # hold out the latest rows of each user
+PARTS = ("train", "validation", "test")  # values of a column that gives the split
 
 SPLITS: dict[str, Callable[[pl.DataFrame, float, np.random.Generator], np.ndarray]] = {
     "none": _no_rows,
@@ -191,4 +242,5 @@ SPLITS: dict[str, Callable[[pl.DataFrame, float, np.random.Generator], np.ndarra
     "user_temporal": _latest_rows_of_each,
     "cold_user": _rows_of_users,
     "cold_item": _rows_of_items,
+    "column": _random_rows,  # for the validation, where the column names no row
 }

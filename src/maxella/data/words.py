@@ -22,17 +22,20 @@ TIME = frozenset(
 )
 EVENT = frozenset({"event", "action", "behavior", "behaviour", "interaction", "activity"})
 # What people do to look, to choose, and to turn something down.
-LOOK = frozenset({"view", "views", "click", "pv", "detail", "visit", "open"})
-CHOICE = frozenset(
-    {"purchase", "buy", "bought", "transaction", "order", "cart", "addtocart", "checkout", "sale"}
-    | {"like", "favorite", "favourite", "fav", "save", "bookmark", "rate", "rating", "share"}
-    | {"play", "listen", "watch", "complete", "follow", "subscribe", "download", "install"}
-    | {"wishlist", "wish", "collect"}
-)
-REFUSAL = frozenset(
-    {"remove", "removed", "dislike", "unlike", "skip", "delete", "return", "refund", "cancel"}
-    | {"impression", "unfollow", "hide", "block", "dismiss"}
-)
+LOOK = frozenset({"view", "click", "pv", "detail", "visit", "open"})
+PURCHASE = frozenset({"purchase", "buy", "bought", "transaction", "order", "checkout", "sale"})
+CART = frozenset({"cart", "addtocart", "basket"})
+PLAY = frozenset({"play", "listen", "watch", "complete"})
+LIKE = frozenset({"like", "favorite", "favourite", "fav", "save", "bookmark", "wishlist", "wish"})
+CHOICE = (
+    PURCHASE | CART | PLAY | LIKE | {"rate", "rating", "share", "follow", "subscribe", "collect"}
+) | {"download", "install"}
+RETURN = frozenset({"return", "refund", "cancel"})
+REMOVE = frozenset({"remove", "delete"})
+DISLIKE = frozenset({"dislike", "unlike"})
+SKIP = frozenset({"skip", "hide", "block", "dismiss"})
+REFUSAL = RETURN | REMOVE | DISLIKE | SKIP | {"unfollow", "impression"}
+REFUSED = ((RETURN, PURCHASE), (REMOVE, CART), (DISLIKE, LIKE | PLAY), (SKIP, PLAY))  # what by what
 
 
 def words_of(name: str) -> frozenset[str]:
@@ -45,14 +48,30 @@ def words_of(name: str) -> frozenset[str]:
     return frozenset(re.findall(r"[^\W\d_]+", parted.lower()))
 
 
-def has_word(name: str, words: frozenset[str]) -> bool:
+def has_word(name: str, words: frozenset[str], ends: tuple[str, ...] = ("id", "s")) -> bool:
     """Whether a name has one of these words, be it run together with "id" or a plural.
 
     >>> has_word("visitorid", USER), has_word("userTags", ITEM)
     (True, False)
     """
     found = words_of(name)
-    return bool(
-        found & words
-        or any(word.removesuffix(end) in words for word in found for end in ("id", "s"))
-    )
+    return bool(found & words or any(w.removesuffix(e) in words for w in found for e in ends))
+
+
+def tells(name: str, words: frozenset[str]) -> bool:
+    """Whether the name of an event, or of a column that says yes or no, tells of these deeds.
+
+    >>> tells("is_liked", LIKE), tells("views", LOOK), tells("likelihood", LIKE)
+    (True, True, False)
+    """
+    return has_word(name, words, ends=("s", "d", "ed"))
+
+
+def meaning_of(event: str) -> str | None:
+    """What an event is by its name: choice, look or refusal.
+
+    >>> [meaning_of(event) for event in ("remove_from_cart", "addToCart", "views", "chat")]
+    ['refusal', 'choice', 'look', None]
+    """
+    meanings = {"refusal": REFUSAL, "choice": CHOICE, "look": LOOK}
+    return next((meaning for meaning, words in meanings.items() if tells(event, words)), None)

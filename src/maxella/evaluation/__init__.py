@@ -1,1 +1,1 @@
-"""Metrics as pure functions, full-catalogue evaluation, intervals → `Report`."""
+"""Metrics as pure functions, evaluation task by task, intervals → `Report`."""

@@ -3,66 +3,33 @@
 A new metric is one function and one line in `DISTRIBUTION_METRICS`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 
+from maxella.evaluation.metric import Metric
+from maxella.evaluation.predictions import Forecasts
 from maxella.evaluation.sums import UserSums
-from maxella.model.interval import central_interval
 
 PROBABILITY = 0.8  # that the intervals should hold
 LEAST = 1e-6  # the probability that a rating counts with at least: some are no level
 
 
-@dataclass(frozen=True)
-class Forecasts:
-    """n held-out ratings and what was said of each."""
-
-    users: np.ndarray  # (n,) int64 user positions
-    shares: np.ndarray  # (n, K) float64 probabilities
-    levels: np.ndarray  # (K,) ascending
-    ratings: np.ndarray  # (n,)
-
-    def take(self, is_in: np.ndarray, users: np.ndarray) -> "Forecasts":
-        """Some of them, (n,) bool, and the user positions that they have then."""
-        return Forecasts(users, self.shares[is_in], self.levels, self.ratings[is_in])
-
-    @cached_property
-    def interval(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) lowest and (n,) highest level of the central intervals."""
-        return central_interval(self.shares, self.levels, PROBABILITY)
-
-    @cached_property
-    def steps(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) P(r < the rating) and (n,) P(r ≤ the rating)."""
-        ends = self.ratings[:, None]
-        below = (self.shares * (self.levels < ends)).sum(axis=1)
-        return below, (self.shares * (self.levels <= ends)).sum(axis=1)
-
-    def mean(self, values: np.ndarray) -> UserSums:
-        """(n,) values → their mean over interactions."""
-        counts = np.bincount(self.users).astype(np.float64)
-        return UserSums(np.bincount(self.users, weights=values), counts)
-
-
 def log_loss(forecasts: Forecasts) -> UserSums:
     """Mean of −log P(the rating), in nats; a rating that is no level counts as 10⁻⁶."""
     below, up_to = forecasts.steps
-    return forecasts.mean(-np.log(np.maximum(up_to - below, LEAST)))
+    return forecasts.pairs.mean(-np.log(np.maximum(up_to - below, LEAST)))
 
 
 def coverage_80(forecasts: Forecasts) -> UserSums:
     """Share of the ratings that lie within their interval, ends included."""
-    low, high = forecasts.interval
-    return forecasts.mean((low <= forecasts.ratings) & (forecasts.ratings <= high))
+    low, high = _ends(forecasts)
+    labels = forecasts.pairs.labels
+    return forecasts.pairs.mean((low <= labels) & (labels <= high))
 
 
 def width_80(forecasts: Forecasts) -> UserSums:
     """Mean of highest − lowest level of the interval, in rating points."""
-    low, high = forecasts.interval
-    return forecasts.mean(high - low)
+    low, high = _ends(forecasts)
+    return forecasts.pairs.mean(high - low)
 
 
 def pit_coverage_80(forecasts: Forecasts) -> UserSums:
@@ -80,12 +47,46 @@ def pit_coverage_80(forecasts: Forecasts) -> UserSums:
     is_level = size > 0
     share = np.divide(np.maximum(inside, 0), size, where=is_level, out=np.zeros_like(size))
     is_inside = (below >= tail) & (below <= 1 - tail)
-    return forecasts.mean(np.where(is_level, share, is_inside))
+    return forecasts.pairs.mean(np.where(is_level, share, is_inside))
 
 
-DISTRIBUTION_METRICS: dict[str, Callable[[Forecasts], UserSums]] = {
-    "log_loss": log_loss,
-    "coverage_80": coverage_80,
-    "width_80": width_80,
-    "pit_coverage_80": pit_coverage_80,
+def central_interval(
+    probabilities: np.ndarray, levels: np.ndarray, probability: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, K) probabilities, (K,) ascending levels → (n,) lowest and (n,) highest level.
+
+    The smallest run of levels that leaves at most (1 − probability) / 2 below it and as much
+    above it. So it holds at least `probability`, and more where a level is too large to be
+    split.
+
+    >>> levels = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> central_interval(np.array([[0.05, 0.15, 0.3, 0.4, 0.1]]), levels, 0.8)
+    (array([2.]), array([4.]))
+    """
+    # Rounding must not decide whether a tail of just that much is left out.
+    tail = (1 - probability) / 2 + 1e-9
+    probabilities = probabilities.astype(np.float64)
+    below = np.cumsum(probabilities, axis=1) - probabilities
+    above = np.cumsum(probabilities[:, ::-1], axis=1)[:, ::-1] - probabilities
+    last = len(levels) - 1
+    low = np.minimum((below <= tail).sum(axis=1) - 1, last)
+    high = np.maximum(last + 1 - (above <= tail).sum(axis=1), 0)
+    return levels[low], levels[high]
+
+
+def _ends(of: Forecasts) -> tuple[np.ndarray, np.ndarray]:
+    return central_interval(of.probabilities, of.levels, PROBABILITY)
+
+
+DISTRIBUTION_METRICS: dict[str, Metric] = {
+    "log_loss": Metric(log_loss, "log loss", "-log P(what came), in nats, mean", 9, "lower"),
+    "coverage_80": Metric(
+        coverage_80, "in 80 % interval", "share within their 80 % interval", 9, "target", 0.8
+    ),
+    "width_80": Metric(
+        width_80, "80 % width", "width of 80 % intervals, in rating points", 9, "lower", digits=2
+    ),
+    "pit_coverage_80": Metric(
+        pit_coverage_80, "in middle 80 %", "share in the middle 80 % foretold", 9, "target", 0.8
+    ),
 }

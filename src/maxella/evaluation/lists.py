@@ -4,11 +4,9 @@
 metric is one function and one line in `LIST_METRICS`.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
-ListMetric = Callable[[np.ndarray, int], float]
+from maxella.evaluation.metric import Metric
 
 
 def coverage(lists: np.ndarray, n_candidates: int) -> float:
@@ -23,7 +21,7 @@ def distinct_lists(lists: np.ndarray, n_candidates: int) -> float:  # noqa: ARG0
     return len(np.unique(lists, axis=0)) / len(lists)
 
 
-LIST_METRICS: dict[str, ListMetric] = {
-    "coverage": coverage,
-    "distinct_lists": distinct_lists,
+LIST_METRICS: dict[str, Metric] = {
+    "coverage": Metric(coverage, "coverage@{k}", "share of all items in anyone's list"),
+    "distinct_lists": Metric(distinct_lists, "distinct lists@{k}", "different lists, by users"),
 }

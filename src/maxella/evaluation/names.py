@@ -1,39 +1,36 @@
-"""Names of metrics as they stand in reports and configs: `ndcg@10`, `mrr`."""
+"""Names of figures as they stand in reports and configs: `filtered.ndcg@10`, `rmse`."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from maxella.errors import ConfigError, unknown_name
+from maxella.evaluation.binary import BINARY_METRICS
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
 from maxella.evaluation.lists import LIST_METRICS
+from maxella.evaluation.metric import Metric
 from maxella.evaluation.ranking import RANKING_METRICS
 from maxella.evaluation.rating import RATING_METRICS
 
-PROTOCOLS = ("raw", "filtered")
+# What a ranking is taken over, and what of the test is looked for in it.
+PROTOCOLS = {
+    "raw": "among all items",
+    "filtered": "without the items that the user had before in this task",
+    "new": "items that the user met in no event before, among these",
+    "visited": "items that the user met before, ranked as in filtered",
+}
+POINTWISE_METRICS = {**DISTRIBUTION_METRICS, **RATING_METRICS, **BINARY_METRICS}
 DEFAULT_METRICS = (
     *(f"top_k_accuracy@{k}" for k in (1, 5, 10, 50, 100)),
-    "recall@20",
-    "recall@100",
-    "capped_recall@20",
-    "capped_recall@100",
-    "hit_rate@10",
-    "ndcg@10",
-    "ndcg@100",
-    "mrr",
-    "map@100",
-    "coverage@10",
-    "coverage@100",
-    "distinct_lists@10",
+    *(f"{name}@{k}" for name in ("recall", "capped_recall") for k in (20, 100)),
+    *(f"{name}@{k}" for name in ("ndcg", "coverage") for k in (10, 100)),
+    *("hit_rate@10", "mrr", "map@100", "distinct_lists@10"),
 )
 
 
-def figure_names() -> list[str]:
-    """What `Report.flat_metrics` may hold by default, such as `filtered.ndcg@10` and `rmse`."""
-    ranked = [f"{protocol}.{name}" for protocol in PROTOCOLS for name in DEFAULT_METRICS]
-    return [*ranked, *RATING_METRICS, *DISTRIBUTION_METRICS]
-
-
 def parse_metric(name: str) -> tuple[str, float]:
-    """The key in the tables of metrics, and k; without `@k` the whole list counts.
+    """The key in the tables of ranking metrics, and k; without `@k` the whole list counts.
 
     >>> parse_metric("ndcg@10"), parse_metric("mrr")
     (('ndcg', 10), ('mrr', inf))
@@ -48,3 +45,38 @@ def parse_metric(name: str) -> tuple[str, float]:
             f"Write for example '{metric}@10'."
         )
     return metric, int(length) if at else math.inf
+
+
+def metric_of(key: str, pointwise: Mapping[str, Metric] = POINTWISE_METRICS) -> Metric:
+    """The metric of a task's flat key, such as `filtered.ndcg@10` or `rmse`.
+
+    Its label and meaning name the protocol and k. `pointwise` are the metrics of tasks that are
+    no ranking, where a kind of task brings others. ConfigError: an unknown key.
+    """
+    protocol, dot, name = key.partition(".")
+    if not dot:
+        if key not in pointwise:
+            raise ConfigError(unknown_name("metric", key, pointwise))
+        return pointwise[key]
+    if protocol not in PROTOCOLS:
+        raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
+    table_key, k = parse_metric(name)
+    metric = (RANKING_METRICS | LIST_METRICS)[table_key]
+    label, length = metric.label.format(k=k), f", lists of {k}"
+    if math.isinf(k):
+        label, length = metric.label.partition("{k}")[0].rstrip("@-"), ""
+    return replace(
+        metric,
+        label=f"{protocol} {label}",
+        meaning=f"{metric.meaning}{length}; {protocol}: {PROTOCOLS[protocol]}",
+        importance=metric.importance + [*PROTOCOLS].index(protocol),
+    )
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """`raw.mrr` → `raw`: `mrr`; keys without a protocol stay where they are."""
+    found: dict[str, Any] = {}
+    for key, value in flat.items():
+        *protocol, name = key.split(".")
+        (found.setdefault(protocol[0], {}) if protocol else found)[name] = value
+    return found

@@ -1,11 +1,11 @@
-"""Which items are held out and which are seen, in the order in which queries are scored."""
+"""Which items are held out and which left out, in the order in which queries are scored."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs
 from maxella.data.ranges import is_first, ranges
 from maxella.features.id import UNKNOWN_ROW
 
@@ -42,77 +42,73 @@ class Cells:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Held-out and seen (user, item) pairs of the evaluated users, as sorted keys.
+    """Held-out pairs and those left out of the candidates, of the evaluated users, as sorted keys.
 
-    A query is a user; where the log says when each item was asked for, a user at a moment. A
-    user's position is their place in `users`, a query's its place in `query_users`; a key is
-    query · item rows + item row. What holds many held-out items comes first, so that a chunk
-    of queries pads little.
+    A query is a user; where contexts are told apart, a user in a context. A user's position is
+    their place in `users`, a query's its place in `query_users`; a key is query · item rows +
+    item row. What holds many held-out items comes first, so that a chunk of queries pads little.
     """
 
     users: np.ndarray  # (users,) int64 user row at each position
     query_users: np.ndarray  # (queries,) int64 user position of each query
-    query_requests: np.ndarray | None  # (queries,) int64 request row of each query
+    query_contexts: np.ndarray | None  # (queries,) int64 context row of each query
     held_out: np.ndarray  # (n,) int64 keys, distinct but for those of the unknown item
-    seen: np.ndarray  # (m,) int64 keys, distinct, none held out, none of the unknown item
+    known: np.ndarray  # (m,) int64 keys, distinct, none held out, none of the unknown item
+    met: np.ndarray  # (m,) int64 keys, distinct, none of the unknown item; held out or not
     n_item_rows: int
 
     @classmethod
-    def of(cls, test: Interactions, seen: Interactions, n_item_rows: int) -> "Pairs":
-        """The pairs of two logs; a pair in both is held out and does not count as seen."""
-        last = max(test.items.max(), seen.items.max(initial=0))
+    def of(
+        cls,
+        test: LabelledPairs,
+        known: LabelledPairs,
+        n_item_rows: int,
+        visited: LabelledPairs | None = None,
+    ) -> "Pairs":
+        """A pair that is known and held out stays a candidate; it is met, as the visited are."""
+        logs = [test, known, *([] if visited is None else [visited])]
+        last = max(log.items.max(initial=0) for log in logs)
         if last >= n_item_rows:
             raise ValueError(f"item rows must lie below n_item_rows = {n_item_rows}, got {last}")
         users, positions = _by_count(test.users)
-        query_users, query_requests, queries = np.arange(len(users)), None, positions
-        if test.requests is not None:
-            width = int(test.requests.max()) + 1
-            pairs, codes = np.unique(positions * width + test.requests, return_inverse=True)
+        query_users, query_contexts, queries = np.arange(len(users)), None, positions
+        if test.contexts is not None:
+            width = int(test.contexts.max()) + 1
+            pairs, codes = np.unique(positions * width + test.contexts, return_inverse=True)
             order, queries = _by_count(codes)
-            query_users, query_requests = np.divmod(pairs[order], width)
+            query_users, query_contexts = np.divmod(pairs[order], width)
 
         held_out = np.sort(queries * n_item_rows + test.items)
         # Different items share the unknown row, so there a repeat is no repeat.
         held_out = held_out[is_first(held_out) | (held_out % n_item_rows == UNKNOWN_ROW)]
 
-        owners, items = _of_each(users[query_users], seen)
-        keys = np.sort(owners * n_item_rows + items)
-        nearest = np.minimum(np.searchsorted(held_out, keys), len(held_out) - 1)
-        keys = keys[is_first(keys) & (held_out[nearest] != keys)]
-        return cls(users, query_users, query_requests, held_out, keys, n_item_rows)
-
-    def positions_of(self, users: np.ndarray) -> np.ndarray:
-        """(m,) user rows, all evaluated → (m,) their positions."""
-        order = np.argsort(self.users)
-        return order[np.searchsorted(self.users, users, sorter=order)]
+        keys = _keys(users[query_users], known, n_item_rows)
+        met = keys
+        if visited is not None:
+            met = np.sort(np.append(keys, _keys(users[query_users], visited, n_item_rows)))
+            met = met[is_first(met)]
+        keys = keys[~_is_among(keys, held_out)]
+        return cls(users, query_users, query_contexts, held_out, keys, met, n_item_rows)
 
     @property
     def held_out_queries(self) -> np.ndarray:
         """(n,) query of each held-out pair."""
-        queries: np.ndarray = self.held_out // self.n_item_rows
-        return queries
+        return np.asarray(self.held_out // self.n_item_rows)
 
     @property
     def held_out_items(self) -> np.ndarray:
-        """(n,) item row of each held-out pair."""
-        items: np.ndarray = self.held_out % self.n_item_rows
-        return items
+        """(n,) item row of each held-out pair; the unknown one where the model knows none."""
+        return np.asarray(self.held_out % self.n_item_rows)
 
-    @property
-    def held_out_is_known(self) -> np.ndarray:
-        """(n,) whether the held-out item is one that the model knows."""
-        is_known: np.ndarray = self.held_out_items != UNKNOWN_ROW
-        return is_known
+    def truth(self, protocol: str) -> np.ndarray:
+        """(n,) whether each held-out pair is looked for under a protocol."""
+        if protocol not in {"new", "visited"}:
+            return np.ones(len(self.held_out), dtype=bool)
+        is_met = _is_among(self.held_out, self.met)
+        return is_met if protocol == "visited" else ~is_met
 
-    def held_out_cells(self, start: int, stop: int) -> Cells:
-        """The held-out pairs of the queries from start to stop."""
-        return self._cells(self.held_out, start, stop)
-
-    def seen_cells(self, start: int, stop: int) -> Cells:
-        """The seen pairs of the queries from start to stop."""
-        return self._cells(self.seen, start, stop)
-
-    def _cells(self, keys: np.ndarray, start: int, stop: int) -> Cells:
+    def cells(self, keys: np.ndarray, start: int, stop: int) -> Cells:
+        """The pairs of these keys and of the queries from start to stop."""
         first, last = np.searchsorted(keys, [start * self.n_item_rows, stop * self.n_item_rows])
         rows, columns = np.divmod(keys[first:last], self.n_item_rows)
         return Cells.of(rows - start, columns, stop - start)
@@ -128,17 +124,27 @@ def _by_count(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return distinct, place[codes]
 
 
-def _of_each(users: np.ndarray, seen: Interactions) -> tuple[np.ndarray, np.ndarray]:
-    """(queries,) user rows → the query and the item row of each item that its user has seen."""
-    n_rows = max(int(users.max()), int(seen.users.max(initial=0))) + 1
+def _keys(users: np.ndarray, log: LabelledPairs, n_item_rows: int) -> np.ndarray:
+    """(queries,) user rows → keys of a log's pairs of these users, distinct and ascending."""
+    n_rows = max(int(users.max()), int(log.users.max(initial=0))) + 1
     n_queries = np.bincount(users, minlength=n_rows)
-    seen = seen.take((n_queries[seen.users] > 0) & (seen.items != UNKNOWN_ROW))
+    kept = (n_queries[log.users] > 0) & (log.items != UNKNOWN_ROW)
+    owners, items = log.users[kept], log.items[kept]
     if n_queries.max() == 1:
         query = np.empty(n_rows, dtype=np.int64)
         query[users] = np.arange(len(users))
-        return query[seen.users], seen.items
-    order = np.argsort(seen.users, kind="stable")
-    counts = np.bincount(seen.users, minlength=n_rows)
-    starts = np.cumsum(counts) - counts
-    queries, places = ranges(starts[users], counts[users])
-    return queries, seen.items[order][places]
+        queries = query[owners]
+    else:
+        order = np.argsort(owners, kind="stable")
+        counts = np.bincount(owners, minlength=n_rows)
+        starts = np.cumsum(counts) - counts
+        queries, places = ranges(starts[users], counts[users])
+        items = items[order][places]
+    keys = np.sort(queries * n_item_rows + items)
+    return np.compress(is_first(keys), keys)
+
+
+def _is_among(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(n,) whether each key is among some others, which are ascending."""
+    nearest = np.searchsorted(others, keys)
+    return np.asarray(np.append(others, -1)[nearest] == keys)

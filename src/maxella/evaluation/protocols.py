@@ -16,32 +16,36 @@ class Ranker(Protocol):
         ...
 
 
+@runtime_checkable
+class RawRanker(Protocol):
+    """A ranker in whose place another scores for the raw protocol: None, it does so itself."""
+
+    @property
+    def raw_ranker(self) -> Ranker | None: ...
+
+
 class Rater(Protocol):
-    """Predicts the rating of given pairs."""
+    """Predicts the label of given pairs: a rating, or the probability of a 1."""
 
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
-        """(n,) user rows, (n,) item rows → (n,) float predicted ratings."""
+        """(n,) user rows, (n,) item rows → (n,) float predictions."""
         ...
 
 
 @runtime_checkable
 class TimedRater(Protocol):
-    """A rater whose `predict` (and `distribution`) may take `times` too, (n,) int64 seconds."""
+    """Whether `predict` and `distribution` take `times` too, (n,) int64 seconds."""
 
     @property
-    def rates_by_time(self) -> bool:
-        """Whether it does."""
-        ...
+    def rates_by_time(self) -> bool: ...
 
 
 @runtime_checkable
-class RequestReader(Protocol):
-    """A ranker or rater that may be asked for a moment: `requests`, (n,) int64 request rows."""
+class ContextReader(Protocol):
+    """Whether a ranker or rater takes `contexts` too, (n,) int64 context rows."""
 
     @property
-    def reads_requests(self) -> bool:
-        """Whether it looks at them."""
-        ...
+    def reads_contexts(self) -> bool: ...
 
 
 @runtime_checkable
@@ -49,8 +53,8 @@ class Forecaster(Rater, Protocol):
     """A rater that gives a distribution too."""
 
     @property
-    def rating_levels(self) -> torch.Tensor:
-        """(K,) ascending ratings that the distribution is over; none: it gives no distribution."""
+    def levels(self) -> torch.Tensor:
+        """(K,) ascending labels that the distribution is over; none: it gives no distribution."""
         ...
 
     def distribution(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:

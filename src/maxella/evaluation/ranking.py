@@ -4,11 +4,12 @@ The definitions stand in `docs/metrics.md`. A new metric is one function and one
 line in `RANKING_METRICS`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from maxella.data.ranges import is_first
+from maxella.evaluation.metric import Metric
 from maxella.evaluation.sums import UserSums
 
 
@@ -16,17 +17,20 @@ from maxella.evaluation.sums import UserSums
 class UserRanks:
     """The ranks of the held-out items, grouped by user, best first. Make it with `of`.
 
-    Where a log has moments, a user here is a user at a moment: whoever gets one list.
+    Where a log has contexts, a user here is a user in a context: whoever gets one list.
     """
 
-    users: np.ndarray  # (n,) int64 positions from 0 to n_users - 1, ascending
+    ids: np.ndarray  # (n_users,) int64, ascending: which user each one is
+    users: np.ndarray  # (n,) int64 places in `ids`, ascending
     ranks: np.ndarray  # (n,) float64 from 1 on, ascending within a user; inf = not retrievable
     counts: np.ndarray  # (n_users,) int64 held-out items of each user, at least 1
     order: np.ndarray  # (n,) int64 where each stood in what `of` was given
 
     @classmethod
-    def of(cls, users: np.ndarray, ranks: np.ndarray) -> "UserRanks":
-        """(n,) user positions without gaps, (n,) ranks, in any order.
+    def of(
+        cls, users: np.ndarray, ranks: np.ndarray, is_in: np.ndarray | None = None
+    ) -> "UserRanks":
+        """(m,) whose they are, whole numbers, and (m,) ranks; (m,) bool which of these count.
 
         Held-out items of one user that tie with each other have one expected rank;
         as two items cannot hold one place, they take places in a row around it. So
@@ -35,63 +39,54 @@ class UserRanks:
         >>> UserRanks.of(np.array([0, 1, 0]), np.array([2.5, 4.0, 2.5])).ranks.tolist()
         [2.0, 3.0, 4.0]
         """
+        kept = np.arange(len(users)) if is_in is None else is_in.nonzero()[0]
+        users, ranks = users[kept], ranks[kept]
         width = ranks[np.isfinite(ranks)].max(initial=0) + 2
         # One key is ten times faster than np.lexsort; rank inf goes behind all others.
         order = np.argsort(users * width + np.minimum(ranks, width - 1), kind="stable")
         users, ranks = users[order], ranks[order]
-        starts = np.ones(len(ranks), dtype=bool)
-        starts[1:] = (users[1:] != users[:-1]) | (ranks[1:] != ranks[:-1])
-        first = starts.nonzero()[0]
+        is_new = is_first(users)
+        is_new_rank = is_new.copy()
+        is_new_rank[1:] |= ranks[1:] != ranks[:-1]
+        first = is_new_rank.nonzero()[0]
         lengths = np.diff(first, append=len(ranks))
         place = np.arange(len(ranks)) - np.repeat(first, lengths)
         ranks = ranks + place - np.repeat((lengths - 1) / 2, lengths)
-        return cls(users, ranks, np.bincount(users), order)
+        places = np.cumsum(is_new) - 1
+        return cls(users[is_new], places, ranks, np.bincount(places), kept[order])
 
     def take(self, is_in: np.ndarray) -> "UserRanks":
-        """Some of the held-out items, (n,) as `of` was given them, with the ranks they have here.
+        """Some of the held-out items, (m,) as `of` was given them, with the ranks they have here.
 
-        Users who keep none are left out, and the positions of the others close up.
+        Users who keep none are left out, and the others close up.
         """
         kept = is_in[self.order]
         counts = np.bincount(self.users[kept], minlength=len(self.counts))
-        positions = np.cumsum(counts > 0) - 1
+        has_any = counts > 0
+        places = (np.cumsum(has_any) - 1)[self.users[kept]]
         return UserRanks(
-            positions[self.users[kept]], self.ranks[kept], counts[counts > 0], self.order[kept]
+            self.ids[has_any], places, self.ranks[kept], counts[has_any], self.order[kept]
         )
 
     def sum_by_user(self, values: np.ndarray) -> np.ndarray:
         """(n,) values → (n_users,) their sums."""
-        sums: np.ndarray = np.add.reduceat(values, self._first, dtype=np.float64)
+        sums: np.ndarray = np.add.reduceat(values, self.first, dtype=np.float64)
         return sums
 
     def hits(self, k: float) -> np.ndarray:
         """(n_users,) how many held-out items of each user are among the k best."""
         return self.sum_by_user(np.isfinite(self.ranks) & (self.ranks <= k))
 
-    def positions(self) -> np.ndarray:
-        """(n,) 1 for the best-ranked held-out item of a user, 2 for the next, ..."""
-        positions: np.ndarray = np.arange(len(self.users)) - self._first[self.users] + 1
-        return positions
-
     @property
-    def best(self) -> np.ndarray:
-        """(n_users,) the rank of each user's best-ranked held-out item."""
-        best: np.ndarray = self.ranks[self._first]
-        return best
-
-    @property
-    def _first(self) -> np.ndarray:
+    def first(self) -> np.ndarray:
         """(n_users,) where in the flat arrays each user begins."""
         first: np.ndarray = np.cumsum(self.counts) - self.counts
         return first
 
 
-RankingMetric = Callable[[UserRanks, float], UserSums]
-
-
 def top_k_accuracy(held_out: UserRanks, k: float) -> UserSums:
     """The share of held-out interactions whose item is among the k best; over interactions."""
-    return UserSums(held_out.hits(k), held_out.counts.astype(np.float64))
+    return UserSums.ratio(held_out.hits(k), held_out.counts)
 
 
 def recall(held_out: UserRanks, k: float) -> UserSums:
@@ -126,7 +121,8 @@ def ndcg(held_out: UserRanks, k: float) -> UserSums:
 
 def mrr(held_out: UserRanks, k: float) -> UserSums:
     """1 / rank of a user's best-ranked held-out item, 0 past k; mean over users."""
-    return UserSums.mean_over_users(np.where(held_out.best <= k, 1 / held_out.best, 0))
+    best = held_out.ranks[held_out.first]
+    return UserSums.mean_over_users(np.where(best <= k, 1 / best, 0))
 
 
 def mean_average_precision(held_out: UserRanks, k: float) -> UserSums:
@@ -134,17 +130,22 @@ def mean_average_precision(held_out: UserRanks, k: float) -> UserSums:
 
     Trec's definition: divided by all n held-out items of the user, not by min(n, k).
     """
-    precision = held_out.positions() / held_out.ranks
+    places = np.arange(len(held_out.users)) - held_out.first[held_out.users] + 1
+    precision = places / held_out.ranks
     total = held_out.sum_by_user(np.where(held_out.ranks <= k, precision, 0))
     return UserSums.mean_over_users(total / held_out.counts)
 
 
-RANKING_METRICS: dict[str, RankingMetric] = {
-    "top_k_accuracy": top_k_accuracy,
-    "recall": recall,
-    "capped_recall": capped_recall,
-    "hit_rate": hit_rate,
-    "ndcg": ndcg,
-    "mrr": mrr,
-    "map": mean_average_precision,
+RANKING_METRICS: dict[str, Metric] = {
+    "top_k_accuracy": Metric(top_k_accuracy, "top-{k}", "share of interactions in the list", 1),
+    "recall": Metric(recall, "recall@{k}", "share of a user's test items in the list, mean", 4),
+    "capped_recall": Metric(
+        capped_recall, "capped recall@{k}", "test items in the list, by what fits in, user mean"
+    ),
+    "hit_rate": Metric(hit_rate, "hit rate@{k}", "share of users with a hit in the list", 5),
+    "ndcg": Metric(ndcg, "ndcg@{k}", "test items in the list, discounted by rank, user mean", 3),
+    "mrr": Metric(mrr, "mrr@{k}", "1 / rank of a user's first hit in the list, mean"),
+    "map": Metric(
+        mean_average_precision, "map@{k}", "precision at each hit in the list, user mean"
+    ),
 }

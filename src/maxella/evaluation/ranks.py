@@ -7,10 +7,8 @@ import numpy as np
 import torch
 
 from maxella.errors import TrainingError
-from maxella.evaluation.names import PROTOCOLS
 from maxella.evaluation.pairs import Cells, Pairs
-from maxella.evaluation.protocols import Ranker, RequestReader
-from maxella.evaluation.ranking import UserRanks
+from maxella.evaluation.protocols import ContextReader, Ranker
 from maxella.features.id import UNKNOWN_ROW
 from maxella.topk import top_k
 
@@ -24,77 +22,63 @@ class CatalogueRanks:
     ranks: np.ndarray  # (n,) float64 rank of each held-out pair, in the order of the pairs
     lists: np.ndarray  # (queries, length) int32 item rows, best first; 0 where none is left
 
-    def by_query(self, pairs: Pairs) -> UserRanks:
-        """The ranks grouped by query."""
-        return UserRanks.of(pairs.held_out_queries, self.ranks)
-
 
 def catalogue_ranks(
     ranker: Ranker,
     pairs: Pairs,
     list_length: int,
     *,
-    protocols: Sequence[str] = PROTOCOLS,
+    protocols: Sequence[str] = ("raw", "filtered"),
     cells: int = CELLS,
 ) -> dict[str, CatalogueRanks]:
-    """Ranks and top lists among all candidates (`raw`) and among the unseen (`filtered`).
+    """Ranks and lists of the best, by protocol: `raw`, `filtered`, `new`.
 
     Rank = 1 + candidates with a higher score + other candidates with the same score / 2,
     its expected value where ties are broken at random. The unknown item is no candidate:
-    held out, it has rank inf.
+    held out, it has rank inf. What a protocol does not look for has a rank of no meaning.
 
-    A query's scores are sorted once; the filtered rank is the raw one less the places that
-    seen items take. The answer does not depend on `cells`, the number of scores in
+    A query's scores are sorted once; the other ranks are the raw one less the places that
+    the items left out take. The answer does not depend on `cells`, the number of scores in
     memory at once.
     """
+    is_known = pairs.held_out_items != UNKNOWN_ROW
+    left_out = {"filtered": pairs.known, "new": pairs.met}
     found: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {
         protocol: ([], []) for protocol in protocols
     }
     for start, scores in _scores(ranker, pairs, max(1, cells // pairs.n_item_rows)):
         stop = start + len(scores)
-        held_out = pairs.held_out_cells(start, stop)
+        held_out = pairs.cells(pairs.held_out, start, stop)
         ordered = np.sort(scores[:, 1:].numpy(), axis=1)  # (batch, items), NaN last
         _refuse_nan(ordered, pairs.users[pairs.query_users[start:stop]])
-        ranks = 1 + _places_above(ordered, scores, held_out) - 0.5  # less half of itself
-        if "raw" in found:
-            _add(found["raw"], ranks, scores, list_length)
-        if "filtered" in found:
-            seen = pairs.seen_cells(start, stop)
-            among_seen = np.sort(seen.padded(scores), axis=1)
-            ranks = ranks - _places_above(among_seen, scores, held_out, seen.counts)
-            _add(found["filtered"], ranks, seen.without(scores), list_length)
+        raw = 1 + _places_above(ordered, scores, held_out) - 0.5  # less half of itself
+        for protocol, (ranks, lists) in found.items():
+            candidates, places = scores, raw
+            if protocol in left_out:
+                absent = pairs.cells(left_out[protocol], start, stop)
+                among_absent = np.sort(absent.padded(scores), axis=1)
+                places = raw - _places_above(among_absent, scores, held_out, absent.counts)
+                candidates = absent.without(scores) if list_length else scores
+            ranks.append(places)
+            lists.append(_lists(candidates, list_length))
     return {
         protocol: CatalogueRanks(
-            np.where(pairs.held_out_is_known, np.concatenate(ranks), np.inf),
-            np.concatenate(lists)
-            if lists
-            else np.empty((len(pairs.query_users), 0), dtype=np.int32),
+            np.where(is_known, np.concatenate(ranks), np.inf), np.concatenate(lists)
         )
         for protocol, (ranks, lists) in found.items()
     }
 
 
-def _add(
-    to: tuple[list[np.ndarray], list[np.ndarray]],
-    ranks: np.ndarray,
-    scores: torch.Tensor,
-    list_length: int,
-) -> None:
-    to[0].append(ranks)
-    if list_length:
-        to[1].append(_lists(scores, list_length))
-
-
 def _scores(ranker: Ranker, pairs: Pairs, batch: int) -> Iterator[tuple[int, torch.Tensor]]:
     """The first query of each chunk, and their scores, (batch, item rows)."""
-    reads_requests = isinstance(ranker, RequestReader) and ranker.reads_requests
+    reads_contexts = isinstance(ranker, ContextReader) and ranker.reads_contexts
     for start in range(0, len(pairs.query_users), batch):
         chunk = slice(start, start + batch)
         users = pairs.users[pairs.query_users[chunk]]
-        moment = {}
-        if pairs.query_requests is not None and reads_requests:
-            moment["requests"] = torch.from_numpy(pairs.query_requests[chunk])
-        scores = ranker.score(torch.from_numpy(users), **moment).detach().cpu()
+        asked = {}
+        if pairs.query_contexts is not None and reads_contexts:
+            asked["contexts"] = torch.from_numpy(pairs.query_contexts[chunk])
+        scores = ranker.score(torch.from_numpy(users), **asked).detach().cpu()
         if scores.shape != (len(users), pairs.n_item_rows):
             raise ValueError(
                 f"a ranker must give scores of shape {(len(users), pairs.n_item_rows)} for "

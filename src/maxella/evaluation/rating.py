@@ -1,51 +1,39 @@
-"""Rating metrics: pure functions of the errors of the predicted ratings.
+"""Rating metrics: pure functions of the predicted ratings and those that were given.
 
 Predictions are taken as they are: to clip them to the rating scale is the
 rater's business. A new metric is one function and one line in `RATING_METRICS`.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
+from maxella.evaluation.metric import Metric
+from maxella.evaluation.predictions import Predictions
 from maxella.evaluation.sums import UserSums
 
-RatingMetric = Callable[[np.ndarray, np.ndarray], UserSums]
+
+def rmse(pairs: Predictions) -> UserSums:
+    """√(mean of error²) over interactions."""
+    return pairs.mean(pairs.errors**2).root
 
 
-def rmse(users: np.ndarray, errors: np.ndarray) -> UserSums:
-    """√(mean of error²) over interactions; (n,) user positions, (n,) prediction - rating."""
-    squares = np.bincount(users, weights=errors**2)
-    return UserSums(squares, np.bincount(users).astype(np.float64), is_root=True)
-
-
-def mae(users: np.ndarray, errors: np.ndarray) -> UserSums:
+def mae(pairs: Predictions) -> UserSums:
     """Mean of |error| over interactions."""
-    absolute = np.bincount(users, weights=np.abs(errors))
-    return UserSums(absolute, np.bincount(users).astype(np.float64))
+    return pairs.mean(np.abs(pairs.errors))
 
 
-def rmse_macro(users: np.ndarray, errors: np.ndarray) -> UserSums:
+def rmse_macro(pairs: Predictions) -> UserSums:
     """Each user's √(mean of error²); mean over users."""
-    means, has_ratings = _user_means(users, errors**2)
-    return UserSums(np.sqrt(means), has_ratings)
+    return UserSums.mean_over_users(np.sqrt(pairs.user_means(pairs.errors**2)))
 
 
-def mae_macro(users: np.ndarray, errors: np.ndarray) -> UserSums:
+def mae_macro(pairs: Predictions) -> UserSums:
     """Each user's mean of |error|; mean over users."""
-    return UserSums(*_user_means(users, np.abs(errors)))
+    return UserSums.mean_over_users(pairs.user_means(np.abs(pairs.errors)))
 
 
-def _user_means(users: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) user positions and values → (users,) means, and 1 for who has any, else 0."""
-    numbers = np.bincount(users)
-    means = np.bincount(users, weights=values) / np.maximum(numbers, 1)
-    return means, np.minimum(numbers, 1).astype(np.float64)
-
-
-RATING_METRICS: dict[str, RatingMetric] = {
-    "rmse": rmse,
-    "mae": mae,
-    "rmse_macro": rmse_macro,
-    "mae_macro": mae_macro,
+RATING_METRICS: dict[str, Metric] = {
+    "rmse": Metric(rmse, "RMSE", "root mean squared error, in rating points", 2, "lower"),
+    "mae": Metric(mae, "MAE", "mean absolute error, in rating points", 7, "lower"),
+    "rmse_macro": Metric(rmse_macro, "RMSE per user", "each user's RMSE, mean", 9, "lower"),
+    "mae_macro": Metric(mae_macro, "MAE per user", "each user's MAE, mean", 9, "lower"),
 }

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from maxella.errors import ConfigError, DataError
+from maxella.evaluation.bands import bands
 from maxella.evaluation.slices import Side, Slice
 from maxella.features.values import DATES, as_categories
 
@@ -21,11 +22,11 @@ def by_activity(known: np.ndarray, tests: np.ndarray) -> list[Slice]:
     """
     users = tests.nonzero()[0]
     known = known[users]
-    bands = _bands(known, np.ones(len(users)), 4)
+    quartiles = bands(known, np.ones(len(users)), 4)
     texts = pl.Series(known).cast(pl.String)
     return [
         Slice("activity", value, "user", _mask(users[is_in], tests))
-        for value, is_in in _named_bands(bands, known, texts)
+        for value, is_in in _named_bands(quartiles, known, texts)
     ]
 
 
@@ -36,9 +37,9 @@ def by_popularity(trained: np.ndarray, tests: np.ndarray) -> list[Slice]:
     more popular side; `cold` are those that training lacks. (item rows,) training
     interactions, (item rows,) test interactions.
     """
-    bands = np.where(trained > 0, _bands(-trained, trained, len(THIRDS)), len(THIRDS))
+    thirds = np.where(trained > 0, bands(-trained, trained, len(THIRDS)), len(THIRDS))
     return [
-        Slice("popularity", value, "item", (bands == band) & (tests > 0))
+        Slice("popularity", value, "item", (thirds == band) & (tests > 0))
         for band, value in enumerate((*THIRDS, "cold"))
     ]
 
@@ -57,7 +58,7 @@ def by_column(name: str, side: Side, values: pl.Series, tests: np.ndarray) -> li
     is_number = labels["value"].dtype.is_numeric() or labels["value"].dtype in DATES
     if is_number and texts.n_unique() > MOST_VALUES:
         weights = np.ones(len(rows)) if side == "user" else tests[rows]
-        groups = _named_bands(_bands(order, weights, 4), order, texts)
+        groups = _named_bands(bands(order, weights, 4), order, texts)
     else:
         kept = _most_frequent(labels.with_columns(tests=tests[rows]))
         if is_number:
@@ -91,22 +92,13 @@ def _most_frequent(labels: pl.DataFrame) -> pl.DataFrame:
     return counted.sort(["tests", "text"], descending=[True, False]).head(MOST_VALUES)
 
 
-def _bands(values: np.ndarray, weights: np.ndarray, n_bands: int) -> np.ndarray:
-    """(n,) which n-th of the weight lies below each value, from 0; equal values share a band."""
-    _, place = np.unique(values, return_inverse=True)
-    of_value = np.bincount(place, weights=weights)
-    below = np.cumsum(of_value) - of_value
-    bands: np.ndarray = (n_bands * below // of_value.sum()).astype(np.int64)[place]
-    return bands
-
-
 def _named_bands(
-    bands: np.ndarray, values: np.ndarray, texts: pl.Series
+    band_of: np.ndarray, values: np.ndarray, texts: pl.Series
 ) -> list[tuple[str, np.ndarray]]:
     """`lowest to highest` of each band, and where it is, (n,) bool."""
     found = []
-    for band in np.unique(bands):
-        is_in = bands == band
+    for band in np.unique(band_of):
+        is_in = band_of == band
         inside = is_in.nonzero()[0]
         low, high = (
             texts[int(inside[at])] for at in (values[inside].argmin(), values[inside].argmax())

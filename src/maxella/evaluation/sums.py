@@ -1,50 +1,78 @@
-"""A metric as two sums over users, so that it adds up and can be resampled."""
+"""A metric as something that can be worked out anew for other weights of the users."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 
+class Statistic(Protocol):
+    """A metric over m users; NaN where there is nothing to measure."""
+
+    @property
+    def counts(self) -> np.ndarray: ...  # (m,) bool: who counts for it
+
+    def value(self) -> float: ...  # each user counting once
+
+    def values(self, weights: np.ndarray) -> np.ndarray:
+        """(resamples, m) how often each user counts → (resamples,) the metric."""
+        ...
+
+
+def _ratio(sums: np.ndarray) -> np.ndarray:
+    return np.asarray(sums[0] / sums[1])
+
+
 @dataclass(frozen=True)
 class UserSums:
-    """Each user's share of a metric: value = Σ numerators / Σ denominators, over users.
+    """A metric that is a function of sums over users: of a numerator and a denominator, mostly.
 
-    A mean over interactions has each user's number of interactions as its
-    denominators, a mean over users has ones. `is_root` takes the square root of it.
+    A mean over interactions has each user's number of interactions as its denominator, a
+    mean over users has ones.
     """
 
-    numerators: np.ndarray  # (users,) float64
-    denominators: np.ndarray  # (users,) float64
-    is_root: bool = False
+    sums: np.ndarray  # (s, users) float64
+    of: Callable[[np.ndarray], np.ndarray] = _ratio  # (s, ...) sums over users → (...)
+    is_biased: bool = False  # tends to be too high, and more so in a resample
+
+    @classmethod
+    def ratio(cls, numerators: np.ndarray, denominators: np.ndarray) -> "UserSums":
+        """Σ numerators / Σ denominators, both (users,)."""
+        return cls(np.stack([numerators, denominators]).astype(np.float64))
 
     @classmethod
     def mean_over_users(cls, values: np.ndarray) -> "UserSums":
         """(users,) values, each user counting the same."""
-        return cls(values, np.ones(len(values)))
+        return cls.ratio(values, np.ones(len(values)))
+
+    @property
+    def root(self) -> "UserSums":
+        """The square root of a ratio."""
+        return UserSums(self.sums, lambda sums: np.sqrt(_ratio(sums)))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(users,) bool: who adds anything to a sum."""
+        return np.asarray(np.any(self.sums, axis=0))
 
     def of_users(self, owners: np.ndarray, n_users: int) -> "UserSums":
         """The same value, of sums over queries: (queries,) says which user each one is of."""
-        numerators, denominators = (
-            np.bincount(owners, weights=sums, minlength=n_users)
-            for sums in (self.numerators, self.denominators)
-        )
-        return UserSums(numerators, denominators, self.is_root)
-
-    def padded(self, n_users: int) -> "UserSums":
-        """The same value, with users who count for nothing behind the others up to `n_users`."""
-        more = (0, n_users - len(self.numerators))
-        numerators, denominators = np.pad(self.numerators, more), np.pad(self.denominators, more)
-        return UserSums(numerators, denominators, self.is_root)
-
-    def take(self, positions: np.ndarray) -> "UserSums":
-        """The metric over the users at these positions."""
-        return UserSums(self.numerators[positions], self.denominators[positions], self.is_root)
+        by_user = [np.bincount(owners, weights=row, minlength=n_users) for row in self.sums]
+        return UserSums(np.stack(by_user), self.of, self.is_biased)
 
     def value(self) -> float:
         """The metric over all users."""
-        ratio = self.numerators.sum() / self.denominators.sum()
-        return float(np.sqrt(ratio) if self.is_root else ratio)
+        return float(self.of_totals(self.sums.sum(axis=1)))
+
+    def values(self, weights: np.ndarray) -> np.ndarray:
+        """(resamples, users) → (resamples,)."""
+        return self.of_totals(self.sums @ weights.T)
+
+    def of_totals(self, totals: np.ndarray) -> np.ndarray:
+        """(s, ...) sums over users → (...) the metric; NaN where no one counts."""
+        with np.errstate(invalid="ignore"):
+            return self.of(totals)
 
 
 @dataclass(frozen=True)
@@ -52,10 +80,11 @@ class Group:
     """m of all evaluated users, and the metrics over them."""
 
     positions: np.ndarray  # (m,) int64, ascending
-    sums: Mapping[str, UserSums]  # each of these m
-    others: Mapping[str, float] = field(default_factory=dict)  # values that are no such sums
+    statistics: Mapping[str, Statistic]  # each of these m
+    others: Mapping[str, float] = field(default_factory=dict)  # values that cannot be resampled
+    interactions: int = 0
 
     def values(self) -> dict[str, float]:
-        """Each metric's value, but of those for which no user counts."""
-        of_sums = {name: of.value() for name, of in self.sums.items() if of.denominators.any()}
-        return {**self.others, **of_sums}
+        """Each metric's value, but of those that have nothing to measure."""
+        found = {**self.others, **{name: of.value() for name, of in self.statistics.items()}}
+        return {name: value for name, value in found.items() if not np.isnan(value)}

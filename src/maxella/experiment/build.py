@@ -13,7 +13,9 @@ from maxella.data.contexts import ContextFeatures, fit_ages, split_specs
 from maxella.data.dataset import Dataset, TaskLabels, build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.log import Log
+from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
+from maxella.data.visits import Visits
 from maxella.errors import ConfigError
 from maxella.experiment.config import Config, DataOptions, TaskOptions, TrainingOptions
 from maxella.experiment.read_config import parse_config
@@ -33,6 +35,7 @@ from maxella.training.checkpoint import Checkpoint
 from maxella.training.gradient_steps import Plan
 
 MOST_LEVELS = 101  # whole numbers from 0 to 100
+MOST_PATTERNS = 16  # the most frequent; a visit of another counts as the nearest
 
 
 def load_tables(options: DataOptions) -> Tables:
@@ -105,6 +108,13 @@ def build_data(config: Config, tables: Tables) -> Dataset:
 def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -> Split:
     """Which rows train, validate and test."""
     options = config.split
+    target = None
+    if EVENT in tables.interactions.columns and options.kind in (
+        "leave_last_out",
+        "user_temporal",
+        "column",
+    ):
+        target = ~np.isnan(labels[config.tasks[0].name].labels)
     return split_interactions(
         tables.interactions,
         kind=options.kind,
@@ -112,14 +122,19 @@ def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -
         validation=options.validation,
         seed=options.seed,
         given=options.given,
+        column=options.column,
+        is_target=target,
     )
 
 
 def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     """The facts of a model for this data set."""
     options, train = config.model, dataset.train
-    channels = _channels(config, train)
-    logs = [train.rows.of_event(code) for code in train.codes(channels)] or [train.rows]
+    events = _events(config, train)
+    rows = train.rows
+    if events:
+        rows = rows.take(np.isin(rows.events, train.codes(events)))  # type: ignore[arg-type]
+    n_users = int(np.count_nonzero(np.bincount(rows.users)))
     ranking = [task.name for task in config.tasks if KINDS[task.kind].ranks]
     heads = []
     for task in config.tasks:
@@ -139,6 +154,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 projects=KINDS[task.kind].ranks and projects,
                 reads_context=options.reads_context and task.kind != "binary",
                 uses_time=_uses_time(task, train),
+                patterns=_patterns(task, train, is_goal=[task.name] == ranking[:1]),
             )
         )
     return ModelSpec(
@@ -147,10 +163,8 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
         encoder=options.encoder,
         dim=options.dim,
         history_dim=options.history_dim,
-        channels=tuple(channels),
-        mean_histories=tuple(
-            len(rows) / max(1, int(np.count_nonzero(np.bincount(rows.users)))) for rows in logs
-        ),
+        events=tuple(events),
+        mean_history=len(rows) / max(1, n_users),
         embedding_scale=options.embedding_scale,
         heads=tuple(heads),
         seen_penalty_dim=options.seen_penalty_dim,
@@ -158,7 +172,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     )
 
 
-def _channels(config: Config, train: Log) -> list[str]:
+def _events(config: Config, train: Log) -> list[str]:
     wanted = config.model.history
     if wanted is None:
         return list(train.events)
@@ -178,6 +192,14 @@ def _uses_time(task: TaskOptions, train: Log) -> bool:
             "none. Name its column in data.columns, or leave uses_time out."
         )
     return task.uses_time
+
+
+def _patterns(task: TaskOptions, train: Log, *, is_goal: bool) -> tuple[int, ...]:
+    """The sets of events, as bits, by which items are visited before they are picked."""
+    if not (is_goal if task.revisits is None else task.revisits) or len(train.events) < 2:
+        return ()
+    patterns, counts = np.unique(Visits.of(train, task.name).patterns, return_counts=True)
+    return tuple(np.sort(patterns[np.argsort(-counts)][:MOST_PATTERNS]).tolist())
 
 
 def _levels(task: TaskOptions, labels: np.ndarray) -> tuple[float, ...]:
@@ -251,7 +273,7 @@ def build_batches(config: Config, dataset: Dataset, model: Model) -> Batches:
         dataset.train,
         size,
         _columns(config, dataset),
-        model.channels,
+        model.events,
         in_time_order=model.user_encoder.reads_order,
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def clashes(
     model: "ModelOptions", tasks: "Sequence[TaskOptions]", training: "TrainingOptions"
 ) -> list[tuple[bool, str]]:
-    """Whether each such choice is made, and what is wanted instead. Tasks are those with a weight."""
+    """Whether each such choice is made, and what is wanted instead; of tasks with a weight."""
     losses = {task.name: LOSSES[task.loss_name] for task in tasks if task.loss_name}
     heads = {task.name: HEADS[task.head_name] for task in tasks}
     is_started = model.start == "closed_form"
@@ -27,16 +27,16 @@ def clashes(
         (
             bool(of_rows and (of_users or model.history_dim)),
             (
-                f"tasks that all learn from batches of rows, and no history, with the loss of "
-                f"{_names(of_rows)}; it goes with no {_losses(whole_users=True)}, no head that wants "
-                "whole users and no model.history_dim"
+                "tasks that all learn from batches of rows, and no history, with the loss of "
+                f"{_names(of_rows)}; it goes with no {_losses(whole_users=True)}, no head that "
+                "wants whole users and no model.history_dim"
             ),
         ),
         (
             bool(model.history_dim and blind),
             (
-                f"one of {_losses(corrects_itself=True)} for {_names(blind)} with model.history_dim "
-                "above 0 (else an interaction sees itself)"
+                f"one of {_losses(corrects_itself=True)} for {_names(blind)} with "
+                "model.history_dim above 0 (else an interaction sees itself)"
             ),
         ),
         (

@@ -110,8 +110,8 @@ class SplitOptions(Section):
     ] = "temporal"
     """random, leave_last_out, temporal (all rows from one moment on), user_temporal (the last of
     each user's), cold_user (users held out whole, served from a share of what they did), cold_item
-    (items held out whole, ranked among themselves), column (a column of the log says) or none (train
-    on all). Held out are rows of the tasks; all else that users did stays known."""
+    (items held out whole, ranked among themselves), column (a column of the log says) or none
+    (train on all). Held out are rows of the tasks; all else that users did stays known."""
     seed: Annotated[int, Field(ge=0)] = 42
     """Seed of a random split."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.25
@@ -139,8 +139,9 @@ class FeatureOptions(Section):
     item: dict[str, str | dict[str, Any]] = {}
     """Features of items, which the item encoder reads."""
     context: dict[str, str | dict[str, Any]] = {}
-    """What is known when somebody asks: columns of the log, such as device or timestamp, and the age
-    that items have then, `age = { kind = "age", column = "release_date" }`, a column of theirs."""
+    """What is known when somebody asks: columns of the log, such as device or timestamp, and the
+    age that items have then, `age = { kind = "age", column = "release_date" }`, of a column of
+    theirs."""
     layers: Literal["sum", "mlp", "cross", "low_rank_cross"] = "sum"
     """What the encoders make of them: the sum of an embedding for each value; and, beside it, a
     hidden layer over all of a row's features, or DCN-v2 cross layers, in full or of low rank."""
@@ -150,7 +151,8 @@ class ModelOptions(Section):
     """The encoders, which all tasks share."""
 
     encoder: str = "sum"
-    """How users are encoded. sum: an embedding of the id beside the sum of readings of the history."""
+    """How users are encoded. sum: an embedding of the id beside the sum of readings of the
+    history."""
     dim: Annotated[int, Field(ge=0)] = 64
     """Dimensions of what the id says of a user; 0 leaves the id out."""
     history_dim: Annotated[int, Field(ge=0)] = 0
@@ -177,8 +179,8 @@ class TaskOptions(Section):
     kind: str
     """retrieval (which items a user picks), rating (the number they give), binary (yes or no)."""
     rows: str | list[str] | None = None
-    """Its rows of the log: an event, a list of events, or a condition such as `rating >= 4`; several
-    joined by `and`. Absent: all rows."""
+    """Its rows of the log: an event, a list of events, or a condition such as `rating >= 4`;
+    several joined by `and`. Absent: all rows."""
     among: str | list[str] | None = None
     """For binary: the rows that are a no where the pair has none of `rows`, such as views."""
     column: str = "rating"
@@ -208,6 +210,9 @@ class TaskOptions(Section):
     projection: bool | None = None
     """For retrieval: whether queries are turned by a matrix of the task's own. Absent: for all
     retrieval tasks but the first."""
+    revisits: bool | None = None
+    """For retrieval in a log of several events: whether items that a user has visited, but not
+    picked, have scores of their own. Absent: for the first retrieval task."""
     clip: bool = True
     """For rating: whether answers are clipped to the range of the training labels."""
     shapes_encoders: bool = True
@@ -224,7 +229,9 @@ class TaskOptions(Section):
         if self.kind not in KINDS:
             raise ValueError(unknown_name("kind of task", self.kind, KINDS))
         if self.head is not None and self.head not in KINDS[self.kind].heads:
-            raise ValueError(unknown_name(f"head of {self.kind}", self.head, KINDS[self.kind].heads))
+            raise ValueError(
+                unknown_name(f"head of {self.kind}", self.head, KINDS[self.kind].heads)
+            )
         if self.loss is not None and self.loss not in LOSSES:
             raise ValueError(unknown_name("loss", self.loss, LOSSES))
         for is_set, name, kind in (

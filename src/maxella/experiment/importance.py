@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from maxella.data.contexts import Contexts
 from maxella.data.dataset import Dataset
 from maxella.data.entity_features import Features
-from maxella.data.contexts import Contexts
 from maxella.errors import ConfigError
 from maxella.evaluation.differences import losses
 from maxella.evaluation.evaluate import Report

@@ -31,7 +31,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, dataset: Dataset, config: Config, *, on_validation: bool = False) -> "HeldOut":
-        """The test part, or the validation part while training; tasks without labels there are out."""
+        """The test part, or the validation part while training; no tasks without labels there."""
         part = dataset.validation if on_validation else dataset.test
         known = dataset.known_in_validation if on_validation else dataset.known
         exams = [KINDS[task.kind].exam(task.name, part, known) for task in config.tasks]
@@ -93,7 +93,7 @@ def judge_baselines(
     for name in BASELINES if names is None else names:
         tasks = _answered(name, dataset, config)
         if config.split.kind == "cold_item" and BASELINES[name].kind == "retrieval":
-            tasks = []  # of items held out whole they know nothing, and where all candidates tie ...
+            tasks = []  # of items held out whole they know nothing: all candidates tie
         if not tasks:
             continue
         try:

@@ -7,7 +7,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from maxella.errors import ConfigError, unknown_name
-from maxella.experiment.config import Config, DataOptions, LocalPath, ModelEntry, Section, TaskOptions
+from maxella.experiment.config import (
+    Config,
+    DataOptions,
+    LocalPath,
+    ModelEntry,
+    Section,
+    TaskOptions,
+)
 
 
 def load_config(
@@ -52,9 +59,7 @@ def config_of_model(config: Config, entry: ModelEntry) -> Config:
     names = [task.name for task in config.tasks]
     for name, changes in entry.tasks.items():
         if name not in names:
-            raise ConfigError(
-                f"compare.models '{entry.name}': {unknown_name('task', name, names)}"
-            )
+            raise ConfigError(f"compare.models '{entry.name}': {unknown_name('task', name, names)}")
         options["tasks"][names.index(name)] |= changes
     return parse_config(options, where=f"compare.models '{entry.name}'")
 

@@ -111,12 +111,10 @@ def _with_paired(outcome: Outcome, outcomes: list[Outcome], config: Config) -> d
                 if found is not None and key in found.values.get(task, {})
             }
             if known:
-                best[key] = max(known, key=lambda name: metric.turned(known[name]))  # noqa: B023
+                best[key] = max(known, key=lambda name: metric.turned(known[name]))
         others = {key: baselines[name] for key, name in best.items()}
         found = paired(task, outcome.found, others, seed=config.split.seed)  # type: ignore[arg-type]
-        differences[task] = {
-            key: {"against": best[key], **asdict(of)} for key, of in found.items()
-        }
+        differences[task] = {key: {"against": best[key], **asdict(of)} for key, of in found.items()}
     return outcome.row | {"paired": differences}
 
 
@@ -157,8 +155,8 @@ def _penalty_notes(outcomes: list[Outcome]) -> list[str]:
     """What the raw figures of a model with a penalty on seen items are figures of."""
     return [
         f"Raw figures of {outcome.row['name']} rank by its score with the "
-        f"{outcome.bundle.spec.seen_penalty_dim} dimensions of its penalty on seen items; all others "
-        "leave them out."
+        f"{outcome.bundle.spec.seen_penalty_dim} dimensions of its penalty on seen items; all "
+        "others leave them out."
         for outcome in outcomes
         if outcome.bundle is not None and outcome.bundle.spec.seen_penalty_dim
     ]

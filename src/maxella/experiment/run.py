@@ -148,7 +148,9 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
             {"name": stage.name, "seconds": seconds[stage.name], **stage.facts} for stage in stages
         ],
         "history": next(one.progress.history for one in stages if isinstance(one, GradientSteps)),
-        "uses_time": _uses_time(config, reads_context=bool(features.context and features.context.read_time)),
+        "uses_time": _uses_time(
+            config, reads_context=bool(features.context and features.context.read_time)
+        ),
     }
     items = experiment.tables.items
     items = items.filter(items["item_id"].is_in(dataset.items.ids.implode()))

@@ -8,15 +8,15 @@ from typing import Any
 import polars as pl
 
 from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind
-from maxella.data.roles import Events, Roles, infer_roles
+from maxella.data.roles import Roles, infer_roles
 from maxella.errors import ConfigError
-from maxella.experiment.choose import choose_options
+from maxella.experiment.choose import Choices, choose_options
 from maxella.sources.delimited import arrange, open_sheets
 from maxella.sources.load import SOURCES, detect, find_folder, load_source
 from maxella.sources.mapping import guess_columns
 from maxella.sources.tables import Tables
 
-FOUR = ("user_id", "item_id", "rating", "timestamp")
+FIVE = ("user_id", "item_id", "rating", "timestamp", "event")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Finding:
 
     table: str  # interactions, users or items
     column: str
-    role: str  # user_id, item_id, rating, timestamp, events, a kind of feature, or "left out"
+    role: str  # one of FIVE, count, split, label, a kind of feature, "column of …", or "left out"
     reason: str
 
 
@@ -34,10 +34,10 @@ class Suggestion:
     """All that a config wants to hold, section by section, and all that there is to say of it."""
 
     findings: tuple[Finding, ...]
-    options: Mapping[str, Any]  # sections of a config
-    events: Events | None
+    options: Mapping[str, Any]  # title, data and features of a config
+    choices: Choices  # the rest of it
     notes: tuple[str, ...]
-    of_moments: Mapping[str, str]  # column of the log → the kind it has as a feature of requests
+    contexts: Mapping[str, str]  # column of the log → the kind it has as a feature of the context
 
 
 def suggest(
@@ -65,14 +65,14 @@ def suggest(
             f"--encoding: {path} is laid out as {SOURCES[kind].wanted}, whose is known."
         )
     tables = load_source(kind, path)
+    ours = {name: name for name in FIVE} | {"part": "split", "count": "count"}
     findings = [
-        Finding("interactions", name, name, f"by the layout, {kind}")
-        if name in FOUR
+        Finding("interactions", name, ours[name], f"by the layout, {kind}")
+        if name in ours
         else Finding("interactions", name, "left out", "the model reads no such columns")
         for name in tables.interactions.columns
     ]
-    data = {"path": path, "kind": kind}
-    return _suggestion(tables, data, findings, None, tables.notes)
+    return _suggestion(tables, {"path": path, "kind": kind}, findings, tables.notes)
 
 
 def _of_delimited(
@@ -97,9 +97,6 @@ def _of_delimited(
     data: dict[str, Any] = {"path": path, "kind": "delimited", "columns": columns}
     data |= {"users": users, "items": items, "encoding": encoding}
     data |= {"user_columns": user_facts, "item_columns": item_facts}
-    events = roles.events
-    if events is not None:
-        data["events"] = {"column": events.column, "keep": list(events.keep)}
     if roles.time_unit != "s":
         data["time_unit"] = roles.time_unit
     tables = arrange(
@@ -107,7 +104,6 @@ def _of_delimited(
         columns=columns,
         user_columns=user_facts,
         item_columns=item_facts,
-        events=(events.column, events.keep) if events is not None else None,
         time_unit=roles.time_unit,
     )
     ours_of = {theirs: ours for ours, theirs in columns.items() if theirs}
@@ -120,12 +116,12 @@ def _of_delimited(
     notes = list(tables.notes)
     if roles.n_sampled < log.height:
         notes.insert(0, f"Roles are inferred from {roles.n_sampled:,} of {log.height:,} rows.")
-    return _suggestion(tables, data, findings, events, notes)
+    return _suggestion(tables, data, findings, notes)
 
 
 def _columns(roles: Roles, spelled: Mapping[str, str]) -> dict[str, str]:
     """The mapping: all roles by name, and "" where reading would take a column for one it isn't."""
-    found = {ours: getattr(roles, ours) for ours in FOUR}
+    found = {ours: getattr(roles, ours) for ours in FIVE}
     return {
         ours: theirs or ""
         for ours, theirs in found.items()
@@ -136,8 +132,10 @@ def _columns(roles: Roles, spelled: Mapping[str, str]) -> dict[str, str]:
 def _role(name: str, ours_of: Mapping[str, str], roles: Roles) -> str:
     if name in ours_of:
         return ours_of[name]
-    if roles.events is not None and name == roles.events.column:
-        return "events"
+    if name in (roles.split, "count"):
+        return "split" if name == roles.split else name
+    if name in roles.flags:
+        return "label"
     if name in roles.user_facts:
         return "column of users"
     return "column of items" if name in roles.item_facts else "left out"
@@ -147,7 +145,6 @@ def _suggestion(
     tables: Tables,
     data: dict[str, Any],
     findings: Sequence[Finding],
-    events: Events | None,
     notes: Sequence[str],
 ) -> Suggestion:
     features: dict[str, dict[str, Any]] = {}
@@ -165,21 +162,20 @@ def _suggestion(
         ]
         if frame.height > MOST_ROWS:
             notes = [*notes, f"Kinds of {table} are inferred from {MOST_ROWS:,} rows at most."]
-    of_moments = _of_moments(tables.interactions, findings)
     options = {
         "title": tables.name,
         "data": {key: value for key, value in data.items() if value not in (None, [], {})},
         "features": features,
-        **choose_options(tables.interactions),
     }
-    return Suggestion((*findings, *of_sides), options, events, tuple(notes), of_moments)
-
-
-def _of_moments(log: pl.DataFrame, findings: Sequence[Finding]) -> dict[str, str]:
-    """Of the columns that are left out, those of a few values: they may tell of the moment."""
-    left_out = [one.column for one in findings if one.role == "left out"]
-    kinds = {name: infer_kind(log[name]).name for name in left_out if name in log.columns}
-    return {name: kind for name, kind in kinds.items() if kind in ("category", "labels")}
+    by_role = {
+        role: [one.column for one in findings if one.role == role]
+        for role in ("split", "label", "left out")
+    }
+    log = tables.interactions
+    choices = choose_options(log, part=next(iter(by_role["split"]), None), flags=by_role["label"])
+    changing = {n: infer_kind(log[n]).name for n in by_role["left out"] if n in log.columns}
+    contexts = {name: kind for name, kind in changing.items() if kind in ("category", "labels")}
+    return Suggestion((*findings, *of_sides), options, choices, tuple(notes), contexts)
 
 
 def _kinds(frame: pl.DataFrame) -> dict[str, Kind]:

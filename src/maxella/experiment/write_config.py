@@ -20,30 +20,29 @@ WHY = {
     "leave_last_out": "The last interaction of each user is the test: a split at one moment would "
     "leave few users known on both sides.",
     "random": "There are no times, so random rows are the test.",
-    "closed_form": "The towers start from two closed forms, iALS and low-rank EDLAE.",
-    "ratings": "Retrieval and ratings are learnt together; the rating head has factors of its own.",
-    "picks": "There are no ratings: retrieval alone.",
+    "column": "The files, or a column of them, say what trains and what tests.",
+    "closed_form": "The encoders start from two closed forms, iALS and low-rank EDLAE.",
 }
-MOMENTS = (
-    "These change from row to row. One that is known before somebody picks may tell what they",
-    "pick: take away its # and that of the section.",
+CONTEXTS = (
+    "These change from row to row. One that is known before somebody chooses may tell what they",
+    "choose: take away its # and that of the section.",
 )
 
 
 def write_config(suggestion: Suggestion, path: Path) -> str:
     """The text of a config that lies at `path`; paths below its folder are written from there."""
-    options = suggestion.options
+    options = {**suggestion.options, **suggestion.choices.options}
     lines = [HEAD.format(name=one_line(path.name)), _pair("title", options["title"]), ""]
     lines += ["[data]", *_data(suggestion, path.absolute().parent), ""]
     lines += ["[split]", f"# {WHY[options['split']['kind']]}", *_pairs(options["split"]), ""]
     for side in ("user", "item"):
         lines += _features(side, options["features"][side], suggestion.findings)
-    lines += _moments(suggestion.of_moments)
-    lines += ["[model]", f"# {WHY['closed_form']}"]
-    lines += [*_pairs(options["model"]), ""]
-    has_ratings = options["tasks"]["rating_weight"] > 0
-    lines += ["[tasks]", f"# {WHY['ratings' if has_ratings else 'picks']}"]
-    lines += [*_pairs(options["tasks"]), ""]
+    lines += _contexts(suggestion.contexts)
+    for task in suggestion.choices.tasks:
+        lines += ["[[tasks]]", _comment(task.reason), *_pairs(task.options), ""]
+    if suggestion.choices.left_out:
+        lines += [*(_comment(f"No task: {why}.") for why in suggestion.choices.left_out), ""]
+    lines += ["[model]", f"# {WHY['closed_form']}", *_pairs(options["model"]), ""]
     lines += ["[training]", *_pairs(options["training"]), ""]
     lines += ["[compare]", *_pairs(options["compare"])]
     return "\n".join(lines) + "\n"
@@ -59,11 +58,6 @@ def _data(suggestion: Suggestion, folder: Path) -> list[str]:
         if key == "columns":
             known = [(ours, c) for ours, c in value.items() if c]
             lines += [_comment(f"{ours}: {reasons['interactions', c]}") for ours, c in known]
-        if key == "events" and suggestion.events is not None:
-            counts = suggestion.events.counts.items()
-            lines.append(
-                _comment("Rows of each event: " + ", ".join(f"{e} {n:,}" for e, n in counts))
-            )
         lines.append(_pair(key, value))
     left_out = [
         f for f in suggestion.findings if f.table == "interactions" and f.role == "left out"
@@ -90,12 +84,12 @@ def _features(side: str, chosen: Mapping[str, Any], findings: tuple[Finding, ...
     return [*lines, ""] if len(lines) > 1 else []
 
 
-def _moments(columns: Mapping[str, str]) -> list[str]:
-    """Features of requests as comments: whether a column is known in time, a person must say."""
+def _contexts(columns: Mapping[str, str]) -> list[str]:
+    """Features of the context as comments: whether a column is known in time, a person must say."""
     if not columns:
         return []
-    lines = [_comment(line) for line in MOMENTS]
-    return [*lines, "# [features.request]", *(f"# {_pair(*one)}" for one in columns.items()), ""]
+    lines = [_comment(line) for line in CONTEXTS]
+    return [*lines, "# [features.context]", *(f"# {_pair(*one)}" for one in columns.items()), ""]
 
 
 def _pairs(options: Mapping[str, Any]) -> list[str]:

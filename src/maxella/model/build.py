@@ -12,6 +12,7 @@ from maxella.model.feature_part import FeaturePart
 from maxella.model.head import Head, HeadShape
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
+from maxella.model.revisit import RevisitPart
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.seen_penalty import SeenPenalty
 from maxella.model.sum_encoder import SumEncoder
@@ -34,6 +35,7 @@ class HeadSpec:
     projects: bool = False  # whether a score has a projection of the queries of its own
     reads_context: bool = False  # whether it is told the context of a question
     uses_time: bool = False  # whether it looks at the order of what a user did
+    patterns: tuple[int, ...] = ()  # of events by which items are visited; () to know none
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class ModelSpec:
     encoder: str  # of USER_ENCODERS
     dim: int  # of what the id says of a user; 0: nothing
     history_dim: int  # of what the history says; 0: nothing
-    channels: tuple[str, ...]  # events with a history each; () for one history of all rows
-    mean_histories: tuple[float, ...]  # by channel: items of a training user on average
+    events: tuple[str, ...]  # that histories are made of and tell apart; () for all rows alike
+    mean_history: float  # rows of a training user's history on average
     embedding_scale: float
     heads: tuple[HeadSpec, ...]
     seen_penalty_dim: int = 0  # of the penalty on seen items; 0: no such part
@@ -69,7 +71,8 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         spec.n_item_rows,
         spec.dim,
         spec.history_dim,
-        spec.mean_histories,
+        spec.mean_history,
+        len(spec.events),
         spec.embedding_scale,
         generator,
         lambda width: part(features.users, width),
@@ -110,7 +113,7 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         penalty = SeenPenalty(
             spec.n_item_rows,
             spec.seen_penalty_dim,
-            sum(spec.mean_histories),
+            spec.mean_history,
             generator=generator,
         )
     return Model(
@@ -118,8 +121,15 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         item_encoder,
         heads,
         seen_penalty=penalty,
+        revisits=nn.ModuleDict(
+            {
+                one.task: RevisitPart(one.patterns, spec.n_item_rows)
+                for one in spec.heads
+                if one.patterns
+            }
+        ),
         contexts=contexts,
-        channels=spec.channels,
+        events=spec.events,
         uses_time=tuple(one.task for one in spec.heads if one.uses_time),
     )
 

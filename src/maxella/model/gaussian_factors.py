@@ -8,12 +8,13 @@ from torch import nn
 
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, PairSide, Targets
+from maxella.model.met_items import MetItems, by_member, with_bias
 from maxella.model.row_table import RowTable
+from maxella.model.user_groups import UserGroup, user_groups
 
 USER_BIAS_PRIOR = 0.15  # prior variances
 ITEM_BIAS_PRIOR = 0.3
-# Of a variance, and of what a user does to a gap, either way: what is learnt is far from it, but a
-# line search tries what overflows.
+# Of a variance, and of what a user does to a gap, either way: what is learnt is far from it.
 LARGEST_LOG = 12.0
 _START_SCALE = 0.1  # standard deviation of the first means
 _START_VARIANCE = 0.024
@@ -81,7 +82,9 @@ class GaussianFactors(PairHead):
         """What it holds of the users, and of the items, of some pairs."""
         return Factors(self, "user", pairs.user_side), Factors(self, "item", pairs.item_side)
 
-    def member_ratings(self, pairs: EmbeddedPairs, users: "Factors", items: "Factors") -> torch.Tensor:
+    def member_ratings(
+        self, pairs: EmbeddedPairs, users: "Factors", items: "Factors"
+    ) -> torch.Tensor:
         """(n, members) the sum that each member finds."""
         products = pairs.of_users(users.means) * pairs.of_items(items.means)
         match = products.view(len(products), self.members, self.n_factors).sum(dim=2)
@@ -105,7 +108,7 @@ class GaussianFactors(PairHead):
         return spread + (no_user + no_item).unsqueeze(1)
 
     def priors(self, users: "Factors", items: "Factors", targets: Targets) -> torch.Tensor:
-        """2 β · (the factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
+        """2 β · (factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
 
         The items' part counts as the share of the users that the batch holds, each item for as
         many as it stands for.
@@ -118,6 +121,52 @@ class GaussianFactors(PairHead):
             link.weight.square().sum() for link in (self.user_link, self.item_link)
         )
         return prior_weight(targets.done) * (of_users.sum() + targets.share * of_all)
+
+    @torch.no_grad()
+    def fit_users(self, pairs: EmbeddedPairs, labels: torch.Tensor) -> None:
+        """As of any head: the users' posterior for what is known of the items."""
+        for group in user_groups(pairs):
+            rows = pairs.users[group.users]
+            given = labels[group.pairs].double().repeat_interleave(self.members, dim=1)
+            means, variances = (
+                found.unflatten(1, (self.members, -1))
+                for found in self.posterior(rows, self._met(pairs, group), given)
+            )
+            logs = variances[..., 1:].log().clamp(-LARGEST_LOG, LARGEST_LOG)
+            for table, found in (
+                (self.user_biases, means[..., 0]),
+                (self.user_factors, means[..., 1:].flatten(1)),
+                (self.user_log_variances, logs.flatten(1)),
+            ):
+                table.weight[rows] = found.to(table.weight.dtype)
+
+    def posterior(
+        self, rows: torch.Tensor, met: MetItems, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(G,) user rows, (G, N) labels → (G, D) means and variances, where the loss is least."""
+        raise NotImplementedError
+
+    def _met(self, pairs: EmbeddedPairs, group: UserGroup) -> MetItems:
+        users, items = self.factors(pairs)
+        members, at = (self.members, self.n_factors), pairs.item_positions[group.pairs]
+        linked = users.linked[group.users].double().unflatten(1, members)
+        means = items.means[at].double().unflatten(2, members)  # (G, n, members, factors)
+        variances = items.variances()[at].double().unflatten(2, members)
+        rest = self.mean + items.biases[at].double() + (means * linked.unsqueeze(1)).sum(dim=3)
+        if pairs.offsets is not None:
+            rest = rest + pairs.offsets[group.pairs].unsqueeze(2)
+        is_unknown = (pairs.items[at] == UNKNOWN_ROW).double()
+        precision = (-self.user_log_prior.double()).exp().view(members)
+        return MetItems(
+            group.given.repeat_interleave(self.members, dim=1),
+            rest.flatten(1),
+            by_member(with_bias(means, 1.0)),
+            by_member(with_bias(variances, 0.0)),
+            ITEM_BIAS_PRIOR * is_unknown.repeat_interleave(self.members, dim=1),
+            with_bias(linked, 0.0).flatten(1),
+            with_bias(precision, 1 / USER_BIAS_PRIOR).flatten(),
+            with_bias(torch.ones_like(precision), 0.0).flatten(),
+        )
 
 
 class Factors:
@@ -135,13 +184,17 @@ class Factors:
         return self._side.read(self._part("factors"))
 
     @cached_property
-    def means(self) -> torch.Tensor:
-        """(U, width) means of the factors, m or n."""
+    def linked(self) -> torch.Tensor:
+        """(U, width) what the embeddings say of the factors, W x or V x."""
         norm = self._part("norm")
         if self._head.training:
             _follow(norm, self._side.norm)
-        read = self._part("link")(self._side.embeddings / norm.clamp(min=1e-6))
-        return self.own + read  # type: ignore[no-any-return]
+        return self._part("link")(self._side.embeddings / norm.clamp(min=1e-6))  # type: ignore[no-any-return]
+
+    @cached_property
+    def means(self) -> torch.Tensor:
+        """(U, width) means of the factors, m or n."""
+        return self.own + self.linked
 
     @cached_property
     def biases(self) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Embeddings of users and items → the answers of a task: what a head is."""
 
 import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
@@ -167,35 +167,9 @@ class PairHead(Head):
     def fit_users(self, pairs: EmbeddedPairs, labels: torch.Tensor) -> None:
         """Set the rows of the users of these pairs to the minimum of the loss for their labels.
 
-        (n,) labels. Nothing but the rows of these users moves, and no user moves another's; a
-        head without tables of users stays as it is. By L-BFGS (Liu and Nocedal 1989) from zeros.
+        (n,) labels of pairs sorted by user. Nothing but the rows of these users moves, and no user
+        moves another's; a head without tables of users stays as it is.
         """
-        tables = [one.table for one in self.row_tables().values() if one.side == "user"]
-        if not tables:
-            return
-        # Out of inference mode, whose tensors no gradient can pass.
-        with torch.inference_mode(mode=False), torch.enable_grad():
-            given = {field.name: getattr(pairs, field.name) for field in fields(pairs)}
-            tensors = {name: value.clone() for name, value in given.items() if value is not None}
-            pairs = EmbeddedPairs(**tensors)
-            for table in tables:
-                table.weight = nn.Parameter(table.weight.detach().clone())
-                table.weight.data[pairs.users] = 0.0
-            # The items' priors are no matter of the users: a share of 0.
-            targets = Targets(labels.clone(), expected=1.0, share=0.0)
-            weights = [table.weight for table in tables]
-            optimiser = torch.optim.LBFGS(
-                weights, max_iter=60, history_size=20, line_search_fn="strong_wolfe"
-            )
-
-            def loss() -> torch.Tensor:
-                value = self.loss(pairs, targets)
-                if self.user_damping:
-                    squares = sum(weight[pairs.users].square().sum() for weight in weights)
-                    value = value + self.user_damping * squares
-                gradients = torch.autograd.grad(value, weights)
-                for weight, gradient in zip(weights, gradients, strict=True):
-                    weight.grad = gradient
-                return value
-
-            optimiser.step(loss)  # type: ignore[no-untyped-call]
+        del pairs, labels
+        if any(one.side == "user" for one in self.row_tables().values()):
+            raise NotImplementedError(f"{type(self).__name__} has tables of users: it wants a fit")

@@ -53,9 +53,7 @@ HEADS: dict[str, HeadChoice] = {
         few_levels=True,
         averages=True,
     ),
-    "cross": HeadChoice(
-        CrossHead, ("rating",), "dot, and DCN-v2 over all features of both sides"
-    ),
+    "cross": HeadChoice(CrossHead, ("rating",), "dot, and DCN-v2 over all features of both sides"),
     "low_rank_cross": HeadChoice(
         LowRankCrossHead, ("rating",), "the same with matrices of a quarter of the rank"
     ),

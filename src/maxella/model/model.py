@@ -1,6 +1,6 @@
 """The model: an encoder of users, an encoder of items, and a head for each task."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import nn
@@ -22,7 +22,8 @@ class Model(nn.Module):
     """Queries of users and embeddings of items, shared by the heads of all tasks.
 
     Beside these stand what is found once all else is trained and moves nothing of it: maps from
-    features to what new rows should hold, a penalty on seen items, and what the context adds.
+    features to what new rows should hold, a penalty on seen items, what speaks for items that a
+    user has visited, and what the context adds.
     `uses_time` names the tasks that may look at the order of what a user did, once trained.
     """
 
@@ -33,17 +34,19 @@ class Model(nn.Module):
         heads: Mapping[str, Head],
         *,
         seen_penalty: SeenPenalty | None = None,
+        revisits: nn.ModuleDict | None = None,
         contexts: nn.ModuleDict | None = None,
-        channels: tuple[str, ...] = (),
+        events: tuple[str, ...] = (),
         uses_time: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
-        self.channels = channels  # events with a history each; none: one history of all rows
+        self.events = events  # that histories are made of and tell apart; none: all rows alike
         self.uses_time = uses_time
         self.user_encoder = user_encoder
         self.item_encoder = item_encoder
         self.heads = nn.ModuleDict(heads)
         self.seen_penalty = seen_penalty
+        self.revisits = revisits or nn.ModuleDict()  # task → RevisitPart, where it has one
         self.contexts = contexts or nn.ModuleDict()  # task → ContextPart, where it is told it
         self.cold_users = self._cold_start_maps("user")
         self.cold_items = self._cold_start_maps("item")
@@ -53,12 +56,11 @@ class Model(nn.Module):
         """Where its weights are."""
         return self.item_encoder.table.weight.device
 
-    def embed(self, histories: Sequence[History]) -> tuple[torch.Tensor, torch.Tensor]:
+    def embed(self, history: History) -> tuple[torch.Tensor, torch.Tensor]:
         """What users did → (user rows, dim) queries and (item rows, dim) embeddings of all rows."""
         everyone = torch.arange(self.user_encoder.n_rows)
-        bags = [history.bags(everyone) for history in histories]
         items = self.item_encoder(torch.arange(self.item_encoder.n_rows))
-        return self.user_encoder(everyone, bags), items
+        return self.user_encoder(everyone, history.bags(everyone)), items
 
     def head_tables(self, side: Side | None = None) -> dict[str, RowTable]:
         """The tables of the heads by name, of both sides or of one."""
@@ -118,9 +120,13 @@ class Model(nn.Module):
             one.table.weight[cold] = says
 
     @torch.no_grad()
-    def fill_cold_users(self, head: Head, task: str, features: FeatureBags, rows: torch.Tensor) -> None:
+    def fill_cold_users(
+        self, head: Head, task: str, features: FeatureBags, rows: torch.Tensor
+    ) -> None:
         """Let what features say be all that a task's head holds of (n,) rows of some users."""
         for name, one in head.row_tables().items():
             if one.side == "user":
-                of_map = self.cold_users[f"{task} {name}"] if one.cold is None else None
-                one.table.weight[rows] = one.cold if of_map is None else of_map(features, rows)
+                says = one.cold
+                if says is None:
+                    says = self.cold_users[f"{task} {name}"](features, rows)
+                one.table.weight[rows] = says

@@ -9,6 +9,9 @@ from torch.nn import functional
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.gaussian_factors import LARGEST_LOG, GaussianFactors, prior_weight
 from maxella.model.head import EmbeddedPairs, HeadShape, Targets
+from maxella.model.met_items import MetItems
+from maxella.model.newton import minimise
+from maxella.model.ordinal_bound import OrdinalBound
 from maxella.model.reading import Reading
 from maxella.model.row_table import RowTable
 
@@ -78,13 +81,29 @@ class OrdinalHead(GaussianFactors):
         bound = fit + self.priors(users, items, targets) + prior_weight(targets.done) * of_gaps
         return bound / (2 * self.members * targets.expected)
 
+    def posterior(
+        self, rows: torch.Tensor, met: MetItems, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """By Newton's method from zeros, with the users' gaps."""
+        bound = OrdinalBound(
+            met,
+            self._level_of(labels.to(self.levels.dtype)),
+            self.centre.double(),
+            self.log_gaps.double(),
+            self.members / _GAP_PRIOR,
+            _SCALE,
+        )
+        found = minimise(bound, bound.start)
+        means, gaps = bound.split(found)
+        self.user_gaps.weight[rows] = gaps.to(self.user_gaps.weight.dtype)
+        return means, bound.variances(found)
+
     def log_likelihood(
         self, pairs: EmbeddedPairs, tastes: torch.Tensor, ratings: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(n,) ratings, (n, members) y → (n, members) log P(r | y), and minus its ∂² by y."""
         edges = self._edges(pairs)  # (U, K + 1)
-        levels = torch.searchsorted(self.levels, ratings)
-        levels = levels.clamp(max=len(self.levels) - 1)  # a newcomer's may lie above them all
+        levels = self._level_of(ratings)
         both = torch.stack([edges[:, :-1], edges[:, 1:]], dim=2).flatten(end_dim=1)  # (U · K, 2)
         places = pairs.user_positions * len(self.levels) + levels
         low, high = (Reading(places).of(both) / _SCALE).split(1, dim=1)  # (n, 1) each
@@ -96,6 +115,10 @@ class OrdinalHead(GaussianFactors):
         found = found + (-torch.expm1(low - high)).clamp(min=least).log()
         bends = _slope(above) + _slope(below)
         return found, bends / _SCALE**2
+
+    def _level_of(self, ratings: torch.Tensor) -> torch.Tensor:
+        levels = torch.searchsorted(self.levels, ratings)
+        return levels.clamp(max=len(self.levels) - 1)  # a newcomer's may lie above them all
 
     def _edges(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """(U, K + 1) thresholds of the users between −inf and inf."""

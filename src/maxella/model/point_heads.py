@@ -8,7 +8,9 @@ from torch.nn import functional
 
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, Targets
+from maxella.model.newton import Point, minimise
 from maxella.model.row_table import RowTable
+from maxella.model.user_groups import user_groups
 
 _LEAST = 1e-3  # probability that a logit starts from
 
@@ -86,6 +88,23 @@ class DotHead(PairHead):
         """Σ (answer − label)² by the number of labels."""
         return squared_error(self(pairs), targets.labels) / targets.expected
 
+    @torch.no_grad()
+    def fit_users(self, pairs: EmbeddedPairs, labels: torch.Tensor) -> None:
+        """As of any head, with the biases held by `user_damping` · their squares."""
+        self.user_biases.weight[pairs.users] = 0.0
+        sums = self.sums(pairs).double()
+        for group in user_groups(pairs):
+            found = self.best_bias(sums[group.pairs], labels[group.pairs].double(), group.given)
+            weight = self.user_biases.weight
+            weight[pairs.users[group.users]] = found.to(weight.dtype)
+
+    def best_bias(
+        self, sums: torch.Tensor, labels: torch.Tensor, given: torch.Tensor
+    ) -> torch.Tensor:
+        """(G, n) sums without the biases, labels, and which count → (G, 1) damped mean errors."""
+        errors = (given * (labels - sums)).sum(dim=1, keepdim=True)
+        return errors / (given.sum(dim=1, keepdim=True) + self.user_damping)
+
 
 class LogisticHead(DotHead):
     """The probability of a 1: σ of the sum that `DotHead` makes."""
@@ -104,10 +123,25 @@ class LogisticHead(DotHead):
     def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
         """Binary cross-entropy, in nats, by the number of labels."""
         logits = self.sums(pairs)
-        total = functional.binary_cross_entropy_with_logits(
-            logits, targets.labels, reduction="sum"
-        )
+        total = functional.binary_cross_entropy_with_logits(logits, targets.labels, reduction="sum")
         return total / targets.expected
+
+    def best_bias(
+        self, sums: torch.Tensor, labels: torch.Tensor, given: torch.Tensor
+    ) -> torch.Tensor:
+        """As of the base, by Newton's method."""
+
+        def at(biases: torch.Tensor) -> Point:
+            logits = sums + biases
+            chances = logits.sigmoid()
+            costs = functional.softplus(logits) - labels * logits
+            values = (given * costs).sum(dim=1) + self.user_damping * biases.square().sum(dim=1)
+            slopes = (given * (chances - labels)).sum(dim=1, keepdim=True)
+            bends = (given * chances * (1 - chances)).sum(dim=1, keepdim=True)
+            bends = (bends + 2 * self.user_damping).unsqueeze(2)
+            return Point(values, slopes + 2 * self.user_damping * biases, bends, bends)
+
+        return minimise(at, sums.new_zeros(len(sums), 1))
 
 
 def squared_error(predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

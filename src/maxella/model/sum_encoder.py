@@ -1,7 +1,5 @@
 """The encoder of sums: an embedding of the user's id beside sums of readings of the history."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -10,7 +8,7 @@ from maxella.data.history import Bags
 from maxella.model.feature_part import FeaturePart
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.row_table import RowTable
-from maxella.model.user_encoder import EncoderShape, UserEncoder
+from maxella.model.user_encoder import EncoderShape, Pairs, UserEncoder
 
 
 class HistorySum(nn.Module):
@@ -19,6 +17,9 @@ class HistorySum(nn.Module):
     n is the length of the history and n̄ its mean over the users of training; the gain γ
     and the power p are learnt. A user who was not there in training is read like any other.
     The linear history tower of EDLAE (Steck 2020) and of SVD++ (Koren 2008).
+
+    Where events are told apart an item counts the weight of its event, in the sum and in n: one
+    reading of an item serves views and purchases alike. The weights are learnt too.
     """
 
     mean_length: torch.Tensor
@@ -29,6 +30,7 @@ class HistorySum(nn.Module):
         dim: int,
         mean_length: float,
         *,
+        n_events: int = 0,
         scale: float,
         generator: torch.Generator,
     ) -> None:
@@ -40,44 +42,49 @@ class HistorySum(nn.Module):
         ).table
         self.log_gain = nn.Parameter(torch.zeros(()))
         self.power = nn.Parameter(torch.tensor(0.5))
+        self.event_weights = nn.Parameter(torch.ones(n_events)) if n_events else None
         self.register_buffer("mean_length", torch.tensor(mean_length))
 
-    def factors(self, counts: torch.Tensor) -> torch.Tensor:
-        """(batch,) lengths of histories → (batch,) what multiplies the sums of readings."""
-        ratios = counts.clamp(min=1) / self.mean_length
-        return self.log_gain.exp() * ratios ** (-self.power)
+    def factors(self, history: Bags) -> torch.Tensor:
+        """(batch,) what multiplies the sums of readings."""
+        lengths = history.counts
+        if self.event_weights is not None and history.events is not None:
+            lengths = history.sums(self.event_weights.detach()[history.events])
+        ratios = lengths.clamp(min=1) / self.mean_length
+        factors: torch.Tensor = self.log_gain.exp() * ratios ** (-self.power)
+        return factors
 
-    def forward(self, bags: Bags) -> torch.Tensor:
+    def forward(self, history: Bags) -> torch.Tensor:
         """The histories of a batch of users → (batch, dim)."""
-        readings, positions = self.readings.weight, bags.items
-        if bags.distinct is not None:  # each read once, so that the gradient has each once
-            items, positions = bags.distinct
+        readings, positions, weights = self.readings.weight, history.items, history.weights
+        if history.distinct is not None:  # each read once, so that the gradient has each once
+            items, positions = history.distinct
             readings = self.readings(items)
-        sums = functional.embedding_bag(
-            positions, readings, bags.begins, mode="sum", per_sample_weights=bags.weights
+        if self.event_weights is not None and history.events is not None:
+            of_events = self.event_weights[history.events]
+            weights = of_events if weights is None else weights * of_events
+        sums: torch.Tensor = functional.embedding_bag(
+            positions, readings, history.begins, mode="sum", per_sample_weights=weights
         )
-        return self.factors(bags.counts).unsqueeze(1) * sums
+        return self.factors(history).unsqueeze(1) * sums
 
-    def self_contributions(
-        self, bags: Bags, items: torch.Tensor, item_halves: torch.Tensor
+    def self_scores(
+        self, history: Bags, pairs: Pairs, items: torch.Tensor, halves: torch.Tensor
     ) -> torch.Tensor:
-        """(m,) what each item of the histories adds to its own score.
-
-        (I,) item rows that the histories' positions are into, all if they have none, and what
-        the items' embeddings hold for this part, (I, dim).
-        """
-        positions = bags.items if bags.distinct is None else bags.distinct[1]
-        products = (self.readings(items) * item_halves).sum(dim=1)  # (I,)
-        factors = self.factors(bags.counts).repeat_interleave(bags.counts)
-        return factors * products.index_select(0, positions)
+        """As an encoder has them; of the embeddings, (I, dim) what is for this part."""
+        products = (self.readings(items) * halves).sum(dim=1)  # (I,)
+        factors = self.factors(history).index_select(0, pairs.user_positions)
+        found: torch.Tensor = factors * products.index_select(0, pairs.item_positions)
+        if self.event_weights is None or pairs.events is None:
+            return found
+        return found * (pairs.events.to(found.dtype) @ self.event_weights)
 
 
 class SumEncoder(UserEncoder):
-    """[id part, Σ over channels of a history part]: what the id says, then what they did.
+    """[id part, history part]: what the id says of a user, then what they did.
 
     Either part may be left out. Unknown users have no id part, a user without a history has no
-    history part: both are zeros. The readings of all channels meet the same half of the items'
-    embeddings, so that views speak for the same tastes as purchases.
+    history part: both are zeros.
     """
 
     def __init__(self, shape: EncoderShape) -> None:
@@ -94,43 +101,33 @@ class SumEncoder(UserEncoder):
                 features=shape.features(shape.dim),
             )
         if shape.history_dim:
-            self.history = nn.ModuleList(
-                HistorySum(
-                    shape.n_item_rows,
-                    shape.history_dim,
-                    mean,
-                    scale=shape.scale,
-                    generator=shape.generator,
-                )
-                for mean in shape.mean_histories
+            self.history = HistorySum(
+                shape.n_item_rows,
+                shape.history_dim,
+                shape.mean_history,
+                n_events=shape.n_events,
+                scale=shape.scale,
+                generator=shape.generator,
             )
 
-    def forward(self, rows: torch.Tensor, histories: Sequence[Bags]) -> torch.Tensor:
-        """(batch,) user rows and their histories, by channel → (batch, dim)."""
+    def forward(self, rows: torch.Tensor, history: Bags | None) -> torch.Tensor:
+        """(batch,) user rows and what they did → (batch, dim)."""
         parts = []
         if self.ids is not None:
             parts.append(self.ids(rows))
         if self.history is not None:
-            read = [part(bags) for part, bags in zip(self.history, histories, strict=True)]
-            parts.append(read[0] if len(read) == 1 else torch.stack(read).sum(dim=0))
+            if history is None:
+                raise ValueError("the history part of an encoder wants batches of whole users")
+            parts.append(self.history(history))
         return torch.cat(parts, dim=1)
 
-    def self_contributions(
-        self, histories: Sequence[Bags], items: torch.Tensor, item_embeddings: torch.Tensor
-    ) -> list[torch.Tensor] | None:
-        """By channel, as the protocol has it; none without a history part."""
-        if self.history is None:
+    def self_scores(
+        self, history: Bags | None, pairs: Pairs, items: torch.Tensor, embeddings: torch.Tensor
+    ) -> torch.Tensor | None:
+        """(n,) as the protocol has it; none without a history part."""
+        if self.history is None or history is None:
             return None
-        halves = item_embeddings[:, self.dim - self.history_dim :]
-        return [
-            part.self_contributions(bags, items, halves)
-            for part, bags in zip(self.history, histories, strict=True)
-        ]
-
-    @property
-    def history_dim(self) -> int:
-        """Dimensions of the history part; 0 without one."""
-        return 0 if self.history is None else self.dim - self.id_dim
+        return self.history.self_scores(history, pairs, items, embeddings[:, self.id_dim :])
 
     @property
     def id_dim(self) -> int:
@@ -143,8 +140,8 @@ class SumEncoder(UserEncoder):
         return None if self.ids is None else self.ids.features
 
     def row_tables(self) -> dict[str, RowTable]:
-        """The ids' table and the readings of each channel."""
+        """The ids' table and the readings of items."""
         found = {} if self.ids is None else {"ids": RowTable(self.ids.table, "user")}
-        for channel, part in enumerate(self.history or ()):
-            found[f"history {channel}"] = RowTable(part.readings, "item")
+        if self.history is not None:
+            found["history"] = RowTable(self.history.readings, "item")
         return found

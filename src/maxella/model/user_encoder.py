@@ -1,6 +1,6 @@
 """Users and what they did → queries: what an encoder of users is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,15 @@ from maxella.model.row_table import RowTable
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """n pairs of users of a batch and items, and by which events of the history they are there."""
+
+    user_positions: torch.Tensor  # (n,) int64
+    item_positions: torch.Tensor  # (n,) int64
+    events: torch.Tensor | None = None  # (n, events) bool; None: by one, always
+
+
+@dataclass(frozen=True)
 class EncoderShape:
     """What a user encoder is built from."""
 
@@ -19,7 +28,8 @@ class EncoderShape:
     n_item_rows: int
     dim: int  # of what the id says
     history_dim: int  # of what the history says
-    mean_histories: tuple[float, ...]  # by channel: items of a training user on average
+    mean_history: float  # rows of a training user's history on average
+    n_events: int  # events that a history tells apart; 0: none
     scale: float  # of the first weights
     generator: torch.Generator
     features: Callable[[int], FeaturePart | None]  # width → what features of users add
@@ -29,29 +39,40 @@ class UserEncoder(nn.Module):
     """Rows and histories of users in, queries out.
 
     A query's products with the items' embeddings are the scores, so both are `dim` wide. A
-    history has the items that a user met by one event, the channel, or by all of them.
+    history is what a user did: items and, of a log that names them, by which event each.
     """
 
     n_rows: int
     dim: int
-    id_dim = 0  # leading dimensions that only the id knows: of newcomers they are folded in
     reads_order = False  # whether histories come in the order of time
-    feature_part: FeaturePart | None = None  # what features of users add
 
-    def forward(self, rows: torch.Tensor, histories: Sequence[Bags]) -> torch.Tensor:
-        """(batch,) int64 user rows, 0 for nobody known, and their histories → (batch, dim)."""
+    def forward(self, rows: torch.Tensor, history: Bags | None) -> torch.Tensor:
+        """(batch,) int64 user rows, 0 for nobody known, and what they did → (batch, dim).
+
+        The history is None in batches of rows, which only an encoder of ids can read.
+        """
         raise NotImplementedError
 
-    def self_contributions(
-        self, histories: Sequence[Bags], items: torch.Tensor, item_embeddings: torch.Tensor
-    ) -> list[torch.Tensor] | None:
-        """By channel, (m,) what each item of the histories adds to its own score.
+    def self_scores(
+        self, history: Bags | None, pairs: Pairs, items: torch.Tensor, embeddings: torch.Tensor
+    ) -> torch.Tensor | None:
+        """(n,) what each of some pairs adds to its own score, as a part of its user's history.
 
-        (I,) item rows, which the positions of the histories are into, and their (I, dim)
-        embeddings. Taken off the score of a training pair, it leaves the pair out of its own
-        history. None of an encoder that has no history or can't tell.
+        (I,) item rows and the (I, dim) embeddings that queries meet there. Taken off the score of
+        a training pair, it leaves the pair out of its own history, whatever the events. None of
+        an encoder without histories, or one that can't tell.
         """
-        del histories, items, item_embeddings
+        del history, pairs, items, embeddings
+        return None
+
+    @property
+    def id_dim(self) -> int:
+        """Leading dimensions that only the id knows: of newcomers they are folded in."""
+        return 0
+
+    @property
+    def feature_part(self) -> FeaturePart | None:
+        """What features of users add, where they add anything."""
         return None
 
     def row_tables(self) -> dict[str, RowTable]:

@@ -18,8 +18,8 @@ import tomli_w
 import torch
 from safetensors.torch import load_file, save
 
-from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.contexts import ContextFeatures, Contexts, ItemAges
+from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.errors import BundleError
@@ -29,8 +29,9 @@ from maxella.features.feature_set import FeatureSet
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.model.build import HeadSpec, ModelSpec, build_model
 from maxella.model.model import Model
-from maxella.recommend.recommender import Recommender
 from maxella.recommend.engine import Engine
+from maxella.recommend.recommender import Recommender
+from maxella.tasks.task import Task
 
 FORMAT = 6
 _FILES = (  # beside the manifest
@@ -63,9 +64,7 @@ class Bundle:
     @property
     def tasks(self) -> dict[str, str]:
         """The tasks that the model has learnt, by name, and their kinds. The first is its goal."""
-        return {
-            task["name"]: task["kind"] for task in self.config["tasks"] if task["weight"] > 0
-        }
+        return {task["name"]: task["kind"] for task in self.config["tasks"] if task["weight"] > 0}
 
     def engine(self, contexts: Contexts | None = None) -> Engine:
         """The model with what its users have done by now; it may be asked in these contexts."""
@@ -77,11 +76,25 @@ class Bundle:
             self.engine(),
             self.users,
             self.items,
-            self.known,
-            tasks=self.tasks,
-            user_features=self.features.users,
-            context_features=self.features.context,
+            self._declared_tasks(),
+            self.features,
         )
+
+    def _declared_tasks(self) -> list[Task]:
+        """The tasks as far as answers and the labels of newcomers want them."""
+        return [
+            Task(
+                name=task["name"],
+                kind=task["kind"],
+                rows=task.get("rows"),
+                among=task.get("among"),
+                column=task.get("column", "rating"),
+                event_weights=task.get("event_weights", {}),
+                counts_repeats=task.get("count") == "log",
+                weight=task["weight"],
+            )
+            for task in self.config["tasks"]
+        ]
 
 
 def weights_hash(model: Model) -> str:

@@ -1,9 +1,9 @@
 """A trained model, ready to answer for rows: evaluation and serving both ask here."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,19 +12,23 @@ from maxella.closed_form.fold_in import FoldIn
 from maxella.closed_form.local_bias import LocalBias
 from maxella.data.contexts import Contexts
 from maxella.data.entity_features import EntityFeatures
-from maxella.data.history import Bags, History
+from maxella.data.history import Bags
 from maxella.data.labelled import LabelledPairs
 from maxella.data.log import Log
-from maxella.data.recency import recency_weights
 from maxella.errors import ConfigError
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.context_part import InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.feature_part import FeatureBags
-from maxella.model.head import EmbeddedPairs, PairHead
-from maxella.model.model import ENCODER, Model
+from maxella.model.head import EmbeddedPairs
+from maxella.model.model import Model
+from maxella.recommend.lists import Lists, candidates, standardised
+from maxella.recommend.users import embed_users, picks, ranks, timed
 
 _PAIRS = 2**12  # answered at once: what a head keeps fits the cache
+_USERS = 512  # scored at once
+
+Exclude = Literal["labels", "visited"] | None
 
 
 class Engine:
@@ -46,9 +50,8 @@ class Engine:
     model that reads none.
     """
 
-    queries: torch.Tensor  # (user rows, dim) of the user encoder
-    items: torch.Tensor  # (item rows, dim)
-    knows: torch.Tensor  # (user rows,) bool: there in training, or with a history
+    items: torch.Tensor  # (item rows, dim) of the item encoder
+    known: Log  # what its users have done by now
 
     @torch.inference_mode()
     def __init__(
@@ -66,13 +69,14 @@ class Engine:
         self.model = model
         self._contexts = contexts
         self._found: list[FoldIn] = []  # one, once it is needed
+        self._popularity: dict[str, torch.Tensor] = {}
         rows = torch.arange(model.user_encoder.n_rows)
         if trained is not None:
             rows = rows.where(trained, UNKNOWN_ROW)
         self.items = model.item_encoder(torch.arange(model.item_encoder.n_rows))
         self._own_rows, self._own = rows, known
         part = model.user_encoder.feature_part
-        self._embed(rows, known, None if part is None else part.bags)
+        self._take_users(rows, known, None if part is None else part.bags)
 
     @torch.inference_mode()
     def of_newcomers(self, known: Log, features: EntityFeatures | None = None) -> "Engine":
@@ -80,7 +84,7 @@ class Engine:
         other = copy.copy(self)
         nobody = torch.full((known.n_user_rows,), UNKNOWN_ROW)
         bags = None if features is None else FeatureBags.of(features)
-        other._embed(nobody, known, bags)  # noqa: SLF001 - one of its own
+        other._take_users(nobody, known, bags)  # noqa: SLF001 - one of its own
         return other
 
     def in_contexts(self, contexts: Contexts) -> "Engine":
@@ -93,26 +97,88 @@ class Engine:
         """What is asked of one task alone."""
         return TaskAnswers(self, task)
 
+    @property
+    def knows(self) -> torch.Tensor:
+        """(user rows,) bool: there in training, or with a history or features."""
+        return self._users.knows
+
     def ranks(self, task: str) -> bool:
         """Whether a task ranks items; else it answers pairs."""
-        return isinstance(self.model.heads[task], DotProductHead)
+        return ranks(self.model, task)
 
     @torch.inference_mode()
+    def recommend(
+        self,
+        tasks: str | Mapping[str, float],
+        users: torch.Tensor,
+        k: int,
+        *,
+        contexts: torch.Tensor | None = None,
+        exclude: Exclude = "labels",
+        allow: torch.Tensor | None = None,
+        deny: torch.Tensor | None = None,
+        n_candidates: int = 100,
+    ) -> Lists:
+        """The k best items of each of (n,) user rows, for a task that ranks or a blend of tasks.
+
+        (n,) context rows. `exclude` leaves out the items that are a user's labels of the task, or
+        those that any event of theirs names. `allow`: (m,) item rows, no others are listed;
+        `deny`: those that are not.
+
+        A blend is {task: weight}. The tasks in it that rank, with weights above 0, give each user
+        their `n_candidates` best items (k, if that is more); where none is in it, the model's first
+        such task does. These are ordered by Σ weight · z, with z a task's answers less
+        their mean over the user's candidates, over their standard deviation there. So a weight
+        means the same for stars, probabilities and scores; the sums of two users do not compare.
+        """
+        blend = {tasks: 1.0} if isinstance(tasks, str) else dict(tasks)
+        retrieve = [task for task, weight in blend.items() if self.ranks(task) and weight > 0]
+        if not retrieve:
+            retrieve = [task for task in self.model.heads if self.ranks(task)][:1]
+        n = k if isinstance(tasks, str) else max(k, n_candidates)
+        parts, starts = [], list(range(0, max(1, len(users)), _USERS))
+        for start in starts:
+            asked = users[start : start + _USERS]
+            at = None if contexts is None else contexts[start : start + _USERS]
+            out = self._left_out(asked, retrieve, exclude, allow, deny)
+            scores = [
+                self.answers(task).score(asked, at).masked_fill_(out, -torch.inf)
+                for task in retrieve
+            ]
+            positions, items = candidates(scores, n)
+            asked_at = None if at is None else at[positions]
+            found = torch.zeros(len(items), dtype=torch.float64)
+            for task, weight in blend.items():
+                answers = self.answers(task).of_pairs(asked[positions], items, contexts=asked_at)
+                if not isinstance(tasks, str):
+                    answers = weight * standardised(answers, positions, len(asked))
+                found += answers
+            parts.append(Lists.best(positions, items, found.float(), k, self.knows[asked]))
+        return Lists.join(parts, starts)
+
     def vectors(self, task: str, *, sink_seen: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
         """(user rows, d) and (item rows, d) whose products are the scores of a retrieval task.
 
         `sink_seen` adds the model's penalty on seen items, for an index of nearest items that can
         leave nothing out. Where seen items can be left out, that is better.
         """
+        if (task, sink_seen) not in self._cache:
+            self._cache[task, sink_seen] = self._vectors(task, sink_seen=sink_seen)
+        found: tuple[torch.Tensor, torch.Tensor] = self._cache[task, sink_seen]
+        return found
+
+    @torch.inference_mode()
+    def _vectors(self, task: str, *, sink_seen: bool) -> tuple[torch.Tensor, torch.Tensor]:
         head: DotProductHead = self.model.heads[task]  # type: ignore[assignment]
         latest = task in self.model.uses_time
-        users, items = head.queries(self._latest if latest else self.queries), self.items
+        known = self._users
+        users, items = head.queries(known.latest if latest else known.queries), self.items
         biases = head.biases(torch.arange(len(items)))
         if biases is not None:
             users = torch.cat([users, users.new_ones(len(users), 1)], dim=1)
             items = torch.cat([items, biases[:, None]], dim=1)
         if sink_seen and self.model.seen_penalty is not None:
-            of_users, of_items = self.model.seen_penalty.embeddings(self._everything)
+            of_users, of_items = self.model.seen_penalty.embeddings(known.bags)
             users = torch.cat([users, of_users], dim=1)
             items = torch.cat([items, of_items], dim=1)
         return users, items
@@ -131,7 +197,7 @@ class Engine:
         (n,) times in seconds: when they would be given; not given: after all that is known.
         Only a model whose ratings use time looks at them. (n,) context rows.
         """
-        head = self._heads[task]
+        head = self._users.heads[task]
         low, high = head.range
         return head(self._pairs(task, users, items, times, contexts)).clamp(low, high)  # type: ignore[no-any-return]
 
@@ -148,7 +214,7 @@ class Engine:
 
         Raises ConfigError where the task's head has none.
         """
-        head = self._heads[task]
+        head = self._users.heads[task]
         if not len(head.levels):
             raise ConfigError(
                 f"Wanted a distribution of {task}; its head has none. Train with head = 'ordinal'."
@@ -166,14 +232,16 @@ class Engine:
         return self._local_biases.get(task)
 
     def popularity(self, task: str) -> torch.Tensor:
-        """(item rows,) how often each item was picked."""
-        picked = self._own.pairs(task).items
-        counts = np.bincount(picked, minlength=len(self.items))
-        return torch.from_numpy(counts.astype(np.float32))
+        """(item rows,) how often each item was picked in training."""
+        if task not in self._popularity:
+            picked = self._own.pairs(task).items
+            counts = np.bincount(picked, minlength=len(self.items))
+            self._popularity[task] = torch.from_numpy(counts.astype(np.float32))
+        return self._popularity[task]
 
     def levels(self, task: str) -> torch.Tensor:
         """(K,) the labels that `distribution` is over; none where there is no such thing."""
-        return self._heads[task].levels
+        return self._users.heads[task].levels
 
     def _pairs(
         self,
@@ -192,100 +260,46 @@ class Engine:
         if asked is not None and contexts is not None:
             added = asked.of_pairs(contexts, items)
             offsets = added if offsets is None else offsets + added
-        rows = self._head_rows[task][users]
-        return EmbeddedPairs(
-            self.queries[users], self.items[items], rows, items, each, each, offsets
+        rows, queries = self._users.head_rows[task][users], self._users.queries[users]
+        return EmbeddedPairs(queries, self.items[items], rows, items, each, each, offsets)
+
+    def _take_users(
+        self, model_rows: torch.Tensor, known: Log, features: FeatureBags | None
+    ) -> None:
+        self.known = known
+        self._cache: dict[Any, Any] = {}  # what is found once for these users
+        self._users = embed_users(
+            self.model, self.items, model_rows, known, features, self._fold_in
         )
-
-    def _embed(self, model_rows: torch.Tensor, known: Log, features: FeatureBags | None) -> None:
-        """Users by the row that the model has for each (the unknown one, if none) and histories.
-
-        Of whom there is neither, features speak.
-        """
-        encoder = self.model.user_encoder
-        rows = torch.arange(len(model_rows))
-        histories = known.histories(self.model.channels, in_time_order=encoder.reads_order)
-        bags = [history.bags(rows) for history in histories]
-        self._everything = known.history().bags(rows) if self.model.channels else bags[0]
-        counts = self._everything.counts
-        users = encoder(model_rows, bags)
-        is_new = (model_rows == UNKNOWN_ROW) & (counts > 0)
-        if encoder.id_dim and is_new.any():
-            new = is_new.nonzero().squeeze(1)
-            users[new, : encoder.id_dim] = self._fold_in.embed(self._picks(known).take(new))
-        alone = torch.zeros(len(users), dtype=torch.bool)
-        if features is not None:
-            alone = (features.take(rows)[2] > 0) & (rows != UNKNOWN_ROW)
-            alone &= (model_rows == UNKNOWN_ROW) & (counts == 0)
-            users[alone] = self.model.cold_users[ENCODER](features, rows[alone])
-        self.queries = self._latest = users
-        timed = self.model.uses_time if known.rows.timestamps is not None else ()
-        if any(self.ranks(task) for task in timed):
-            self._latest = self._read_latest(users, model_rows, known, histories, bags)
-        self.knows = (model_rows != UNKNOWN_ROW) | (counts > 0) | alone
-        self._fit_heads(model_rows, known, features, is_new, alone)
         self._local_biases: dict[str, LocalBias] = {}
-        for task in timed:
+        for task in timed(self.model, known):
             if not self.ranks(task):
                 self._local_biases[task] = self._found_local_bias(task, known.pairs(task))
 
-    def _read_latest(
+    def _left_out(
         self,
         users: torch.Tensor,
-        model_rows: torch.Tensor,
-        known: Log,
-        histories: tuple[History, ...],
-        bags: list[Bags],
+        tasks: list[str],
+        exclude: Exclude,
+        allow: torch.Tensor | None,
+        deny: torch.Tensor | None,
     ) -> torch.Tensor:
-        """The queries of users whose latest items count most; what the ids say stays."""
-        codes = known.codes(self.model.channels)
-        logs = [known.rows.of_event(code) for code in codes] or [known.rows]
-        weighted = [
-            replace(bag, weights=recency_weights(log, history))
-            for bag, log, history in zip(bags, logs, histories, strict=True)
-        ]
-        latest = self.model.user_encoder(model_rows, weighted)
-        width = self.model.user_encoder.id_dim
-        return torch.cat([users[:, :width], latest[:, width:]], dim=1)
-
-    def _fit_heads(
-        self,
-        model_rows: torch.Tensor,
-        known: Log,
-        features: FeatureBags | None,
-        is_new: torch.Tensor,
-        alone: torch.Tensor,
-    ) -> None:
-        """The heads that answer pairs, with rows for these users too, where they have any."""
-        self._heads: dict[str, PairHead] = {}
-        self._head_rows: dict[str, torch.Tensor] = {}
-        rows = torch.arange(len(model_rows))
-        for task, head in self.model.heads.items():
-            if not isinstance(head, PairHead):
-                continue
-            self._heads[task], self._head_rows[task] = head, model_rows
-            pairs = known.pairs(task)
-            pairs = pairs.take(is_new.numpy()[pairs.users] & (pairs.items != UNKNOWN_ROW))
-            if not len(pairs) and not alone.any():
-                continue
-            own = self._heads[task] = head.of_users(model_rows)
-            if features is not None:
-                self.model.fill_cold_users(own, task, features, rows[alone])
-            if len(pairs):
-                self._fit(own, pairs)
-            named = torch.zeros(len(rows), dtype=torch.bool)
-            named[torch.from_numpy(pairs.users)] = True
-            has_row = (model_rows != UNKNOWN_ROW) | alone | named
-            self._head_rows[task] = rows.where(has_row, UNKNOWN_ROW)
-
-    def _fit(self, head: PairHead, pairs: LabelledPairs) -> None:
-        """Put into a head's rows for the users of these pairs what their labels tell."""
-        pairs = pairs.take(np.argsort(pairs.users, kind="stable"))
-        users, user_positions = map(torch.from_numpy, np.unique(pairs.users, return_inverse=True))
-        items, item_positions = map(torch.from_numpy, np.unique(pairs.items, return_inverse=True))
-        embeddings = self.queries[users], self.items[items]
-        asked = EmbeddedPairs(*embeddings, users, items, user_positions, item_positions)
-        head.fit_users(asked, torch.from_numpy(pairs.labels))
+        """(n, item rows) bool: what is not to be listed."""
+        out = torch.zeros(len(users), len(self.items), dtype=torch.bool)
+        if allow is not None:
+            out[:] = True
+            out[:, allow] = False
+        if deny is not None:
+            out[:, deny] = True
+        out[:, UNKNOWN_ROW] = True
+        seen: list[str | None] = list(tasks) if exclude == "labels" else [None]
+        for task in seen if exclude else []:
+            if task not in self._cache:
+                known = self.known
+                self._cache[task] = known.history() if task is None else known.picks(task)
+            bags: Bags = self._cache[task].bags(users)
+            out[torch.repeat_interleave(bags.counts), bags.items] = True
+        return out
 
     def _found_local_bias(self, task: str, pairs: LabelledPairs) -> LocalBias:
         rows = torch.from_numpy(np.stack([pairs.users, pairs.items]))
@@ -293,23 +307,14 @@ class Engine:
         answers = torch.cat([self.predict(task, *block) for block in blocks])
         return LocalBias.of(pairs, pairs.labels - answers.numpy())
 
-    def _picks(self, known: Log) -> History:
-        """What the id part is found from: the pairs of the first task that ranks, else all."""
-        task = next((name for name in self.model.heads if self.ranks(name)), None)
-        return known.history(task)
-
-    @property
     def _fold_in(self) -> FoldIn:
         """Found when first asked for; engines of newcomers share it."""
         if not self._found:
-            encoder, picks = self.model.user_encoder, self._picks(self._own)
-            nothing = [
-                Bags(torch.empty(0, dtype=torch.int64), torch.zeros_like(self._own_rows))
-                for _ in self.model.channels or (None,)
-            ]
+            encoder = self.model.user_encoder
+            nothing = Bags(torch.empty(0, dtype=torch.int64), torch.zeros_like(self._own_rows))
             width = encoder.id_dim
             ids = encoder(self._own_rows, nothing)[:, :width]
-            self._found.append(FoldIn.of(ids, self.items[:, :width], picks))
+            self._found.append(FoldIn.of(ids, self.items[:, :width], picks(self.model, self._own)))
         return self._found[0]
 
 
@@ -324,11 +329,11 @@ class TaskAnswers:
     @torch.inference_mode()
     def score(self, users: torch.Tensor, contexts: torch.Tensor | None = None) -> torch.Tensor:
         """(batch,) user rows, (batch,) context rows → (batch, item rows) scores."""
-        of_users, of_items = self._vectors
+        of_users, of_items = self.engine.vectors(self.task, sink_seen=self.sinks_seen)
         scores = of_users[users] @ of_items.T
         is_unknown = ~self.engine.knows[users]
         if is_unknown.any():
-            scores[is_unknown] = self._popularity
+            scores[is_unknown] = self.engine.popularity(self.task)
         asked = self.engine.in_context(self.task)
         if asked is not None and contexts is not None:
             added = asked.scores(contexts)
@@ -341,15 +346,23 @@ class TaskAnswers:
         self, users: torch.Tensor, items: torch.Tensor, contexts: torch.Tensor | None = None
     ) -> torch.Tensor:
         """(n,) user, item and context rows → (n,) scores, those that `score` gives."""
-        of_users, of_items = self._vectors
+        of_users, of_items = self.engine.vectors(self.task, sink_seen=self.sinks_seen)
         scores = (of_users[users] * of_items[items]).sum(dim=1)
         is_unknown = ~self.engine.knows[users]
-        scores = torch.where(is_unknown, self._popularity[items], scores)
+        scores = torch.where(is_unknown, self.engine.popularity(self.task)[items], scores)
         asked = self.engine.in_context(self.task)
         if asked is not None and contexts is not None:
             added = asked.of_pairs(contexts, items)
             scores = torch.where(is_unknown, scores * added.exp(), scores + added)
         return scores
+
+    def of_pairs(
+        self, users: torch.Tensor, items: torch.Tensor, contexts: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(n,) user, item and context rows → (n,) scores, or answers of a task that gives these."""
+        if self.engine.ranks(self.task):
+            return self.score_pairs(users, items, contexts)
+        return self.predict(users, items, contexts=contexts)
 
     def predict(self, users: torch.Tensor, items: torch.Tensor, **told: Any) -> torch.Tensor:
         """(n,) user rows, (n,) item rows, and times and contexts → (n,) answers."""
@@ -365,7 +378,7 @@ class TaskAnswers:
         return self.engine.levels(self.task)
 
     @property
-    def reads_times(self) -> bool:
+    def rates_by_time(self) -> bool:
         """Whether `predict` looks at the times it is given."""
         return self.engine.local_bias(self.task) is not None
 
@@ -374,16 +387,9 @@ class TaskAnswers:
         """Whether it may be asked in a context."""
         return self.engine.in_context(self.task) is not None
 
-    def sinking_seen(self) -> "TaskAnswers | None":
+    @property
+    def raw_ranker(self) -> "TaskAnswers | None":
         """The same with the penalty on seen items in its scores; nothing without one."""
-        if self.engine.model.seen_penalty is None:
+        if self.sinks_seen or self.engine.model.seen_penalty is None:
             return None
         return replace(self, sinks_seen=True)
-
-    @cached_property
-    def _vectors(self) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.engine.vectors(self.task, sink_seen=self.sinks_seen)
-
-    @cached_property
-    def _popularity(self) -> torch.Tensor:
-        return self.engine.popularity(self.task)

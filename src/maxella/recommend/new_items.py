@@ -45,14 +45,13 @@ def with_items(bundle: Bundle, table: pl.DataFrame) -> Bundle:
     model.fill_cold_items(new_rows)
     shown = pl.concat([bundle.item_table, table], how="diagonal_relaxed")
     shown = shown.select(bundle.item_table.columns)
-    known = replace(bundle.known, n_item_rows=items.n_rows)
     return replace(
         bundle,
         spec=spec,
         model=model.eval(),
         features=features,
         items=items,
-        known=known,
+        known=replace(bundle.known, n_item_rows=items.n_rows),
         item_table=shown,
     )
 

@@ -8,193 +8,205 @@ import polars as pl
 import torch
 from torch.nn import functional
 
-from maxella.data.dataset import encode
-from maxella.data.entity_features import EntityFeatures
-from maxella.data.interactions import Interactions
-from maxella.data.ranges import ranges
-from maxella.data.requests import RequestFeatures
-from maxella.errors import ConfigError, DataError
+from maxella.data.contexts import Contexts
+from maxella.data.entity_features import EntityFeatures, Features
+from maxella.errors import ConfigError, DataError, unknown_name
+from maxella.evaluation.distribution import central_interval
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.index.exact import ExactIndex
-from maxella.model.interval import central_interval
-from maxella.recommend.scorer import Scorer
-from maxella.topk import top_k
+from maxella.recommend.engine import Engine
+from maxella.recommend.lists import source_names
+from maxella.recommend.newcomers import newcomers_log
+from maxella.tasks.task import Task
 
-_BLOCK = 512  # users scored at once
-_PAIRS_BLOCK = 2**16  # pairs rated at once
+_PAIRS = 2**16  # answered at once
 
 
 class Recommender:
     """Answers for the users and items of one trained model.
 
     A user of whom nothing is known gets the items most picked in training; `source` says of
-    each answer whether it is the "model" or "popularity" that speaks.
+    each answer whether it is the "model" or "popularity" that speaks. A pair has the same score
+    and source in `recommend` and in `predict`.
     """
 
     def __init__(
         self,
-        scorer: Scorer,
+        engine: Engine,
         users: Vocabulary,
         items: Vocabulary,
-        seen: Interactions,
-        *,
-        rates: bool = True,
-        user_features: EntityFeatures | None = None,
-        request_features: RequestFeatures | None = None,
+        tasks: Sequence[Task],
+        features: Features,
     ) -> None:
-        """`seen`: the interactions that the model was given, left out of recommendations.
-
-        `rates`: whether the model has learnt ratings; else predicted_rating is missing.
-        `user_features`: those of the model's users, by which newcomers' are read.
-        `request_features`: how the model reads the moment of a request, if it does.
-        """
-        self._rates = rates
-        self._user_features = user_features
-        self._request_features = request_features
+        """`tasks`: all that the model was declared with; those of weight 0 it has not learnt."""
         self.users = users
         self.items = items
-        self._scorer = scorer
-        order = np.argsort(seen.users, kind="stable")
-        counts = np.bincount(seen.users, minlength=users.n_rows)
-        self._seen_items = seen.items[order]
-        self._seen_stops = counts.cumsum()  # (user rows,) where a user's seen items end
+        self._engine = engine
+        self._tasks = tasks
+        self._features = features
+        learnt = [task.name for task in tasks if task.weight > 0]
+        self._ranked = [task for task in learnt if engine.ranks(task)]
+        self._answered = [task for task in learnt if not engine.ranks(task)]
 
     def for_newcomers(
         self, history: pl.DataFrame | None = None, users: pl.DataFrame | None = None
     ) -> "Recommender":
         """A recommender for the users of these tables, read from what they say and nothing else.
 
-        `history`: user_id, item_id and, where there are any, rating and timestamp (seconds; for a
-        model that uses time), of interactions that training need not have had; items that the
-        model does not know say nothing. An id that training had is taken for somebody new too.
+        `history`: user_id, item_id and, where the model's tasks look at them, event, rating,
+        timestamp (seconds) and further columns, of interactions that training need not have had.
+        Items that the model does not know say nothing. An id that training had is taken for
+        somebody new too.
 
         `users`: user_id and the columns of the model's features of users. Whoever has no history
         is read from these. Raises ConfigError where the model has no such features.
         """
         if history is None:
             history = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
-        ids = _ids(history, "user_id"), _ids(history, "item_id")
-        table = history.select(*ids, *(name for name in ("rating",) if name in history.columns))
+        history = history.with_columns(_ids(history, "user_id"), _ids(history, "item_id"))
         if "timestamp" in history.columns:
-            table = table.with_columns(_times(history))
-        named = table["user_id"]
+            history = history.with_columns(_times(history))
+        named = history["user_id"]
         if users is not None:
             named = pl.concat([named, _ids(users, "user_id")])
-        vocabulary = Vocabulary.fit(named)
-        known = encode(table, vocabulary, self.items)
-        known = known.take(known.items != UNKNOWN_ROW)
-        features = None if users is None else self._features_of(users, vocabulary)
-        return Recommender(
-            self._scorer.of_newcomers(known, vocabulary.n_rows, features),
-            vocabulary,
-            self.items,
-            known,
-            rates=self._rates,
-            user_features=self._user_features,
-            request_features=self._request_features,
-        )
+        ids = Vocabulary.fit(named)
+        known = newcomers_log(history, ids, self.items, self._tasks, self._engine.known)
+        features = None if users is None else self._features_of(users, ids)
+        engine = self._engine.of_newcomers(known, features)
+        return Recommender(engine, ids, self.items, self._tasks, self._features)
 
     def _features_of(self, users: pl.DataFrame, ids: Vocabulary) -> EntityFeatures:
-        if self._user_features is None:
+        if self._features.users is None:
             raise ConfigError(
                 "Wanted a model with features of users; this one knows users by their ids and "
                 "histories alone. Declare [features.user] and train again."
             )
         table = users.with_columns(_ids(users, "user_id"))
         table = table.unique("user_id", keep="last", maintain_order=True)
-        return self._user_features.of_others(table, "user_id", ids)
+        return self._features.users.of_others(table, "user_id", ids)
 
     def recommend(
         self,
         users: Sequence[str],
         k: int = 10,
         *,
+        task: str | None = None,
+        blend: Mapping[str, float] | None = None,
         include_seen: bool = False,
-        request: Mapping[str, Any] | None = None,
+        exclude_visited: bool = False,
+        allow: Sequence[str] | None = None,
+        deny: Sequence[str] | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
-        """The k best items of each user, without those seen in training unless asked for.
+        """The k best items of each user for a task, the first that ranks if none is named.
 
-        Columns: user_id, rank (from 1), item_id, score, predicted_rating, source. A user has
-        fewer than k rows only where fewer candidates are left. For source "popularity" the
-        score is the number of interactions in training.
+        Columns: user_id, rank (from 1), item_id, score, predicted_TASK for each other task that
+        answers pairs, source. A user has fewer than k rows only where fewer candidates are left.
+        For source "popularity" the score is how often training picked the item.
 
-        `request`: what is known of the moment, by columns of the model's features of requests:
-        {"timestamp": 978300000, "device": "phone"}. Without one, or with a model that reads
-        none, the lists are for no moment. Raises ConfigError for a column that is not read.
+        Left out are the items that are the user's labels of the task, unless `include_seen`; with
+        `exclude_visited` all that any event of theirs names. Of the items of `allow` alone, if
+        given, and never of `deny`; ids that the model does not know say nothing.
+
+        `blend`: {task: weight}, in place of a task: the best of the tasks that rank are ordered by
+        the weighted sum of all, as `Engine.recommend` says; the score is that sum.
+
+        `context`: what is known when they are asked for, by columns of the model's features of
+        contexts: {"timestamp": 978300000, "device": "phone"}. Raises ConfigError for a column
+        that is not read, for a task not learnt, and of a model that has not learnt to retrieve.
         """
         _check_length(k)
         asked = _asked("user_id", users)
-        rows = self.users.rows_of(asked)
-        scorer, moment = self._scorer, None
-        if request:
-            scorer, moments = self._for_requests(_row_of(request), refuse_others=True)
-            moment = None if moments is None else int(moments[0])
-        parts = [
-            self._block(
-                scorer,
-                asked[start : start + _BLOCK],
-                rows[start : start + _BLOCK],
-                k,
-                include_seen,
-                moment,
-            )
-            for start in range(0, max(1, len(rows)), _BLOCK)
-        ]
-        return pl.concat(parts)
+        goal = self._goal(task, blend)
+        if include_seen and exclude_visited:
+            raise ConfigError("Give include_seen or exclude_visited; got both.")
+        rows = torch.from_numpy(self.users.rows_of(asked))
+        engine, at = self._engine, None
+        if context:
+            engine, at = self._in_context(_row_of(context), refuse_others=True)
+        lists = engine.recommend(
+            goal,
+            rows,
+            k,
+            contexts=None if at is None else at.expand(len(rows)),
+            exclude=None if include_seen else "visited" if exclude_visited else "labels",
+            allow=self._item_rows(allow),
+            deny=self._item_rows(deny),
+        )
+        of_users = rows[lists.positions]
+        columns = {
+            "user_id": asked.gather(lists.positions.numpy()),
+            "rank": lists.ranks.numpy(),
+            "item_id": self.items.ids_of(lists.items.numpy()),
+            "score": lists.scores.numpy(),
+        }
+        for name in self._answered:
+            contexts = None if at is None else at.expand(len(of_users))
+            answers = engine.predict(name, of_users, lists.items, contexts=contexts)
+            columns[f"predicted_{name}"] = answers.numpy()
+        source = pl.Series("source", lists.sources, dtype=pl.String)
+        return pl.DataFrame(columns).with_columns(source)
 
     def predict(self, pairs: pl.DataFrame, *, intervals: float | None = None) -> pl.DataFrame:
-        """Pairs with user_id and item_id → the same rows with predicted_rating and score added.
+        """Pairs with user_id and item_id → the same rows with answers added.
 
-        `intervals`, a probability such as .8, adds rating_low and rating_high: the smallest run
-        of rating levels that leaves at most half of the rest below it and half above it, so
-        the rating lies in it with at least that probability.
+        Added are predicted_TASK for each task that answers pairs, score for the first task
+        that ranks (score_TASK for the others), and source. `intervals`, a probability such as .8,
+        adds TASK_low and TASK_high where a task has a distribution over more than two levels: the
+        smallest run of levels that leaves at most half of the rest below it and half above
+        it, so the label lies in it with at least that probability.
 
-        With a model whose ratings use time, a column timestamp (seconds) says when the rating
-        would be given; without one it is after all that is known. With a model that reads
-        requests the columns of their features say of each pair when it is asked about; one that
-        is absent is missing, and without any the pairs are asked about at no moment.
+        With a model that follows how users rate over time, a column timestamp (seconds) says when
+        the rating would be given; without one it is after all that is known. With a model that
+        reads contexts the columns of their features say in which one each pair is asked about;
+        one that is absent is missing.
 
-        An id that is not known leaves the rating to what is known of the other side; a pair
-        without both has no retrieval score. Columns of those names are replaced.
-
-        Raises ConfigError where intervals are asked of a model that has no distribution.
+        An item that is not known has no score, and a prediction of what is known of the user.
+        Columns of those names are replaced. Raises ConfigError where intervals are asked of a
+        model that has no distribution.
         """
-        self._check_intervals(intervals)
-        user_rows = self.users.rows_of(_ids(pairs, "user_id"))
-        item_rows = self.items.rows_of(_ids(pairs, "item_id"))
+        with_levels = self._with_levels(intervals)
+        users = torch.from_numpy(self.users.rows_of(_ids(pairs, "user_id")))
+        items = torch.from_numpy(self.items.rows_of(_ids(pairs, "item_id")))
+        engine, at = self._in_context(pairs)
+        answers = {task: engine.answers(task) for task in [*self._answered, *self._ranked]}
         times = None
-        if self._scorer.rates_by_time and "timestamp" in pairs.columns:
+        if "timestamp" in pairs.columns and any(
+            answers[task].rates_by_time for task in self._answered
+        ):
             times = _times(pairs).to_numpy()
-        scorer, moments = self._for_requests(pairs)
-        ratings = np.empty(len(pairs), dtype=np.float32)
-        scores = np.empty(len(pairs), dtype=np.float32)
-        bounds = np.empty((2, len(pairs)), dtype=np.float32)
-        for start in range(0, len(pairs), _PAIRS_BLOCK):
-            block = slice(start, start + _PAIRS_BLOCK)
-            users, items = torch.from_numpy(user_rows[block]), torch.from_numpy(item_rows[block])
-            at = None if moments is None else moments[block]
-            asked = users, items, None if times is None else times[block], at
-            ratings[block] = scorer.predict(*asked).numpy()
-            if intervals is not None:
-                shares = scorer.distribution(*asked).numpy()
-                levels = self._scorer.rating_levels.numpy()
-                bounds[:, block] = central_interval(shares, levels, intervals)
-            scores[block] = scorer.score_pairs(users, items, at).numpy()
-        both_known = (user_rows != UNKNOWN_ROW) & (item_rows != UNKNOWN_ROW)
-        added = [self._rating_column(ratings)]
-        if intervals is not None:
-            added += [
-                pl.Series(f"rating_{end}", bounds[j]) for j, end in enumerate(("low", "high"))
-            ]
-        added.append(pl.Series("score", scores).set(pl.Series(~both_known), None))
-        return pairs.with_columns(added)
+        names = [f"predicted_{task}" for task in self._answered]
+        names += [f"{task}_{end}" for task in with_levels for end in ("low", "high")]
+        names += ["score" if task == self._ranked[0] else f"score_{task}" for task in self._ranked]
+        found = np.empty((len(names), len(pairs)), dtype=np.float32)
+        for start in range(0, len(pairs), _PAIRS):
+            block = slice(start, start + _PAIRS)
+            contexts = None if at is None else at[block]
+            asked = users[block], items[block]
+            told: dict[str, Any] = {
+                "times": None if times is None else times[block],
+                "contexts": contexts,
+            }
+            rows = [answers[task].predict(*asked, **told).numpy() for task in self._answered]
+            for task in with_levels:
+                probabilities = answers[task].distribution(*asked, **told).numpy()
+                rows += central_interval(probabilities, engine.levels(task).numpy(), intervals or 0)
+            rows += [answers[task].score_pairs(*asked, contexts).numpy() for task in self._ranked]
+            found[:, block] = rows
+        columns = [pl.Series(name, values) for name, values in zip(names, found, strict=True)]
+        has_none = pl.Series(items.numpy() == UNKNOWN_ROW)
+        n_scores = len(self._ranked)
+        scores = [column.set(has_none, None) for column in columns[len(columns) - n_scores :]]
+        source = pl.Series("source", source_names(engine.knows[users]), dtype=pl.String)
+        return pairs.with_columns(*columns[: len(columns) - n_scores], *scores, source)
 
     def similar(self, items: Sequence[str], k: int = 10) -> pl.DataFrame:
         """The k items nearest to each item by the cosine of their embeddings, biases left out.
 
         Columns: item_id, rank (from 1), similar_item_id, similarity. Raises DataError for an
-        item that is not known.
+        item that is not known, ConfigError of a model that has not learnt to retrieve.
         """
+        self._retrieval_task(None)
         _check_length(k)
         asked = _asked("item_id", items)
         rows = self.items.rows_of(asked)
@@ -204,7 +216,7 @@ class Recommender:
                 f"Wanted items that the model knows; no item is called "
                 f"{', '.join(map(repr, unknown[:5]))}. Give the ids as the data write them."
             )
-        known = functional.normalize(self._scorer.tower_items[UNKNOWN_ROW + 1 :], dim=1)
+        known = functional.normalize(self._engine.items[UNKNOWN_ROW + 1 :], dim=1)
         queries = torch.from_numpy(rows) - 1  # positions in `known`
         # One more than asked for, as an item is nearest to itself.
         values, positions = ExactIndex(known).search(known[queries], k + 1)
@@ -220,83 +232,81 @@ class Recommender:
             }
         )
 
-    def _for_requests(
+    def _goal(
+        self, task: str | None, blend: Mapping[str, float] | None
+    ) -> str | Mapping[str, float]:
+        """What to order items by."""
+        first = self._retrieval_task(None if blend else task)
+        if not blend:
+            return first
+        if task is not None:
+            raise ConfigError(f"Give a task or a blend; got '{task}' and {dict(blend)}.")
+        for name in blend:
+            self._refuse_unlearnt(name, [*self._ranked, *self._answered])
+        return blend
+
+    def _retrieval_task(self, task: str | None) -> str:
+        """The task named, or the first that ranks; ConfigError where there is none."""
+        if not self._ranked:
+            raise ConfigError(
+                "Wanted a model that has learnt to retrieve; this one has not: its scores would "
+                "mean nothing. Train with a task of kind 'retrieval' whose weight is above 0."
+            )
+        if task is None:
+            return self._ranked[0]
+        if task in self._answered:
+            raise ConfigError(
+                f"Task '{task}' answers pairs and ranks nothing. Ask for "
+                f"{' or '.join(repr(name) for name in self._ranked)}, or for a blend with it."
+            )
+        self._refuse_unlearnt(task, self._ranked)
+        return task
+
+    def _refuse_unlearnt(self, task: str, learnt: Sequence[str]) -> None:
+        if task in learnt:
+            return
+        if any(one.name == task for one in self._tasks):
+            raise ConfigError(
+                f"This model has not learnt task '{task}': its weight was 0. Learnt: "
+                f"{', '.join(learnt)}. Train with a weight above 0."
+            )
+        raise ConfigError(unknown_name("task", task, learnt))
+
+    def _with_levels(self, intervals: float | None) -> list[str]:
+        """The tasks that intervals can be given of; none where none are asked for."""
+        if intervals is None:
+            return []
+        if not 0 < intervals < 1:
+            raise DataError(f"Wanted intervals of a probability between 0 and 1; got {intervals}.")
+        found = [task for task in self._answered if len(self._engine.levels(task)) > 2]
+        if not found:
+            raise ConfigError(
+                "Wanted intervals; this model has no distribution of any label. Train a rating "
+                "task with head = 'ordinal'."
+            )
+        return found
+
+    def _item_rows(self, ids: Sequence[str] | None) -> torch.Tensor | None:
+        if ids is None:
+            return None
+        return torch.from_numpy(self.items.rows_of(_asked("item_id", ids)))
+
+    def _in_context(
         self, table: pl.DataFrame, *, refuse_others: bool = False
-    ) -> tuple[Scorer, torch.Tensor | None]:
-        """The scorer for the moments of a table, and (n,) the row of each, if it says any."""
-        features = self._request_features
+    ) -> tuple[Engine, torch.Tensor | None]:
+        """The engine for the contexts of a table, and (n,) the row of each, if it says any."""
+        features = self._features.context
         columns = [] if features is None else features.columns
         others = [name for name in table.columns if name not in columns]
         if refuse_others and others:
             raise ConfigError(
-                f"Wanted columns of the features of requests ({', '.join(columns) or 'none'}: "
-                f"[features.request] of the config); got {', '.join(others)}. Leave it out."
+                f"Wanted columns of the features of contexts ({', '.join(columns) or 'none'}: "
+                f"[features.context] of the config); got {', '.join(others)}. Leave it out."
             )
         if features is None or not set(columns) & set(table.columns):
-            return self._scorer, None
-        requests = features.read(table)
-        return self._scorer.for_requests(requests), torch.arange(1, len(table) + 1)
-
-    @torch.inference_mode()
-    def _block(
-        self,
-        scorer: Scorer,
-        asked: pl.Series,
-        user_rows: np.ndarray,
-        k: int,
-        include_seen: bool,
-        moment: int | None,
-    ) -> pl.DataFrame:
-        users = torch.from_numpy(user_rows)
-        known = scorer.knows[users]
-        at = None if moment is None else torch.full_like(users, moment)
-        scores = scorer.score(users, at)  # (batch, item rows)
-        scores[:, UNKNOWN_ROW] = -torch.inf
-        if not include_seen:
-            positions, seen = self._seen_of(user_rows)
-            scores[positions, seen] = -torch.inf
-        values, item_rows = top_k(scores, k)
-        listed = values != -torch.inf
-        positions, _ = listed.nonzero(as_tuple=True)
-        items = item_rows[listed]
-        at = None if moment is None else torch.full_like(positions, moment)
-        ratings = scorer.predict(users[positions], items, requests=at)
-        ranks = torch.arange(1, listed.shape[1] + 1).expand_as(listed)[listed]
-        source = pl.Series(known[positions].numpy()).replace_strict(
-            {True: "model", False: "popularity"}, return_dtype=pl.String
-        )
-        return pl.DataFrame(
-            {
-                "user_id": asked.gather(positions.numpy()),
-                "rank": ranks.numpy(),
-                "item_id": self.items.ids_of(items.numpy()),
-                "score": values[listed].numpy(),
-                "predicted_rating": self._rating_column(ratings.numpy()),
-                "source": source,
-            }
-        )
-
-    def _check_intervals(self, intervals: float | None) -> None:
-        if intervals is None:
-            return
-        if not 0 < intervals < 1:
-            raise DataError(f"Wanted intervals of a probability between 0 and 1; got {intervals}.")
-        if not self._rates:
-            raise ConfigError(
-                "Wanted intervals of ratings; this model was trained without ratings. "
-                "Train with a tasks.rating_weight above 0."
-            )
-
-    def _rating_column(self, ratings: np.ndarray) -> pl.Series:
-        column = pl.Series("predicted_rating", ratings)
-        return column if self._rates else column.clear(len(column))
-
-    def _seen_of(self, user_rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """The seen items of these users, as positions in `user_rows` and item rows."""
-        stops = self._seen_stops[user_rows]
-        starts = np.where(user_rows > 0, self._seen_stops[user_rows - 1], 0)
-        positions, rows = ranges(starts, stops - starts)
-        return torch.from_numpy(positions), torch.from_numpy(self._seen_items[rows])
+            return self._engine, None
+        contexts: Contexts = features.read(table)
+        return self._engine.in_contexts(contexts), torch.arange(1, len(table) + 1)
 
 
 def _check_length(k: int) -> None:
@@ -304,13 +314,13 @@ def _check_length(k: int) -> None:
         raise DataError(f"Wanted k of 1 or more; got {k}.")
 
 
-def _row_of(request: Mapping[str, Any]) -> pl.DataFrame:
+def _row_of(context: Mapping[str, Any]) -> pl.DataFrame:
     try:
-        return pl.DataFrame({name: [value] for name, value in request.items()})
+        return pl.DataFrame({name: [value] for name, value in context.items()})
     except (AttributeError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataError(
-            "Wanted a request as a dict from columns to values, such as {'device': 'phone'}; got "
-            f"{request!r:.100}."
+            "Wanted a context as a dict from columns to values, such as {'device': 'phone'}; got "
+            f"{context!r:.100}."
         ) from error
 
 

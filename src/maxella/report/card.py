@@ -2,26 +2,20 @@
 
 from typing import Any
 
+from maxella.report.columns import headline_columns
 from maxella.report.findings import uses_of_time
-
-_SHOWN = (
-    ("raw", "top_k_accuracy@100"),
-    ("filtered", "top_k_accuracy@100"),
-    ("filtered", "recall@100"),
-    ("filtered", "ndcg@10"),
-    ("filtered", "ndcg@100"),
-    ("rmse",),
-    ("mae",),
-    ("log_loss",),
-    ("coverage_80",),
-)
+from maxella.report.markdown import escape
+from maxella.report.tasks import learnt, tasks_of, told_rows
 
 _CARD = """\
 # {title}: {name}
 
-A {kind} two-tower model by Maxella {maxella}, made on {created}.
-Loss weights: retrieval {retrieval:g}, rating {rating:g}.
+A two-tower model by Maxella {maxella}, made on {created}.
 SHA-256 of the weights: `{checkpoint}`.
+
+## Tasks
+
+{tasks}
 
 ## Trained on
 
@@ -49,35 +43,38 @@ def model_card(report: dict[str, Any]) -> str:
     """A report of one model → Markdown."""
     (model,) = report["models"]
     dataset = report["dataset"]
+    counts = ("interactions", "users", "items", "train", "validation", "test")
     return _CARD.format(
         title=report["title"],
         name=model["name"],
-        kind=model["kind"],
         maxella=report["maxella"],
         created=report["created"],
-        **model["weights"],
         checkpoint=model["checkpoint"],
+        tasks="\n".join(_task(task, model) for task in tasks_of(report)),
         data=dataset["name"],
-        **{part: dataset[part] for part in ("interactions", "users", "items")},
-        **{part: dataset[part] for part in ("train", "validation", "test")},
+        **{part: dataset[part] for part in counts},
         split=report["split"]["kind"],
         seed=report["split"]["seed"],
         notes="\n".join(f"- {note}" for note in [*dataset["notes"], *uses_of_time(report)]),
-        figures=_figures(model),
+        figures=_figures(report, model),
     )
 
 
-def _figures(model: dict[str, Any]) -> str:
+def _task(task: dict[str, Any], model: dict[str, Any]) -> str:
+    weight = (model.get("tasks") or {}).get(task["name"]) or 0
+    how = f"weight {weight:g}" if learnt(model, task["name"]) else "not learnt"
+    return f"- {escape(task['name'])}: {task['kind']}, {escape(told_rows(task))}; {how}."
+
+
+def _figures(report: dict[str, Any], model: dict[str, Any]) -> str:
     lines = ["| metric | value | 95 % interval |", "| --- | --- | --- |"]
-    for path in _SHOWN:
-        value, interval = _at(model["metrics"], path), _at(model["intervals"], path)
-        if value is not None:
-            between = f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-            lines.append(f"| {' '.join(path)} | {value:.4f} | {between} |")
+    for task in tasks_of(report):
+        for column in headline_columns(report, task):
+            if column.counts(model):
+                interval = column.interval(model)
+                between = (
+                    f"{column.text(interval[0])} to {column.text(interval[1])}" if interval else ""
+                )
+                value = column.text(column.value(model))
+                lines.append(f"| {escape(column.full_label)} | {value} | {between} |")
     return "\n".join(lines) if len(lines) > 2 else "None: nothing was held out."
-
-
-def _at(figures: Any, path: tuple[str, ...]) -> Any:
-    for part in path:
-        figures = figures.get(part) if isinstance(figures, dict) else None
-    return figures

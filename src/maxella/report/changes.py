@@ -12,13 +12,8 @@ _MOST_EXAMPLES = 3  # of a step; changes.json has up to ten
 
 def print_changes(report: dict[str, Any], console: Console) -> None:
     """Print the report of `maxella.sources.prepare.prepare`."""
-    counts = plain_or_ruled_table(console)
-    counts.add_column("step", overflow="fold")
-    counts.add_column("what changed", overflow="fold")
-    counts.add_column("count", justify="right", no_wrap=True)
-    examples = plain_or_ruled_table(console)
-    for column in ("step", "before", "after"):
-        examples.add_column(column, overflow="fold")
+    counts = plain_or_ruled_table(console, "step", "what changed", ">count")
+    examples = plain_or_ruled_table(console, "step", "before", "after")
     for step in report["steps"]:
         name = _text(step["name"])
         counts.add_section()

@@ -1,7 +1,13 @@
-"""The columns of the comparison table and the text of their cells, the same in every format."""
+"""The columns that models are compared by and the text of their cells, the same in every format.
 
-from dataclasses import dataclass
+A report declares its metrics task by task; nothing here knows which there are.
+"""
+
+import re
+from dataclasses import dataclass, replace
 from typing import Any
+
+from maxella.report.tasks import learnt, tasks_of
 
 MISSING = "-"
 
@@ -13,19 +19,38 @@ class Column:
     label: str
     path: tuple[str, ...]  # from the model's dict
     digits: int
-    is_higher_better: bool
-    importance: int  # 1 stays longest where room is short
+    direction: str  # higher, lower, target: nearer to `target` is better; none: no best
     meaning: str
+    importance: int  # 0 stays longest where room is short
+    target: float | None = None
+    task: str | None = None  # whose metric it is
+    group: str = ""  # the task's name where the report has several
 
-    def value(self, model: dict[str, Any]) -> float | None:
-        """The figure of a model, None where it has none."""
-        return _number(_at(model, self.path))
+    @property
+    def full_label(self) -> str:
+        """The label with its task, where there are several."""
+        return f"{self.group}: {self.label}" if self.group else self.label
 
-    def interval(self, model: dict[str, Any]) -> tuple[float, float] | None:
+    @property
+    def key(self) -> str:
+        """The metric as the report names it: `filtered.ndcg@10`."""
+        return ".".join(self.path[2:])
+
+    @property
+    def list_length(self) -> int | None:
+        """The k of a metric of the k best, None of any other."""
+        found = re.search(r"@(\d+)$", self.path[-1])
+        return int(found[1]) if found else None
+
+    def value(self, row: dict[str, Any]) -> float | None:
+        """The figure of a model or of one of its slices, None where it has none."""
+        return _number(_at(row, self.path))
+
+    def interval(self, row: dict[str, Any]) -> tuple[float, float] | None:
         """(low, high) of the figure, None where there is none."""
         if self.path[0] != "metrics":
             return None
-        found = _at(model, ("intervals", *self.path[1:]))
+        found = _at(row, ("intervals", *self.path[1:]))
         if not isinstance(found, list | tuple) or len(found) != 2:
             return None
         low, high = _number(found[0]), _number(found[1])
@@ -39,162 +64,125 @@ class Column:
         """The figure with its digits, thousands apart, `-` where there is none."""
         return MISSING if value is None else f"{value:,.{self.digits}f}"
 
-    def half_width(self, model: dict[str, Any]) -> str:
+    def half_width(self, row: dict[str, Any]) -> str:
         """`±0.006`, half the interval's width, empty where there is no interval."""
-        interval = self.interval(model)
+        interval = self.interval(row)
         return "" if interval is None else f"±{self.text((interval[1] - interval[0]) / 2)}"
 
-    def cell(self, model: dict[str, Any]) -> str:
+    def bounds(self, row: dict[str, Any]) -> str:
+        """`[0.152, 0.164]`, empty where there is no interval."""
+        interval = self.interval(row)
+        return "" if interval is None else f"[{', '.join(map(self.text, interval))}]"
+
+    def cell(self, row: dict[str, Any]) -> str:
         """The figure and its half width: `0.158 ±0.006`."""
-        return f"{self.text(self.value(model))} {self.half_width(model)}".rstrip()
+        return f"{self.text(self.value(row))} {self.half_width(row)}".rstrip()
+
+    def loss(self, value: float) -> float:
+        """The figure turned so that lower is better."""
+        if self.direction == "target":
+            return abs(value - (self.target or 0.0))
+        return -value if self.direction == "higher" else value
+
+    def losses(self, row: dict[str, Any]) -> tuple[float, float] | None:
+        """(low, high) of the loss over the interval, None where there is no interval."""
+        interval = self.interval(row)
+        if interval is None:
+            return None
+        low, high = sorted(self.loss(end) for end in interval)
+        holds_target = self.direction == "target" and (
+            interval[0] <= (self.target or 0.0) <= interval[1]
+        )
+        return (0.0 if holds_target else low), high
+
+    def counts(self, model: dict[str, Any]) -> bool:
+        """Whether a model has a figure here and is to be judged by it: it has learnt the task."""
+        return self.value(model) is not None and (self.task is None or learnt(model, self.task))
 
     def best(self, models: list[dict[str, Any]]) -> set[int]:
-        """Positions of the best models as shown; none where fewer than two have a figure.
-
-        >>> RMSE.best([{"metrics": {"rmse": value}} for value in (0.9, 0.9, 1.0)])
-        {0, 1}
-        """
-        values = [self.value(model) for model in models]
-        known = [value for value in values if value is not None]
-        if len(known) < 2:
+        """Positions of the best as shown; none where fewer than two models count."""
+        losses = {
+            place: round(self.loss(self.value(model) or 0.0), self.digits)
+            for place, model in enumerate(models)
+            if self.counts(model)
+        }
+        if len(losses) < 2 or self.direction == "none":
             return set()
-        best = self.text(max(known) if self.is_higher_better else min(known))
-        return {row for row, value in enumerate(values) if self.text(value) == best}
+        lowest = min(losses.values())
+        return {place for place, loss in losses.items() if loss == lowest}
 
-    def clearly_best(self, models: list[dict[str, Any]]) -> set[int]:
-        """Position of the model whose interval is better than that of each other; else none.
+    def clearly_best(self, rows: list[dict[str, Any]]) -> set[int]:
+        """Position of the row whose interval is better than that of each other; else none.
 
         None either where fewer than two have a figure, or one of these has no interval.
         """
+        figures = [row for row in rows if self.value(row) is not None]
         found = {
-            row: self.interval(model)
-            for row, model in enumerate(models)
-            if self.value(model) is not None
+            place: bounds
+            for place, row in enumerate(rows)
+            if self.value(row) is not None and (bounds := self.losses(row)) is not None
         }
-        # Turned so that more is better, [low, high].
-        turned = {
-            row: bounds if self.is_higher_better else (-bounds[1], -bounds[0])
-            for row, bounds in found.items()
-            if bounds is not None
-        }
-        if len(turned) < max(2, len(found)):
+        if len(found) < max(2, len(figures)):
             return set()
-        best = max(turned, key=lambda row: turned[row][0])
-        is_clear = all(high < turned[best][0] for row, (_, high) in turned.items() if row != best)
+        best = min(found, key=lambda place: found[place][1])
+        is_clear = all(low > found[best][1] for place, (low, _) in found.items() if place != best)
         return {best} if is_clear else set()
 
 
-RAW_TOP_100 = Column(
-    "raw top-100",
-    ("metrics", "raw", "top_k_accuracy@100"),
-    3,
-    is_higher_better=True,
-    importance=1,
-    meaning="share of test interactions whose item is among the 100 best of all items",
-)
-FILTERED_TOP_100 = Column(
-    "filtered top-100",
-    ("metrics", "filtered", "top_k_accuracy@100"),
-    3,
-    is_higher_better=True,
-    importance=4,
-    meaning="share of test interactions whose item is among the 100 best the user has not seen",
-)
-RECALL_100 = Column(
-    "recall@100",
-    ("metrics", "filtered", "recall@100"),
-    3,
-    is_higher_better=True,
-    importance=3,
-    meaning="share of a user's test items among the 100 best, mean over users, filtered",
-)
-NDCG_10 = Column(
-    "ndcg@10",
-    ("metrics", "filtered", "ndcg@10"),
-    3,
-    is_higher_better=True,
-    importance=5,
-    meaning="test items in the 10 best, discounted by rank, mean over users, filtered",
-)
-NDCG_100 = Column(
-    "ndcg@100",
-    ("metrics", "filtered", "ndcg@100"),
-    3,
-    is_higher_better=True,
-    importance=8,
-    meaning="test items in the 100 best, discounted by rank, mean over users, filtered",
-)
-RMSE = Column(
-    "RMSE",
-    ("metrics", "rmse"),
-    3,
-    is_higher_better=False,
-    importance=2,
-    meaning="root of the mean squared error of predicted ratings, in rating points",
-)
-MAE = Column(
-    "MAE",
-    ("metrics", "mae"),
-    3,
-    is_higher_better=False,
-    importance=7,
-    meaning="mean absolute error of predicted ratings, in rating points",
-)
-FIT_SECONDS = Column(
-    "fit s",
-    ("seconds", "fit"),
-    2,
-    is_higher_better=False,
-    importance=6,
-    meaning="seconds to train",
-)
+FIT_SECONDS = Column("fit s", ("seconds", "fit"), 2, "lower", "seconds to train", 6)
 EVALUATE_SECONDS = Column(
-    "evaluate s",
-    ("seconds", "evaluate"),
-    2,
-    is_higher_better=False,
-    importance=9,
-    meaning="seconds to evaluate on the test part",
+    "evaluate s", ("seconds", "evaluate"), 2, "lower", "seconds to evaluate on the test part", 9
 )
 MEMORY = Column(
     "memory MB",
     ("peak_memory_mb",),
     0,
-    is_higher_better=False,
-    importance=10,
-    meaning="peak memory of the process, in megabytes",
-)
-
-COLUMNS = (
-    RAW_TOP_100,
-    FILTERED_TOP_100,
-    RECALL_100,
-    NDCG_10,
-    NDCG_100,
-    RMSE,
-    MAE,
-    FIT_SECONDS,
-    EVALUATE_SECONDS,
-    MEMORY,
+    "none",  # it grows from model to model, as they share a process
+    "peak memory of the whole process so far, in megabytes",
+    10,
 )
 
 
-def is_baseline(model: dict[str, Any]) -> bool:
-    """Whether a model of the report is one of the baselines."""
-    return bool(model.get("kind") == "baseline")
+def metric_column(
+    report: dict[str, Any], task: str, key: str, digits: int | None = None
+) -> Column | None:
+    """The column of a task's metric, None where the report does not declare it."""
+    told = _at(report.get("metrics"), (task, key))
+    if not isinstance(told, dict):
+        return None
+    return Column(
+        label=str(told.get("label", key)),
+        path=("metrics", task, *key.split(".", 1)),
+        digits=int(told.get("digits", 3)) if digits is None else digits,
+        direction=str(told.get("direction", "none")),
+        meaning=str(told.get("meaning", "")),
+        importance=int(told.get("importance", 5)),
+        target=_number(told.get("target")),
+        task=task,
+        group=task if len(tasks_of(report)) > 1 else "",
+    )
 
 
-def in_table_order(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """The models as the report has them, baselines after the others."""
-    return sorted(report["models"], key=is_baseline)
+def headline_columns(report: dict[str, Any], task: dict[str, Any]) -> list[Column]:
+    """A task's headline metrics that any model has a figure of; the first decides."""
+    columns = [metric_column(report, task["name"], key) for key in task.get("headline") or []]
+    return [
+        column if place else replace(column, importance=0)
+        for place, column in enumerate(_with_figures(report, columns))
+    ]
 
 
 def shown_columns(report: dict[str, Any]) -> list[Column]:
-    """The columns that at least one model has a figure for."""
+    """The columns of the comparison: each task's headline metrics, then time and memory."""
+    columns = [column for task in tasks_of(report) for column in headline_columns(report, task)]
+    return columns + _with_figures(report, [FIT_SECONDS, EVALUATE_SECONDS, MEMORY])
+
+
+def _with_figures(report: dict[str, Any], columns: list[Column | None]) -> list[Column]:
     return [
         column
-        for column in COLUMNS
-        if any(column.value(model) is not None for model in report["models"])
+        for column in columns
+        if column and any(column.value(model) is not None for model in report["models"])
     ]
 
 

@@ -7,17 +7,19 @@ less important columns, and lines below say so.
 from typing import Any
 
 from rich import box
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maxella.report.columns import Column, in_table_order, is_baseline, shown_columns
+from maxella.report.columns import Column, shown_columns
 from maxella.report.findings import headline, trained_on_cuda, uses_of_time
+from maxella.report.tasks import in_table_order, is_baseline
 
 _RULED = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
 _PLAIN = box.Box("    \n    \n -- \n    \n -- \n    \n    \n    \n", ascii=True)
 _NAME_WIDTH = 28  # longer model names are cut to leave room for figures
+_TASK_WIDTH = 12  # as for models
 _GAP = 2
 _CEILING = "ceiling"
 
@@ -44,14 +46,14 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     shown = _that_fit(cells, room)
 
     console.print(_table(names, models, shown, name_width, console))
-    if not has_intervals:
-        _print_widest_intervals(models, list(shown), console)
-    left_out = [column.label for column in columns if column not in shown]
+    has_any = any(column.interval(model) for column in columns for model in models)
+    left_out = ["95 % intervals"] if has_any and not has_intervals else []
+    left_out += [column.full_label for column in columns if column not in shown]
     if left_out:
         _print_line(console, f"Left out for want of width: {', '.join(left_out)}.", "dim")
     for line in [headline(report), *uses_of_time(report), *trained_on_cuda(report)]:
         _print_line(console, line)
-    slices = dict.fromkeys(one["slice"] for model in models for one in model.get("slices", []))
+    slices = dict.fromkeys(one["slice"] for model in models for one in model.get("slices") or [])
     if slices:
         line = f"By slice ({', '.join(slices)}): in report.html and report.json."
         _print_line(console, line, "dim")
@@ -82,15 +84,27 @@ def _table(
     return table
 
 
-def plain_or_ruled_table(console: Console) -> Table:
-    """An empty table in the house's look: rules on a terminal, ASCII elsewhere."""
-    return Table(
+def plain_or_ruled_table(console: Console, *heads: str) -> Table:
+    """An empty table in the house's look: rules on a terminal, ASCII elsewhere.
+
+    Its columns fold, but one whose head begins with `>` is of figures: to the right, unbroken.
+    """
+    table = Table(
         box=_RULED if console.is_terminal else _PLAIN,
         show_edge=False,
         pad_edge=False,
         padding=(0, _GAP - 1, 0, 0),  # the box adds one
         header_style="bold" if console.is_terminal else "",
     )
+    for head in heads:
+        is_right = head.startswith(">")
+        table.add_column(
+            Text(head.removeprefix(">")),
+            justify="right" if is_right else "left",
+            no_wrap=is_right,
+            overflow="fold",
+        )
+    return table
 
 
 def _cells(
@@ -111,13 +125,14 @@ def _cells(
         half_width = max(map(len, halves))
         tail = has_marks + (half_width and half_width + 1)
         value_width = max(
-            max(map(len, _header_lines(column))) - tail,
+            max(map(cell_len, _header_lines(column))) - tail,
             *(len(column.text(value)) for value in values),
         )
         cells[column] = []
         for row, (value, half) in enumerate(zip(values, halves, strict=True)):
             text = Text(f"{column.text(value):>{value_width}}")
-            text.stylize("bold" if row in best else "")
+            is_learnt = row == len(models) or column.counts(models[row])
+            text.stylize("bold" if row in best else "" if is_learnt else "dim")
             if has_marks:
                 text.append("*" if row in best else " ")
             if half_width:
@@ -127,8 +142,12 @@ def _cells(
 
 
 def _header_lines(column: Column) -> list[str]:
-    """The label, on two lines where it is long."""
-    return column.label.split() if len(column.label) > 6 else [column.label]
+    """The label, on two lines where it is long; above it the task where there are several."""
+    lines = column.label.split() if len(column.label) > 6 else [column.label]
+    if not column.group:
+        return lines
+    task = set_cell_size(one_line(column.group), _TASK_WIDTH).rstrip()
+    return [task, *[""] * (2 - len(lines)), *lines]
 
 
 def _column_width(column: Column, texts: list[Text]) -> int:
@@ -149,19 +168,6 @@ def _that_fit(cells: _Cells, room: int) -> _Cells:
             break
         shown.add(column)
     return {column: texts for column, texts in cells.items() if column in shown}
-
-
-def _print_widest_intervals(
-    models: list[dict[str, Any]], columns: list[Column], console: Console
-) -> None:
-    widest = []
-    for column in columns:
-        intervals = [found for model in models if (found := column.interval(model)) is not None]
-        if intervals:
-            half = max((high - low) / 2 for low, high in intervals)
-            widest.append(f"{column.label} ±{column.text(half)}")
-    if widest:
-        _print_line(console, f"Widest 95 % intervals: {', '.join(widest)}.", "dim")
 
 
 def one_line(text: str) -> str:

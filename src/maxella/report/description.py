@@ -42,12 +42,8 @@ def _summary(description: dict[str, Any]) -> str:
 
 
 def _columns(columns: list[dict[str, Any]], console: Console) -> Table:
-    table = plain_or_ruled_table(console)
-    table.add_column("column", overflow="fold")
-    table.add_column("distinct", justify="right", no_wrap=True)
-    table.add_column("type", overflow="fold")
-    table.add_column("missing", justify="right", no_wrap=True)
-    table.add_column("missing %", justify="right", no_wrap=True)
+    heads = ("column", ">distinct", "type", ">missing", ">missing %")
+    table = plain_or_ruled_table(console, *heads)
     for column in columns:
         table.add_row(
             Text(one_line(column["name"])),
@@ -60,10 +56,7 @@ def _columns(columns: list[dict[str, Any]], console: Console) -> Table:
 
 
 def _histogram(bars: list[dict[str, Any]], console: Console) -> Table:
-    table = plain_or_ruled_table(console)
-    table.add_column("rating", justify="right", no_wrap=True)
-    table.add_column("count", justify="right", no_wrap=True)
-    table.add_column("share", justify="right", no_wrap=True)
+    table = plain_or_ruled_table(console, ">rating", ">count", ">share")
     table.add_column("", no_wrap=True, overflow="crop")
     total = sum(bar["count"] for bar in bars)
     most = max(bar["count"] for bar in bars)
@@ -81,10 +74,8 @@ def _histogram(bars: list[dict[str, Any]], console: Console) -> Table:
 
 
 def _spread(description: dict[str, Any], console: Console) -> Table:
-    table = plain_or_ruled_table(console)
-    table.add_column("")
-    for name in ("min", "25 %", "median", "mean", "75 %", "max"):
-        table.add_column(name, justify="right", no_wrap=True)
+    heads = (">min", ">25 %", ">median", ">mean", ">75 %", ">max")
+    table = plain_or_ruled_table(console, "", *heads)
     for label, key in _SPREADS:
         table.add_row(
             label, *(f"{description[key][name]:,.1f}".removesuffix(".0") for name in _QUARTILES)

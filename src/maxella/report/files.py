@@ -1,4 +1,4 @@
-"""`report.json`, format 1: written whole or not at all, read only in its own format."""
+"""`report.json`, format 2: written whole or not at all, read only in its own format."""
 
 import json
 import math
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from maxella.errors import DataError
+from maxella.report.findings import findings
 
-FORMAT = 1
+FORMAT = 2
 
 
 def write_text(text: str, path: Path) -> None:
@@ -23,7 +24,10 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write a report as JSON. DataError: it holds a NaN or an infinity, or is of another format."""
+    """Write a report as JSON, its `findings` computed from the figures.
+
+    DataError: it holds a NaN or an infinity, or is of another format.
+    """
     _check_format(report, path)
     place = _not_a_number(report)
     if place is not None:
@@ -31,6 +35,7 @@ def write_report(report: dict[str, Any], path: Path) -> None:
             f"A report holds finite numbers or null; {place} is not finite (for {path}). "
             "Write null where there is no figure."
         )
+    report = report | {"findings": findings(report)}
     write_text(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 
@@ -57,8 +62,7 @@ def read_report(path: Path) -> dict[str, Any]:
 
 def _check_format(report: Any, path: Path) -> None:
     found = report.get("format") if isinstance(report, dict) else None
-    # A bool is an int in Python: `true` is not format 1.
-    if found != FORMAT or isinstance(found, bool):
+    if found != FORMAT:
         raise DataError(
             f"{path} should be a report of format {FORMAT}; its format is {json.dumps(found)}. "
             "Use the version of maxella that wrote it, or run the comparison again."

@@ -1,92 +1,77 @@
 """What the figures say, in sentences computed from them.
 
-A model counts at a task only if it was trained for it. "Beats", "better" and
-"worse" are said where the two intervals do not overlap, "ahead" and "behind" where
-they do or where there are none.
+A model counts at a task only if it has learnt it, a baseline if it answers it. "Ahead" and
+"behind" are said where the interval of the paired difference excludes 0 or, where there is no
+paired one, where the two intervals do not overlap; else the two are "level".
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from maxella.report.columns import (
-    FILTERED_TOP_100,
-    NDCG_10,
-    NDCG_100,
-    RAW_TOP_100,
-    RECALL_100,
-    RMSE,
-    Column,
-    is_baseline,
-)
+from maxella.report.columns import Column, headline_columns
+from maxella.report.tasks import is_baseline, learnt, tasks_of
+from maxella.report.verdict import best_first, compare
 
 _Model = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Task:
-    kind: str  # of a model trained for this task alone
-    place: str  # "at retrieval"
-    columns: tuple[Column, ...]  # the first that any model has a figure for decides
-
-    def column(self, report: dict[str, Any]) -> Column | None:
-        return next(
-            (
-                column
-                for column in self.columns
-                if any(column.value(model) is not None for model in report["models"])
-            ),
-            None,
-        )
-
-    def trains(self, model: _Model) -> bool:
-        return model.get("kind") in {self.kind, "joint"}
-
-
-RETRIEVAL = _Task("retrieval", "at retrieval", (FILTERED_TOP_100, RAW_TOP_100, RECALL_100))
-RATING = _Task("rating", "at rating", (RMSE,))
-_TASKS = (RETRIEVAL, RATING)
+_NO_FIGURE = "No model of this report has a figure to judge it by."
 _USES_OF_TIME = {
     "ratings": "a held-out rating is predicted knowing when among the user's others it was given",
     "retrieval": "its lists are for after the last known interaction of a user",
-    "requests": "it is told when each held-out item was asked for, which data split at random may "
+    "context": "it is told when each held-out item was asked for, which data split at random may "
     "give away",
 }
-_RANKING = (RAW_TOP_100, FILTERED_TOP_100, RECALL_100, NDCG_10, NDCG_100)
 
 
-def headline(report: dict[str, Any]) -> str:
-    """The answer in one sentence: the best of each task, and who is beaten by a baseline."""
-    best = [
-        (task, column, _best(report, column))
-        for task in _TASKS
-        if (column := task.column(report)) is not None
-    ]
-    if not best:
-        return "No model of this report has a figure yet."
-    if len(best) == 2 and best[0][2] == best[1][2]:
-        figures = ", ".join(_figure(column, models[0]) for _, column, models in best)
-        answer = f"At both tasks {_names(best[0][2])} {_is(best[0][2])} best ({figures})"
-    else:
-        clauses = [
-            f"{task.place} {_names(models)} {_is(models)} best ({_figure(column, models[0])})"
-            for task, column, models in best
-        ]
-        answer = _capital(", ".join(clauses))
-    return f"{answer}; {_against_baselines(report)}."
+@dataclass(frozen=True)
+class _Field:
+    """Who is judged by a headline metric of a task, best first."""
+
+    column: Column
+    models: list[_Model]
+    baselines: list[_Model]
+
+    @property
+    def all(self) -> list[_Model]:
+        return best_first(self.column, self.models + self.baselines)
+
+    @property
+    def place(self) -> str:
+        return f"at {self.column.task}"
+
+    def ahead(self, one: _Model, others: list[_Model]) -> list[_Model]:
+        """Which others it is ahead of."""
+        return [other for other in others if compare(self.column, one, other).order > 0]
+
+    def level(self, one: _Model, others: list[_Model]) -> list[_Model]:
+        """Which others it is level with."""
+        return [other for other in others if compare(self.column, one, other).order == 0]
+
+    def figure(self, model: _Model) -> str:
+        return f"{self.column.label} {self.text(model)}"
+
+    def text(self, model: _Model) -> str:
+        return self.column.text(self.column.value(model))
+
+    def against(self, model: _Model, others: list[_Model]) -> str:
+        """The others' names, their figures and what the verdict rests on."""
+        return _join(
+            [
+                f"{other['name']} ({self.text(other)}; {compare(self.column, model, other).why})"
+                for other in others
+            ]
+        )
 
 
 def findings(report: dict[str, Any]) -> list[str]:
-    """Further sentences: baselines ahead of models, joint against specialised, what to mind."""
-    lines = []
-    for task in _TASKS:
-        column = task.column(report)
-        if column is not None:
-            lines += _baselines_ahead(report, task, column)
-            lines += _joint_against_specialised(report, task, column)
-    lines += _popularity_by_measure(report)
-    lines += uses_of_time(report)
-    lines += _not_trained(report)
-    lines += trained_on_cuda(report)
+    """The headline, then what stands behind it task by task, then what to mind."""
+    lines = [headline(report)]
+    for task in tasks_of(report):
+        fields = _fields(report, task)
+        lines += _against_baselines(fields)
+        lines += _transfer(fields)
+        lines += _long_lists(report, task)
+        lines += _visited(task)
+    lines += uses_of_time(report) + _not_learnt(report) + trained_on_cuda(report)
     reads = report.get("test_reads")
     if isinstance(reads, int) and reads > 1:
         lines.append(
@@ -95,26 +80,31 @@ def findings(report: dict[str, Any]) -> list[str]:
     return lines
 
 
+def headline(report: dict[str, Any]) -> str:
+    """The answer in one sentence: the best of each task, and who is behind a baseline."""
+    tasks = tasks_of(report)
+    by_task = [fields for task in tasks if (fields := _fields(report, task))]
+    if not by_task:
+        return _NO_FIGURE
+    firsts = [fields[0] for fields in by_task]
+    answer = _capital(", ".join(map(_leader, firsts)))
+    clear = [_clear_leader(field) for field in firsts]
+    if clear[0] and len(tasks) == len(firsts) > 1 and all(one == clear[0] for one in clear):
+        figures = ", ".join(
+            f"{field.column.task}: {field.figure(field.all[0])}" for field in firsts
+        )
+        number = "both tasks" if len(tasks) == 2 else "every task"
+        answer = f"At {number} {clear[0]} is best ({figures})"
+    return f"{answer}; {_behind_baselines(report, by_task)}."
+
+
 def uses_of_time(report: dict[str, Any]) -> list[str]:
     """Which models look at the order in which their users did things, and at what."""
     return [
         f"{model['name']} uses time: {_USES_OF_TIME[use]}."
         for model in report["models"]
-        for use in model.get("uses_time", [])
+        for use in model.get("uses_time") or []
         if use in _USES_OF_TIME
-    ]
-
-
-def _not_trained(report: dict[str, Any]) -> list[str]:
-    """Which models show figures of a task that they did not learn."""
-    return [
-        f"{model['name']} did not learn {what}: {figures} mean nothing."
-        for model in report["models"]
-        for kind, what, figures, column in (
-            ("retrieval", "ratings", "its figures of ratings", RMSE),
-            ("rating", "retrieval", "its figures of rankings", FILTERED_TOP_100),
-        )
-        if model.get("kind") == kind and column.value(model) is not None
     ]
 
 
@@ -125,162 +115,172 @@ def trained_on_cuda(report: dict[str, Any]) -> list[str]:
     return [f"Trained on {gpu}: {_names(models)}."] if models else []
 
 
-def _against_baselines(report: dict[str, Any]) -> str:
-    """The clause that says which trained models a baseline leaves behind."""
+def _fields(report: dict[str, Any], task: dict[str, Any]) -> list[_Field]:
+    """The field of each headline metric that can be judged by, the deciding one first."""
+    fields = []
+    for column in headline_columns(report, task):
+        known = best_first(column, [model for model in report["models"] if column.counts(model)])
+        if known and not _holds_all(report, column):
+            trained = [model for model in known if not is_baseline(model)]
+            fields.append(_Field(column, trained, [one for one in known if is_baseline(one)]))
+    return fields
+
+
+def _holds_all(report: dict[str, Any], column: Column) -> bool:
+    """Whether the k best are all candidates: then the metric is no test of a ranking."""
+    candidates, k = report.get("candidates"), column.list_length
+    return isinstance(candidates, int) and k is not None and candidates <= k
+
+
+def _leader(field: _Field) -> str:
+    """The clause of one task: who is best there, or who comes first and is level with whom."""
+    known = field.all
+    first = f"{known[0]['name']} ({field.figure(known[0])})"
+    if len(known) == 1:
+        return f"{field.place} only {first} has a figure"
+    if _clear_leader(field):
+        return f"{field.place} {first} is best"
+    level = field.level(known[0], known[1:])
+    return f"{field.place} {first} comes first" + (f", level with {_names(level)}" if level else "")
+
+
+def _clear_leader(field: _Field) -> str | None:
+    """The name of the one that is ahead of all others, None where none is."""
+    first, *others = field.all
+    is_ahead = bool(others) and field.ahead(first, others) == others
+    return str(first["name"]) if is_ahead else None
+
+
+def _behind_baselines(report: dict[str, Any], by_task: list[list[_Field]]) -> str:
+    """The clause that says which models a baseline leaves behind, by any headline metric."""
     if not any(is_baseline(model) for model in report["models"]):
         return "no baseline stands beside the models"
     clauses: list[str] = []
     compared: list[str] = []
     alone: list[str] = []
-    for task in _TASKS:
-        column = task.column(report)
-        trained, baselines = _sides(report, task, column)
-        if column is None or not trained:
+    for fields in by_task:
+        if not fields[0].models:
             continue
-        (compared if baselines else alone).append(task.place)
-        behind = [(one, _behind(column, one, trained)) for one in baselines]
-        behind = [(one, models) for one, models in behind if models]
-        if behind:
-            # Popularity knows nothing of the user: losing to it says the most.
-            popular = (pair for pair in behind if _is_popularity(pair[0]))
-            clauses.append(_beats(task, column, *next(popular, behind[0]), trained))
+        (compared if fields[0].baselines else alone).append(fields[0].place)
+        clauses += _behind(fields)
     if not compared:
         return "no baseline has a figure to compare a trained model with"
     if not clauses and not alone:
-        return "no baseline is ahead of a model at a task it was trained for"
+        return "no baseline is ahead of a model at a task it has learnt"
     if not clauses:
         clauses.append(f"no baseline is ahead {_join(compared)}")
-    return " and ".join(clauses + [f"no baseline was compared {place}" for place in alone])
+    return _join(clauses + [f"no baseline was compared {place}" for place in alone])
 
 
-def _beats(
-    task: _Task, column: Column, baseline: _Model, models: list[_Model], trained: list[_Model]
-) -> str:
-    verb = "beats" if all(_clear(column, baseline, model) for model in models) else "is ahead of"
-    if len(models) == len(trained) > 1:
-        return f"{baseline['name']} {verb} every model trained for {task.kind}"
-    return f"{baseline['name']} {verb} {_names(models)} {task.place}"
+def _behind(fields: list[_Field]) -> list[str]:
+    """Of each model at a task the first metric by which a baseline is ahead, as clauses."""
+    clauses: list[str] = []
+    told: list[_Model] = []
+    for place, field in enumerate(fields):
+        models = [model for model in field.models if model not in told]
+        pairs = [(one, whom) for one in field.baselines if (whom := field.ahead(one, models))]
+        if pairs:
+            # Popularity knows nothing of the user: to be behind it says the most.
+            popular = (pair for pair in pairs if "popular" in str(pair[0]["name"]).lower())
+            baseline, whom = next(popular, pairs[0])
+            told += whom
+            is_all = len(whom) == len(field.models) > 1
+            names = f"every model that learnt {field.column.task}" if is_all else _names(whom)
+            is_same = bool(clauses) and clauses[-1].startswith(f"{baseline['name']} is ahead")
+            who = "of" if is_same else f"{baseline['name']} is ahead of"
+            where = "" if is_all or is_same else f" {field.place}"
+            clauses.append(f"{who} {names}{where}{f' by {field.column.label}' if place else ''}")
+    return clauses
 
 
-def _baselines_ahead(report: dict[str, Any], task: _Task, column: Column) -> list[str]:
-    trained, baselines = _sides(report, task, column)
+def _against_baselines(fields: list[_Field]) -> list[str]:
+    """Each model at a task against all baselines, by every headline metric."""
     lines = []
-    for baseline in baselines:
-        behind = _behind(column, baseline, trained)
-        if behind:
-            whom = _join([_compared(column, baseline, model) for model in behind])
+    for model in fields[0].models if fields else []:
+        clean = []
+        for field in fields:
+            if model not in field.models or not field.baselines:
+                continue
+            behind = [one for one in field.baselines if field.ahead(one, [model])]
+            level = field.level(model, field.baselines)
+            parts = [f"behind {field.against(model, behind)}"] if behind else []
+            parts += [f"level with {field.against(model, level)}"] if level else []
+            if parts:
+                lines.append(
+                    f"{_capital(field.place)} by {field.column.label}, {model['name']} "
+                    f"({field.text(model)}) is {' and '.join(parts)}."
+                )
+            else:
+                after = field.baselines[0]
+                clean.append(
+                    f"{field.column.label} ({field.text(model)}; next {after['name']} with "
+                    f"{field.text(after)}: {compare(field.column, model, after).why})"
+                )
+        if clean:
             lines.append(
-                f"{_capital(task.place)}, baseline {baseline['name']} "
-                f"({_figure(column, baseline)}) is ahead of {whom}."
+                f"{_capital(fields[0].place)}, {model['name']} is ahead of every baseline by "
+                f"{_join(clean)}."
             )
-    if trained and baselines and not lines:
-        lines.append(
-            f"{_capital(task.place)}, no baseline is ahead of a trained model; the best is "
-            f"{baselines[0]['name']} ({_figure(column, baselines[0])})."
-        )
     return lines
 
 
-def _joint_against_specialised(report: dict[str, Any], task: _Task, column: Column) -> list[str]:
-    """The best joint model against the best that was trained for this task alone."""
-    trained, _ = _sides(report, task, column)
-    joint = next((model for model in trained if model.get("kind") == "joint"), None)
-    alone = next((model for model in trained if model.get("kind") == task.kind), None)
+def _transfer(fields: list[_Field]) -> list[str]:
+    """The best model of several tasks against the best that learnt this task alone."""
+    models = fields[0].models if fields else []
+    joint = next((model for model in models if _n_learnt(model) > 1), None)
+    alone = next((model for model in models if _n_learnt(model) == 1), None)
     if joint is None or alone is None:
         return []
-    is_clear = _clear(column, joint, alone)
-    word = {
-        1: "better than" if is_clear else "ahead of",
-        0: "level with",
-        -1: "worse than" if is_clear else "behind",
-    }[_order(column, joint, alone)]
-    sentence = (
-        f"{_capital(task.place)}, {joint['name']} ({_figure(column, joint)}) is {word} "
-        f"{_compared(column, joint, alone)}, trained for this task alone."
-    )
-    return [sentence]
+    by_order: dict[int, list[str]] = {}
+    for field in fields:
+        if joint in field.models and alone in field.models:
+            found = compare(field.column, joint, alone)
+            figures = f"{field.text(joint)} against {field.text(alone)}; {found.why}"
+            by_order.setdefault(found.order, []).append(f"{field.column.label} ({figures})")
+    words = {1: "better than", 0: "level with", -1: "behind"}
+    (first, labels), *others = by_order.items()
+    clauses = [f"{words[first]} {alone['name']}, which learnt this task alone, by {_join(labels)}"]
+    clauses += [f"{words[order]} it by {_join(labels)}" for order, labels in others]
+    who = f"{joint['name']}, which learnt {_n_learnt(joint)} tasks,"
+    return [f"{_capital(fields[0].place)}, {who} is {' and '.join(clauses)}."]
 
 
-def _popularity_by_measure(report: dict[str, Any]) -> list[str]:
-    """Popularity against the best model trained for retrieval, where the measures disagree."""
-    trained, baselines = _sides(report, RETRIEVAL, RETRIEVAL.column(report))
-    popularity = next(filter(_is_popularity, baselines), None)
-    if popularity is None or not trained:
+def _n_learnt(model: _Model) -> int:
+    return sum(learnt(model, task) for task in model.get("tasks") or {})
+
+
+def _long_lists(report: dict[str, Any], task: dict[str, Any]) -> list[str]:
+    """Which headline metrics say nothing, as their list holds all candidates."""
+    long = [column.label for column in headline_columns(report, task) if _holds_all(report, column)]
+    if not long:
         return []
-    ahead: list[str] = []
-    behind: list[str] = []
-    for column in _RANKING:
-        order = _order(column, popularity, trained[0])
-        if order:
-            (ahead if order > 0 else behind).append(column.label)
-    if not ahead or not behind:
+    why = f"there are {report['candidates']:,} candidates, and such a list holds them all"
+    return [f"At {task['name']} no sentence rests on {_join(long)}: {why}."]
+
+
+def _visited(task: dict[str, Any]) -> list[str]:
+    """How much of the test a user had met before in another event."""
+    visited, test = task.get("visited"), task.get("test")
+    if not visited or not test:
         return []
-    sentence = (
-        f"The measures disagree: {popularity['name']} is ahead of {trained[0]['name']} at "
-        f"{_join(ahead)}, behind at {_join(behind)}."
+    met = (
+        f"the user had met {100 * visited / test:.0f} % of the test items before, in another event"
     )
-    return [sentence]
+    return [f"At {task['name']}, {met}; for discovery look at the figures of new items."]
 
 
-def _is_popularity(model: _Model) -> bool:
-    return is_baseline(model) and "popular" in str(model["name"]).lower()
-
-
-def _sides(
-    report: dict[str, Any], task: _Task, column: Column | None
-) -> tuple[list[_Model], list[_Model]]:
-    """The models trained for a task and the baselines, those with a figure, best first."""
-    if column is None:
-        return [], []
-    known = [model for model in report["models"] if column.value(model) is not None]
-    known.sort(key=lambda model: column.value(model) or 0.0, reverse=column.is_higher_better)
-    trained = [model for model in known if task.trains(model)]
-    return trained, [model for model in known if is_baseline(model)]
-
-
-def _best(report: dict[str, Any], column: Column) -> list[_Model]:
-    known = [model for model in report["models"] if column.value(model) is not None]
-    # Fewer than two figures have no best among them: the only one is.
-    rows = column.best(known) or {0}
-    return [known[row] for row in sorted(rows)]
-
-
-def _behind(column: Column, model: _Model, others: list[_Model]) -> list[_Model]:
-    return [other for other in others if _order(column, model, other) > 0]
-
-
-def _order(column: Column, model: _Model, other: _Model) -> int:
-    """1 if the first is better, -1 if worse, 0 if both read the same."""
-    mine, its = column.value(model), column.value(other)
-    if mine is None or its is None or column.text(mine) == column.text(its):
-        return 0
-    return 1 if (mine > its) == column.is_higher_better else -1
-
-
-def _clear(column: Column, model: _Model, other: _Model) -> bool:
-    """Whether both have intervals and these do not overlap."""
-    mine, its = column.interval(model), column.interval(other)
-    return mine is not None and its is not None and (mine[0] > its[1] or its[0] > mine[1])
-
-
-def _compared(column: Column, model: _Model, other: _Model) -> str:
-    """The other's name and figure, and whether the difference is within the intervals."""
-    text = f"{other['name']} ({column.text(column.value(other))}"
-    if column.interval(model) is None or column.interval(other) is None:
-        return f"{text}; no intervals)"
-    return f"{text})" if _clear(column, model, other) else f"{text}; intervals overlap)"
-
-
-def _figure(column: Column, model: _Model) -> str:
-    return f"{column.label} {column.text(column.value(model))}"
+def _not_learnt(report: dict[str, Any]) -> list[str]:
+    """Which models show figures of a task that they did not learn."""
+    return [
+        f"{model['name']} did not learn {task['name']}: its figures there mean nothing."
+        for model in report["models"]
+        for task in tasks_of(report)
+        if (model.get("metrics") or {}).get(task["name"]) and not learnt(model, task["name"])
+    ]
 
 
 def _names(models: list[_Model]) -> str:
     return _join([str(model["name"]) for model in models])
-
-
-def _is(models: list[_Model]) -> str:
-    return "is" if len(models) == 1 else "are"
 
 
 def _join(parts: list[str]) -> str:

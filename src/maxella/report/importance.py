@@ -1,20 +1,18 @@
 """What each feature is worth, as rows of a table, and as heat maps of what multiplies what."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib.patches import Rectangle
 from rich.console import Console
 from rich.text import Text
 
+from maxella.report.columns import metric_column
 from maxella.report.console import one_line, plain_or_ruled_table
-from maxella.report.plot import WIDTH, Plot
-from maxella.report.svg import INK, SERIES, new_figure, to_svg
+from maxella.report.tasks import tasks_of
 
 NO_EFFECT = "shows no effect here"
-PLACES = ("rating head", "user tower", "item tower")
-_DARKEST = 0.65  # so that figures stay readable on it
+
+_Shades = list[tuple[str, float]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def importance_table(report: dict[str, Any]) -> tuple[list[str], list[tuple[str,
         return max(of_all, default=0.0)
 
     rows = sorted(found.get("features") or [], key=share, reverse=True)
-    return [_label(name) for name in metrics], [
+    return [_label(report, name) for name in metrics], [
         (f"{row['side']}.{row['name']}", [_cell(row["losses"][name]) for name in metrics])
         for row in rows
     ]
@@ -68,8 +66,9 @@ def importance_lines(report: dict[str, Any]) -> list[str]:
     """What the table says, in sentences."""
     found = report["importance"]
     caption = (
-        "How much worse the model gets when a feature is dealt anew among users, items or moments, "
-        f"mean of {found['repeats']}; [low, high] of the 95 % interval over users and deals."
+        "How much worse the model gets when a feature is permuted among users, items or contexts, "
+        f"mean of {found['repeats']} permutations; [low, high] of the 95 % interval over users and "
+        "permutations."
     )
     lines = [caption]
     _, rows = importance_table(report)
@@ -84,40 +83,21 @@ def importance_lines(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def heat_map(place: str) -> Callable[[dict[str, Any]], Plot | None]:
-    """The drawing of one place's block norms, where the report has them."""
+def cross_maps(report: dict[str, Any]) -> list[tuple[str, list[str], list[tuple[str, _Shades]]]]:
+    """Of each place with cross layers: a title, the features, and a row of norms for each.
 
-    def draw(report: dict[str, Any]) -> Plot | None:
-        found = ((report.get("importance") or {}).get("cross") or {}).get(place)
-        if not found:
-            return None
-        names, norms = found["names"], found["norms"]
-        largest = max(max(row) for row in norms) or 1.0
-        figure = new_figure(WIDTH, 90 + 34 * len(names))
-        axes = figure.add_subplot()
-        for row, of_row in enumerate(norms):
-            for column, norm in enumerate(of_row):
-                corner = (column - 0.5, row - 0.5)
-                shade = _DARKEST * norm / largest
-                axes.add_patch(Rectangle(corner, 1, 1, facecolor=SERIES[0], alpha=shade))
-                text = f"{norm:.2g}" if len(names) <= 10 else ""
-                axes.text(column, row, text, ha="center", va="center", color=INK, fontsize=10)
-        axes.set_xlim(-0.5, len(names) - 0.5)
-        axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-        axes.set_yticks(range(len(names)), names)
-        axes.tick_params(length=0, labelcolor=INK)
-        axes.grid(visible=False)
-        title = f"What the cross layers of the {place} multiply"
-        caption = (
-            "Norms of the blocks of W (DCN-v2): row a, column b is how strongly feature b is "
-            "multiplied into feature a."
+    A norm is its text and its part of the largest, 0 to 1.
+    """
+    maps = []
+    for place, found in ((report.get("importance") or {}).get("cross") or {}).items():
+        largest = max(map(max, found["norms"])) or 1.0
+        rows = [[(f"{norm:.2g}", norm / largest) for norm in row] for row in found["norms"]]
+        title = (
+            f"What the cross layers of the {place} multiply: norms of the blocks of W (DCN-v2). "
+            "Row a, column b is how strongly feature b is multiplied into feature a."
         )
-        a, b = _largest(found)
-        name = f"cross-{place.replace(' ', '-')}"
-        return Plot(name, title, caption, to_svg(figure, name, f"{title}. Most: {a} by {b}."))
-
-    return draw
+        maps.append((title, found["names"], list(zip(found["names"], rows, strict=True))))
+    return maps
 
 
 def _largest(found: dict[str, Any]) -> tuple[str, str]:
@@ -147,6 +127,11 @@ def _text(cell: Cell) -> Text:
     return text.append(f"\n{cell.interval}", style="dim not bold")
 
 
-def _label(name: str) -> str:
-    """`filtered.top_k_accuracy@100` → `top-100`; `filtered.ndcg@10` → `ndcg@10`."""
-    return name.removeprefix("filtered.").replace("top_k_accuracy@", "top-").replace("rmse", "RMSE")
+def _label(report: dict[str, Any], name: str) -> str:
+    """The label of a metric that is named `TASK.key`."""
+    for task in tasks_of(report):
+        key = name.removeprefix(f"{task['name']}.")
+        column = metric_column(report, task["name"], key)
+        if key != name and column is not None:
+            return column.full_label
+    return name

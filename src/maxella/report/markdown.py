@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from maxella.report.columns import MISSING, in_table_order, shown_columns
+from maxella.report.columns import MISSING, shown_columns
+from maxella.report.tasks import in_table_order
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$])")
 
@@ -20,7 +21,8 @@ def markdown_table(report: dict[str, Any]) -> str:
     ceilings = [column.text(column.ceiling(report)) for column in columns]
     if any(text != MISSING for text in ceilings):
         rows.append(["*ceiling*", *ceilings])
-    lines = [["model", *(column.label for column in columns)], ["---", *["---:"] * len(columns)]]
+    head = ["model", *(escape(column.full_label) for column in columns)]
+    lines = [head, ["---", *["---:"] * len(columns)]]
     return "".join(f"| {' | '.join(row)} |\n" for row in lines + rows)
 
 

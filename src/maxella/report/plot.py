@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from maxella.report.columns import in_table_order, is_baseline
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
 from maxella.report.svg import BASELINE, SERIES
+from maxella.report.tasks import in_table_order, is_baseline
 
 WIDTH = 460  # of a plot, in pixels of the page
 _LONGEST_NAME = 26  # letters of a name on a plot
@@ -17,7 +21,7 @@ class Plot:
     name: str
     title: str
     caption: str
-    svg: str
+    svg: Markup
     table: tuple[tuple[str, ...], ...] = ()  # the figures as texts: the head, then the rows
 
 
@@ -31,9 +35,10 @@ def model_colours(report: dict[str, Any]) -> list[str]:
     return colours
 
 
-def short_name(model: dict[str, Any]) -> str:
-    """The name of a model on one line, cut where it is long."""
-    return short_text(str(model["name"]))
+def name_marks(figure: Figure, marks: list[Line2D], models: list[dict[str, Any]]) -> None:
+    """A legend below: names given here, as matplotlib leaves out those that begin with `_`."""
+    names = [short_text(str(model["name"])) for model in models]
+    figure.legend(marks, names, loc="outside lower left", ncols=2)
 
 
 def short_text(text: str) -> str:

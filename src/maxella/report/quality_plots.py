@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from maxella.data.finding import percent
-from maxella.report.drawings import bars, columns, dots, shapes
+from maxella.report.drawings import Row, columns, marks, shapes
 from maxella.report.plot import Plot
 from maxella.report.quality import words
 from maxella.report.svg import SERIES, drawing
@@ -57,13 +57,15 @@ def _favourites(exploration: _Dict) -> Iterator[Plot]:
     best_loved = exploration["favourites"]["best_loved"]
     if most_rated:
         title = "Most rated" if exploration["mean_rating"] is not None else "Most taken"
-        rows = [(item["name"], item["count"], f"{item['count']:,}") for item in most_rated]
-        svg = bars("most-rated", title, rows, "interactions")
+        rows = [Row(item["name"], item["count"], f"{item['count']:,}") for item in most_rated]
+        svg = marks("most-rated", title, rows, "interactions", are_bars=True)
         caption = "Items with the most interactions."
         yield Plot("most-rated", title, caption, svg, _items(most_rated))
     if best_loved:
         rows = [
-            (item["name"], item["damped_mean"], f"{item['damped_mean']:.2f} of {item['count']:,}")
+            Row(
+                item["name"], item["damped_mean"], f"{item['damped_mean']:.2f} of {item['count']:,}"
+            )
             for item in best_loved
         ]
         yield Plot(
@@ -72,7 +74,7 @@ def _favourites(exploration: _Dict) -> Iterator[Plot]:
             f"Damped mean rating of how many interactions. Damped: {exploration['damping']:g} "
             f"ratings at the mean of all, {exploration['mean_rating']:.2f}, are added to an "
             "item's own.",
-            dots("best-loved", "Best loved", rows, "damped mean rating"),
+            marks("best-loved", "Best loved", rows, "damped mean rating"),
             _items(best_loved),
         )
 
@@ -90,14 +92,14 @@ def _by_whom(exploration: _Dict) -> Iterator[Plot]:
         name, column = f"people-{number}", words(breakdown["column"])
         title = f"Most items by {column}"
         rows = [
-            (group["name"], group["size"], f"{group['size']:,}{_and_mean(group)}")
+            Row(group["name"], group["size"], f"{group['size']:,}{_and_mean(group)}")
             for group in breakdown["groups"]
         ]
         yield Plot(
             name,
             title,
             "Items that have an interaction, and the mean of their ratings.",
-            bars(name, title, rows, "items"),
+            marks(name, title, rows, "items", are_bars=True),
             _figures(column, breakdown["groups"], "items", exploration),
         )
 
@@ -106,7 +108,7 @@ def _by_count(name: str, breakdown: _Dict, things: str, exploration: _Dict) -> P
     column, groups = words(breakdown["column"]), breakdown["groups"]
     title = f"Interactions by {column}"
     rows = [
-        (group["name"], group["count"], f"{_share(group, exploration)}{_and_mean(group)}")
+        Row(group["name"], group["count"], f"{_share(group, exploration)}{_and_mean(group)}")
         for group in groups
     ]
     caption = f"Shares of all {exploration['n_interactions']:,} interactions"
@@ -114,15 +116,15 @@ def _by_count(name: str, breakdown: _Dict, things: str, exploration: _Dict) -> P
         caption += f", and mean ratings; the mean of all is {exploration['mean_rating']:.2f}"
     if sum(group["count"] for group in groups) > exploration["n_interactions"]:
         caption += f". An item with several of {column} counts for each"
-    svg = bars(name, title, rows, "interactions")
+    svg = marks(name, title, rows, "interactions", are_bars=True)
     return Plot(name, title, f"{caption}.", svg, _figures(column, groups, things, exploration))
 
 
 def _means(name: str, column: str, groups: list[_Dict], exploration: _Dict) -> Plot:
     title, overall = f"Mean rating by {words(column)}", exploration["mean_rating"]
     best_first = sorted(groups, key=lambda group: -group["mean"])
-    rows = [(group["name"], group["mean"], f"{group['mean']:.2f}") for group in best_first]
-    svg = dots(name, title, rows, "mean rating", overall)
+    rows = [Row(group["name"], group["mean"], f"{group['mean']:.2f}") for group in best_first]
+    svg = marks(name, title, rows, "mean rating", line=overall)
     table = _figures(words(column), best_first, "items", exploration)
     return Plot(name, title, f"Dashed: the mean of all ratings, {overall:.2f}.", svg, table)
 

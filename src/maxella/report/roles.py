@@ -24,10 +24,7 @@ def print_roles(findings: Sequence[dict[str, Any]], notes: Sequence[str], consol
 
 
 def _rows(findings: Sequence[dict[str, Any]], console: Console) -> Table:
-    table = plain_or_ruled_table(console)
-    table.add_column("column", overflow="fold")
-    table.add_column("taken as", overflow="fold")
-    table.add_column("because", overflow="fold")
+    table = plain_or_ruled_table(console, "column", "taken as", "because")
     for finding in findings:
         table.add_row(*(Text(one_line(finding[key])) for key in ("column", "role", "reason")))
     return table

@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -74,7 +75,7 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
 
 
-def to_svg(figure: Figure, name: str, alt: str) -> str:
+def to_svg(figure: Figure, name: str, alt: str) -> Markup:
     """The figure as an `<svg>` element; `name` keeps its ids apart from other drawings."""
     buffer = io.BytesIO()
     # No metadata: it would hold the time and the address of a vocabulary.
@@ -92,7 +93,8 @@ def to_svg(figure: Figure, name: str, alt: str) -> str:
     for size in ("width", "height", "version"):
         root.attrib.pop(size, None)
     root.attrib |= {"role": "img", "aria-label": alt}
-    return ET.tostring(root, encoding="unicode", short_empty_elements=False)
+    # The serialiser has escaped all text: this is markup, not text to escape.
+    return Markup(ET.tostring(root, encoding="unicode", short_empty_elements=False))  # noqa: S704
 
 
 def css_variable(colour: str) -> str:

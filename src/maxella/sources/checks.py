@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from maxella.errors import DataError
+from maxella.sources.repeats import KEY, MOST_COUNT, one_row_each, unite_repeats
 from maxella.sources.tables import Tables
 from maxella.sources.text import Sheet
-
-PAIR = ("user_id", "item_id")
 
 
 def build_tables(
@@ -23,27 +21,34 @@ def build_tables(
 ) -> Tables:
     """Checked tables, columns in a fixed order, users and items completed.
 
-    Of interactions that repeat a (user, item) pair the last in file order is kept;
-    the count goes into the notes, and so does that of interactions without a rating.
-    Raises DataError for a missing id or timestamp and for a rating outside the range.
+    Rows of one user, item and event (of one user and item, in a log without events) become
+    one, which has the last time and the last value given in each column; where some row
+    stands for several, a column `count` says for how many. What changed goes into the notes.
+    Raises DataError for a missing id, event or timestamp, for a rating outside the range, and
+    for a `count` of the file's own that is none.
     """
-    for column in PAIR:
-        _refuse_missing(interactions, column)
+    if "event" in interactions.frame.columns:
+        event = pl.col("event").cast(pl.String)
+        interactions = interactions.with_frame(interactions.frame.with_columns(event))
     present = interactions.frame.columns
+    for column in (*KEY, "timestamp"):
+        if column in present:
+            refuse_missing(interactions, column)
     if "rating" in present:
         _check_ratings(interactions, rating_range)
-    if "timestamp" in present:
-        _refuse_missing(interactions, "timestamp")
-    first = [c for c in (*PAIR, "rating", "timestamp") if c in present]
-    log = interactions.frame.select(*first, *[c for c in present if c not in first])
-    log, repeats = keep_last(log, PAIR)
+    if "count" in present:
+        _check_counts(interactions)
     all_notes = list(notes)
-    if repeats:
+    first = [c for c in (*KEY[:2], "rating", "timestamp", "event") if c in present]
+    frame = interactions.frame.select(*first, pl.exclude(first))
+    log, n_united = one_row_each(frame)
+    if n_united:
+        what = "user, item and event" if "event" in present else "user and item"
         all_notes.append(
-            f"{repeats:,} of {interactions.frame.height:,} interactions repeat a (user, item) "
-            "pair; the last of each pair in the file is kept."
+            f"{n_united:,} of {frame.height:,} interactions repeat the {what} of another; such "
+            "rows count as one, with the last value given in each column."
         )
-    unrated = log["rating"].null_count() if "rating" in present else 0
+    unrated = log["rating"].null_count() if "rating" in present and "event" not in present else 0
     if unrated:
         all_notes.append(
             f"{unrated:,} of {log.height:,} interactions have no rating; they count as picks alone."
@@ -57,7 +62,8 @@ def build_tables(
     )
 
 
-def _refuse_missing(sheet: Sheet, column: str) -> None:
+def refuse_missing(sheet: Sheet, column: str) -> None:
+    """Raises DataError with the line of the first row that has no value in a column."""
     values = sheet.frame[column]
     is_text = values.dtype == pl.String
     if not values.null_count() and not (is_text and (values == "").any()):
@@ -88,22 +94,17 @@ def _check_ratings(sheet: Sheet, rating_range: tuple[float, float] | None) -> No
     )
 
 
-def keep_last(frame: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, int]:
-    """The last row of each key in the order of the rows, and how many rows that drops."""
-    # Sorted whole numbers take a fraction of the memory of Polars' `unique`, and of its time.
-    codes = np.zeros(frame.height, dtype=np.int64)
-    for column in key:
-        of_column = frame[column].cast(pl.Categorical).to_physical().cast(pl.Int64)
-        codes *= int(of_column.max() or 0) + 2  # type: ignore[arg-type]
-        codes += of_column.fill_null(-1).to_numpy() + 1
-    order = np.argsort(codes, kind="stable")
-    is_last = np.ones(frame.height, dtype=bool)
-    is_last[:-1] = np.diff(codes[order]) != 0
-    if is_last.all():
-        return frame, 0
-    is_kept = np.zeros(frame.height, dtype=bool)
-    is_kept[order[is_last]] = True
-    return frame.filter(is_kept), int(frame.height - is_kept.sum())
+def _check_counts(sheet: Sheet) -> None:
+    """Of how many rows each stands in the file already, as in a log of plays."""
+    counts = sheet.frame["count"]
+    is_one = pl.col("count").is_between(1, MOST_COUNT).fill_null(value=False)
+    row = sheet.first(~is_one) if counts.dtype.is_integer() else 0
+    if row is not None:
+        raise DataError(
+            "Wanted as count how many rows one stands for, a whole number from 1; "
+            f"{sheet.place(row)} has {counts[row]}. Mend the row, or rename the column if it is "
+            "another thing (data.columns, such as { amount = 'count' })."
+        )
 
 
 def _complete(
@@ -113,10 +114,13 @@ def _complete(
     in_log = log.select(pl.col(column).unique(maintain_order=True))
     if sheet is None:
         return in_log
-    _refuse_missing(sheet, column)
-    rows, repeats = keep_last(sheet.frame, [column])
-    if repeats:
-        notes.append(f"{repeats:,} rows of {sheet.file} repeat a {column}; the last is kept.")
+    refuse_missing(sheet, column)
+    rows, _ = unite_repeats(sheet.frame, [column])
+    if rows.height < sheet.frame.height:
+        notes.append(
+            f"{sheet.frame.height - rows.height:,} rows of {sheet.file} repeat a {column}; the "
+            "last value given in each column is kept."
+        )
     unknown = in_log.join(rows, on=column, how="anti", maintain_order="left")
     if unknown.height:
         notes.append(f"{unknown.height:,} of the interactions' {column}s are not in {sheet.file}.")

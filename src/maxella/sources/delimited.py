@@ -8,19 +8,24 @@ from pathlib import Path
 
 import polars as pl
 
-from maxella.errors import DataError, unknown_name
+from maxella.errors import DataError
 from maxella.sources.checks import build_tables
 from maxella.sources.facts import move_facts
 from maxella.sources.files import Folder, open_file
 from maxella.sources.mapping import id_as_text, map_columns, refuse_idle_mapping, rename
 from maxella.sources.plain import as_moments, plain_number, plain_value
 from maxella.sources.tables import Tables
-from maxella.sources.text import Sheet, converted, read_text, require_columns, to_number
+from maxella.sources.text import Sheet, converted, read_text, require_columns, stack, to_number
 
-WANTED = "delimited: a .csv, .tsv or .parquet file of interactions"
+WANTED = "delimited: a .csv, .tsv or .parquet file of interactions, or train and test files"
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 SEPARATORS = ("\t", ";", "|", ",")
 NAMES_OF_LOGS = ("interactions", "ratings", "events")
+NAMES_OF_PARTS = {  # files of a log whose split is given
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test",),
+}
 NAMES_OF_USERS = ("users",)
 NAMES_OF_ITEMS = ("items", "movies")
 IDS = ("user_id", "item_id")
@@ -45,21 +50,22 @@ def read_delimited(
     items: str | Path | None = None,
     user_columns: Sequence[str] = (),
     item_columns: Sequence[str] = (),
-    events: tuple[str, Sequence[str]] | None = None,
     time_unit: str = "s",
     encoding: str = "utf-8",
     rating_range: tuple[float, float] | None = None,
 ) -> Tables:
     """One file of interactions, and files of users and items where there are any.
 
+    Files of train, test and validation make one log, with a column `part` that names these.
+
     `columns` maps our names to the files', such as `{"user_id": "customer"}`; usual
     spellings are found without it, and "" says that there is no such column. `rating`
-    and `timestamp` (numbers of a `time_unit` since 1970, or ISO dates) may be missing.
+    and `timestamp` (numbers of a `time_unit` since 1970, or ISO dates) may be missing, and so may
+    `event`, which names what happened, such as a view or a purchase.
     `user_columns` and `item_columns` are columns of the log that tell of the user or of the
-    item alone; they move to the tables of users and items. `events` is a column of the log
-    and those of its values that count as picks; other rows are left out. Further columns
-    are kept; those that hold nothing but plain numbers become numbers, and in the tables of
-    users and items also those of dates and of lists.
+    item alone; they move to the tables of users and items. Further columns are kept; those that
+    hold nothing but plain numbers become numbers, and in the tables of users and items also
+    those of dates and of lists.
     """
     columns = dict(columns or {})
     return arrange(
@@ -67,7 +73,6 @@ def read_delimited(
         columns=columns,
         user_columns=user_columns,
         item_columns=item_columns,
-        events=events,
         time_unit=time_unit,
         rating_range=rating_range,
     )
@@ -82,7 +87,7 @@ def open_sheets(
     columns: Mapping[str, str] | None = None,
 ) -> Sheets:
     """The files of `read_delimited`; ids stay text where names or `columns` tell which they are."""
-    place = _find_log(folder)
+    logs = _find_log(folder)
     user_place = open_file(users) if users is not None else _find(folder, NAMES_OF_USERS)
     item_place = open_file(items) if items is not None else _find(folder, NAMES_OF_ITEMS)
 
@@ -92,10 +97,17 @@ def open_sheets(
             name for name in present if re.search(r"(?i)id$", name)
         ]
 
-    log = _open(*place, encoding, ids)
-    side_files = [at if at not in (None, place) else None for at in (user_place, item_place)]
-    user_sheet, item_sheet = (at and _open(*at, encoding, ids) for at in side_files)
-    return Sheets(Path(place[1]).stem, log, user_sheet, item_sheet)
+    def read(place: tuple[Folder, str] | None) -> Sheet | None:
+        return None if place is None or place in logs.values() else _open(*place, encoding, ids)
+
+    parts = []
+    for part, place in logs.items():
+        sheet = _open(*place, encoding, ids)
+        parts.append(sheet.with_constant("part", part) if part else sheet)
+    is_one = len(parts) == 1
+    name = Path(logs[""][1]).stem if is_one else folder.name
+    log = parts[0] if is_one else stack(parts, folder.where(""))
+    return Sheets(name, log, read(user_place), read(item_place))
 
 
 def arrange(
@@ -104,7 +116,6 @@ def arrange(
     columns: Mapping[str, str],
     user_columns: Sequence[str] = (),
     item_columns: Sequence[str] = (),
-    events: tuple[str, Sequence[str]] | None = None,
     time_unit: str = "s",
     rating_range: tuple[float, float] | None = None,
 ) -> Tables:
@@ -113,9 +124,7 @@ def arrange(
     del sheets  # a column of a large log need not stay once another is in its place
     refuse_idle_mapping(columns, [sheet for sheet in (log, users, items) if sheet is not None])
     notes: list[str] = []
-    if events is not None:  # first of all: a shop's log is mostly of other events
-        log = _keep_events(log, *events, notes)
-    log = rename(log, columns, IDS, ("rating", "timestamp"))
+    log = rename(log, columns, IDS, ("rating", "timestamp", "event"))
     log = _numbers(_times(log, time_unit), "rating", pl.Float32())
     users = users and rename(users, columns, ("user_id",))
     items = items and rename(items, columns, ("item_id",))
@@ -159,9 +168,9 @@ def read_side(path: str | Path, key: str) -> pl.DataFrame:
 
 
 def is_delimited(folder: Folder) -> bool:
-    """Whether a folder holds one file of interactions, or one that is named so."""
-    tables = _tables(folder)
-    return len(tables) == 1 or _find(folder, NAMES_OF_LOGS) is not None
+    """Whether a folder holds one file of interactions, or some that are named so."""
+    has_log = _find(folder, NAMES_OF_LOGS) is not None or bool(_find_parts(folder))
+    return has_log or len(_tables(folder)) == 1
 
 
 def _tables(folder: Folder) -> list[str]:
@@ -174,19 +183,26 @@ def _find(folder: Folder, stems: tuple[str, ...]) -> tuple[Folder, str] | None:
     return (folder, found[0]) if found else None
 
 
-def _find_log(folder: Folder) -> tuple[Folder, str]:
-    if len(folder.names) == 1:
-        return folder, folder.names[0]
+def _find_parts(folder: Folder) -> dict[str, tuple[Folder, str]]:
+    """Part → its file, of a log whose split is given; empty where training or test is not there."""
+    found = {part: _find(folder, names) for part, names in NAMES_OF_PARTS.items()}
+    parts = {part: place for part, place in found.items() if place is not None}
+    return parts if {"train", "test"} <= set(parts) else {}
+
+
+def _find_log(folder: Folder) -> dict[str, tuple[Folder, str]]:
+    """The files of interactions by their part; of a log in one file that is ""."""
+    tables = folder.names if len(folder.names) == 1 else _tables(folder)
     found = _find(folder, NAMES_OF_LOGS)
-    if found is not None:
-        return found
-    tables = _tables(folder)
-    if len(tables) != 1:
+    if found is not None or len(tables) == 1:
+        return {"": found or (folder, tables[0])}
+    parts = _find_parts(folder)
+    if not parts:
         raise DataError(
             f"Wanted one file of interactions in {folder.where('')}; there are "
             f"{', '.join(tables) or 'none'}. Give the file itself."
         )
-    return folder, tables[0]
+    return parts
 
 
 def _open(
@@ -218,30 +234,13 @@ def _open_parquet(
     stays = as_text(frame.columns)
     texts = [c for c, k in frame.schema.items() if k == pl.String and c not in stays]
     frame = frame.with_columns(plain_number(frame[name]) for name in texts)
-    return Sheet(frame, file, lambda row: row + 1)
+    return Sheet(frame, file, lambda row: f"{file}, line {row + 1}")
 
 
 def _source(folder: Folder, name: str) -> Path | io.BytesIO:
     """A file on disk is read from there, a part at a time; one in a zip is in memory first."""
     path = folder.path / name
     return path if path.is_file() else io.BytesIO(folder.read(name))
-
-
-def _keep_events(log: Sheet, column: str, keep: Sequence[str], notes: list[str]) -> Sheet:
-    require_columns(log, [column], "Name the column of events in data.events.")
-    event = log.frame[column].cast(pl.String)
-    counts = event.value_counts(sort=True)
-    for name in keep:
-        if name not in counts[column]:
-            raise DataError(f"{unknown_name('event', name, counts[column].drop_nulls())}")
-    left_out = [
-        f"{n:,} of {'no event' if name is None else name}"
-        for name, n in counts.iter_rows()
-        if name not in keep
-    ]
-    if left_out:
-        notes.append(f"Rows of other events are left out: {', '.join(left_out)}.")
-    return log.where(pl.col(column).cast(pl.String).is_in(list(keep)))
 
 
 def _times(log: Sheet, unit: str) -> Sheet:

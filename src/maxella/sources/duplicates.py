@@ -7,7 +7,7 @@ import polars as pl
 
 from maxella.errors import ConfigError, unknown_name
 from maxella.sources.changes import MOST_EXAMPLES, Change
-from maxella.sources.checks import PAIR, keep_last
+from maxella.sources.repeats import one_row_each
 from maxella.sources.tables import Tables
 
 _FILM = ("title", "year")
@@ -55,9 +55,9 @@ def _keep(tables: Tables, extra: pl.DataFrame) -> _Outcome:
 
 def _merge(tables: Tables, extra: pl.DataFrame) -> _Outcome:
     kept = pl.col("item_id").replace(extra["item_id"], extra["kept"])
-    log, repeats = keep_last(tables.interactions.with_columns(kept), PAIR)
+    log, repeats = one_row_each(tables.interactions.with_columns(kept))
     merged = replace(tables, interactions=log, items=_without(tables.items, extra))
-    counts = {"repeated pairs dropped, the last kept": repeats, "items removed": extra.height}
+    counts = {"repeated pairs united": repeats, "items removed": extra.height}
     return merged, counts, "all under {kept}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from maxella.errors import ConfigError, DataError, unknown_name
-from maxella.sources import atomic, delimited, movielens, notebook, synthetic
+from maxella.sources import atomic, behaviours, delimited, movielens, notebook, synthetic
 from maxella.sources.files import Folder, open_folders
 from maxella.sources.tables import Tables
 
@@ -99,6 +99,7 @@ SOURCES: dict[str, Source] = {
     "movielens": Source(movielens.read_movielens, movielens.is_movielens, movielens.WANTED),
     "notebook": Source(notebook.read_notebook, notebook.is_notebook, notebook.WANTED),
     "atomic": Source(atomic.read_atomic, atomic.is_atomic, atomic.WANTED),
+    "behaviours": Source(behaviours.read_behaviours, behaviours.is_behaviours, behaviours.WANTED),
     "delimited": Source(delimited.read_delimited, delimited.is_delimited, delimited.WANTED),
     "synthetic": Source(
         synthetic.read_synthetic, lambda _: False, "synthetic: no files", needs_files=False

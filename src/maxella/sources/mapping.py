@@ -8,7 +8,7 @@ import polars as pl
 from maxella.errors import DataError
 from maxella.sources.text import Sheet, require_columns
 
-# How logs spell the four columns, in lower case and with letters alone.
+# How logs spell the five columns, in lower case and with letters alone.
 SPELLINGS = {
     "user_id": ("userid", "user", "uid", "customerid", "customer", "reviewerid", "visitorid"),
     "item_id": (
@@ -18,6 +18,10 @@ SPELLINGS = {
     "rating": ("rating", "ratings", "userrating", "stars", "overall"),
     "timestamp": (
         *("timestamp", "time", "unixtime", "unixreviewtime", "datetime", "date", "eventtime"),
+    ),
+    "event": (
+        *("event", "eventtype", "eventname", "behavior", "behaviour", "behaviortype"),
+        *("behaviourtype", "action", "actiontype", "interaction", "interactiontype"),
     ),
 }
 
@@ -48,7 +52,7 @@ def map_columns(
     """
     guessed = guess_columns(present)
     to_guess = [ours for ours in (*required, *optional) if ours in guessed and ours not in columns]
-    # Of the four, a file of users or items has its id alone: its "stars" are no ratings.
+    # Of the five, a file of users or items has its id alone: its "stars" are no ratings.
     others = set(SPELLINGS) - {*required, *optional}
     given = {ours: theirs for ours, theirs in columns.items() if ours not in others}
     mapping = {ours: guessed[ours] for ours in to_guess}

@@ -236,7 +236,7 @@ def _read_strings(folder: Folder, name: str, columns: list[str]) -> pl.DataFrame
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {file} as CSV: {reason}. Get the file anew.") from error
-    require_columns(Sheet(table, file, lambda row: row + 2), columns, "Get the data set anew.")
+    require_columns(Sheet(table, file, str), columns, "Get the data set anew.")
     return table.select(columns)
 
 

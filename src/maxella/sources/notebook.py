@@ -40,27 +40,9 @@ NUMBERS = {
 }
 # The position is the class label in TensorFlow Datasets' movie_lens.
 GENRES = (
-    "Action",
-    "Adventure",
-    "Animation",
-    "Children",
-    "Comedy",
-    "Crime",
-    "Documentary",
-    "Drama",
-    "Fantasy",
-    "Film-Noir",
-    "Horror",
-    "IMAX",
-    "Musical",
-    "Mystery",
-    "Romance",
-    "Sci-Fi",
-    "Thriller",
-    "Unknown",
-    "War",
-    "Western",
-    "(no genres listed)",
+    *("Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama"),
+    *("Fantasy", "Film-Noir", "Horror", "IMAX", "Musical", "Mystery", "Romance", "Sci-Fi"),
+    *("Thriller", "Unknown", "War", "Western", "(no genres listed)"),
 )
 NO_GENRES = ("Unknown", "(no genres listed)")
 

@@ -1,26 +1,10 @@
 """One set of occupations: MovieLens 1M's 21 labels, whose position is their code."""
 
 OCCUPATIONS = (
-    "other/not specified",
-    "academic/educator",
-    "artist",
-    "clerical/admin",
-    "college/grad student",
-    "customer service",
-    "doctor/health care",
-    "executive/managerial",
-    "farmer",
-    "homemaker",
-    "K-12 student",
-    "lawyer",
-    "programmer",
-    "retired",
-    "sales/marketing",
-    "scientist",
-    "self-employed",
-    "technician/engineer",
-    "tradesman/craftsman",
-    "unemployed",
+    *("other/not specified", "academic/educator", "artist", "clerical/admin"),
+    *("college/grad student", "customer service", "doctor/health care", "executive/managerial"),
+    *("farmer", "homemaker", "K-12 student", "lawyer", "programmer", "retired", "sales/marketing"),
+    *("scientist", "self-employed", "technician/engineer", "tradesman/craftsman", "unemployed"),
     "writer",
 )
 # MovieLens 100K's own labels, where they differ. Entertainment and librarian have no

@@ -49,13 +49,8 @@ def _fits(rows: pl.LazyFrame, names: Sequence[str]) -> dict[str, tuple[bool, ...
 
 def plain_number(values: pl.Series) -> pl.Series:
     """(n,) texts as numbers where each is one and there is any; else as they are."""
-    few = values.head(_N_FIRST)
-    for pattern, kind in NUMBERS:
-        if not few.str.contains(pattern).all():
-            continue
-        if values.str.contains(pattern).all() and values.null_count() < len(values):
-            return values.cast(kind)
-    return values
+    kinds = numbers_among(values.to_frame().lazy(), [values.name])
+    return values.cast(kinds[values.name]) if kinds else values
 
 
 def plain_value(values: pl.Series) -> pl.Series:

@@ -1,6 +1,5 @@
 """Delimited text → a `Sheet` of typed columns; whatever is wrong is named with its line."""
 
-import codecs
 import csv
 import difflib
 import io
@@ -11,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import polars as pl
 
 from maxella.errors import DataError
@@ -22,6 +22,9 @@ UTF8 = ("utf-8",)
 # and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
 _PIECE = 2**24  # bytes
+# Of some lone quotes Polars panics, which is no PolarsError.
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+_BLANK = pl.all_horizontal(pl.all().is_null())  # an empty line
 
 
 @dataclass(frozen=True)
@@ -30,21 +33,15 @@ class Sheet:
 
     frame: pl.DataFrame
     file: str
-    line_of: Callable[[int], int]  # row of `frame` → 1-based line of the file
-
-    def place(self, row: int) -> str:
-        """File and line of a row, for a message."""
-        return f"{self.file}, line {self.line_of(row)}"
+    place: Callable[[int], str]  # row of `frame` → its file and line, for a message
 
     def with_frame(self, frame: pl.DataFrame) -> "Sheet":
         """The same rows with other columns."""
         return replace(self, frame=frame)
 
-    def where(self, is_kept: pl.Expr) -> "Sheet":
-        """The rows where an expression is true, which still know their lines."""
-        rows = self.frame.select(is_kept.arg_true().alias("row"))["row"]
-        line_of = self.line_of  # not self: its rows need not stay
-        return Sheet(self.frame.filter(is_kept), self.file, lambda row: line_of(rows[row]))
+    def with_constant(self, name: str, value: str) -> "Sheet":
+        """The same rows with one more column, of one value."""
+        return self.with_frame(self.frame.with_columns(pl.lit(value).alias(name)))
 
     def first(self, mask: pl.Expr) -> int | None:
         """The first row where an expression is true."""
@@ -108,12 +105,11 @@ class _Text:
         except csv.Error as error:
             raise DataError(f"Cannot read {self.file}, line {line}: {error}.") from error
 
-    def line_of(self, row: int) -> int:
+    def place_of(self, row: int) -> str:
+        """File and line of a row of data."""
         wanted = row + self.has_header
-        for number, (line, _) in enumerate(self.records()):
-            if number == wanted:
-                return line
-        return wanted + 1
+        line = next((line for line, _ in islice(self.records(), wanted, None)), wanted + 1)
+        return f"{self.file}, line {line}"
 
 
 def read_text(
@@ -135,47 +131,61 @@ def read_text(
     Raises DataError for an empty file, a wrong encoding, a row with more or
     fewer fields than columns, and a number that cannot be read.
     """
+    file, on_disk = folder.where(name), folder.path / name
+    # Polars cuts at one byte; the unit separator is in no text.
+    cut = separator if len(separator) == 1 else "\x1f"
 
-    def load() -> _Text:
-        return _load(folder, name, separator, encodings, is_quoted, has_header=columns is None)
+    def load(*, is_plain: bool) -> _Text:
+        """Of UTF-8 on disk the place alone; all else is decoded in memory."""
+        place: Path | bytes = on_disk
+        if not is_plain:
+            data = _decode(folder.read(name), file, encodings)
+            place = data.replace(separator.encode(), cut.encode()) if cut != separator else data
+        return _Text(place, file, cut, is_quoted=is_quoted, has_header=columns is None)
 
-    text = load()
+    is_plain = encodings[0] == "utf-8" and cut == separator and _is_plain(on_disk)
+    try:
+        frame = _read(load(is_plain=is_plain), columns, numbers or {}, as_text)
+    except UnicodeDecodeError:
+        is_plain = False
+        frame = _read(load(is_plain=False), columns, numbers or {}, as_text)
+    # The bytes are not kept for the sake of a line that may never be asked for.
+    return Sheet(frame, file, lambda row: load(is_plain=is_plain).place_of(row))
+
+
+def _read(
+    text: _Text,
+    columns: Sequence[str] | None,
+    numbers: Mapping[str, pl.DataType],
+    as_text: Callable[[list[str]], Collection[str]] | None,
+) -> pl.DataFrame:
+    """The rows of a text; UnicodeDecodeError where it is not UTF-8."""
     names = _header(text) if columns is None else list(columns)
-    if not any(text.records()):
-        raise _empty(text.file)
     may_be_numbers = [] if as_text is None else sorted({*names} - {*as_text(names)})
-    kinds = dict(numbers or {}) | _plain_numbers(text, names, may_be_numbers)
+    kinds = dict(numbers) | _plain_numbers(text, names, may_be_numbers)
     frame = _parse(text, names, kinds)
     if may_be_numbers and not kinds:  # none, or rows that Polars reads in strict form alone
         frame = frame.with_columns(plain_number(frame[name]) for name in may_be_numbers)
-    blank = pl.all_horizontal(pl.all().is_null())
-    if frame[:, -1].null_count():
-        n_before = frame.height
-        frame = frame.filter(~blank)
+    n_before = frame.height
+    if n_before and frame[:, -1].null_count():
+        frame = frame.filter(~_BLANK)
         _refuse_short_rows(text, frame, n_columns=len(names), had_blank=frame.height < n_before)
     if frame.is_empty():
         raise _empty(text.file)
-    # The bytes are not kept for the sake of a line that may never be asked for.
-    return Sheet(frame, text.file, lambda row: load().line_of(row))
+    return frame
 
 
-def _load(
-    folder: Folder,
-    name: str,
-    separator: str,
-    encodings: Sequence[str],
-    is_quoted: bool,
-    *,
-    has_header: bool,
-) -> _Text:
-    file = folder.where(name)
-    on_disk = folder.path / name
-    if encodings[0] == "utf-8" and len(separator) == 1 and _is_plain_utf8(on_disk):
-        return _Text(on_disk, file, separator, is_quoted=is_quoted, has_header=has_header)
-    data = _decode(folder.read(name), file, encodings)
-    if len(separator) > 1:  # Polars cuts at one byte; the unit separator occurs in no text
-        data, separator = data.replace(separator.encode(), b"\x1f"), "\x1f"
-    return _Text(data, file, separator, is_quoted=is_quoted, has_header=has_header)
+def stack(sheets: Sequence[Sheet], file: str) -> Sheet:
+    """The rows of several sheets one below the other; `file` is what they are called together."""
+    starts = np.cumsum([0, *(sheet.frame.height for sheet in sheets)])
+    places = [sheet.place for sheet in sheets]  # not the sheets: their rows need not stay
+
+    def place(row: int) -> str:
+        of = int(np.searchsorted(starts, row, side="right")) - 1
+        return places[of](row - int(starts[of]))
+
+    frame = pl.concat([sheet.frame for sheet in sheets], how="diagonal_relaxed")
+    return Sheet(frame, file, place)
 
 
 def require_columns(sheet: Sheet, wanted: Sequence[str], remedy: str) -> None:
@@ -201,8 +211,6 @@ def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
     if data.isascii() and "utf-16" not in encodings[0]:
         return data
     for encoding in encodings:
-        if encoding == "utf-8" and _is_utf8(io.BytesIO(data)):
-            return data
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError as error:
@@ -211,34 +219,20 @@ def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
         except LookupError as error:
             raise DataError(f"Wanted the name of an encoding; got '{encoding}'.") from error
         else:
-            return text.encode()
+            return data if encoding == "utf-8" else text.encode()
     raise DataError(
         f"Wanted text in {encodings[-1].upper()}; {problem} is none. "
         "Save the file as UTF-8, or name its encoding (such as iso-8859-1)."
     )
 
 
-def _is_plain_utf8(path: Path) -> bool:
-    """Whether a file is there whose bytes are UTF-8 as they stand: no mark, no zero bytes."""
+def _is_plain(path: Path) -> bool:
+    """Whether a file is there that begins without a mark and without zero bytes."""
     if not path.is_file():
         return False
     with path.open("rb") as stream:
         start = stream.read(4096)
-        if start.startswith(b"\xef\xbb\xbf") or b"\0" in start:
-            return False
-        stream.seek(0)
-        return _is_utf8(stream)
-
-
-def _is_utf8(stream: BinaryIO) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for piece in _pieces(stream):
-            decoder.decode(piece)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return not start.startswith(b"\xef\xbb\xbf") and b"\0" not in start
 
 
 def _pieces(stream: BinaryIO) -> Iterator[bytes]:
@@ -268,15 +262,15 @@ def _parse(text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]) ->
     typed = strings | {name: kind for name, kind in numbers.items() if name in strings}
     try:
         return _polars(text, typed)
-    except pl.exceptions.PolarsError:
+    except _UNREADABLE:
         # The fast way does not say which row: find out the slow way, once.
         _refuse_ragged_rows(text, len(names))
     try:
         frame = _polars(_with_quotes_doubled(text), strings)
-    except pl.exceptions.PolarsError as error:
+    except _UNREADABLE as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {text.file}: {reason}. Mend the file.") from error
-    sheet = Sheet(frame.filter(~pl.all_horizontal(pl.all().is_null())), text.file, text.line_of)
+    sheet = Sheet(frame.filter(~_BLANK), text.file, text.place_of)
     for name, kind in numbers.items():
         if name in names:
             sheet = to_number(sheet, name, kind)
@@ -308,7 +302,7 @@ def _plain_numbers(
     rows = pl.scan_csv(text.source, schema=dict.fromkeys(names, pl.String()), **_form(text))
     try:
         return numbers_among(rows, may_be_numbers)
-    except pl.exceptions.PolarsError:  # whoever reads the rows says what is wrong with them
+    except _UNREADABLE:  # whoever reads the rows says what is wrong with them
         return {}
 
 

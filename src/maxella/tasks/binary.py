@@ -14,7 +14,7 @@ from maxella.tasks.task import Kind, Task
 
 
 def labels(log: pl.DataFrame, task: Task) -> TaskLabels:
-    """1 at the task's rows; 0 at the rows it is `among`, or where its condition is known not to hold.
+    """1 at the task's rows; 0 at those it is `among`, or where its condition is known to fail.
 
     With `among` a pair that has both kinds of rows is a 1, whatever came last: who bought
     after a view has bought. A condition such as `rating >= 4` goes by the last that was given.
@@ -26,8 +26,8 @@ def labels(log: pl.DataFrame, task: Task) -> TaskLabels:
         known = chosen | offered
     elif not is_condition(task.rows):
         raise ConfigError(
-            f"{where} = {task.rows!r} says what is a 1 and nothing of what is a 0. Name the rows that "
-            "it is decided among (among = 'view'), or write a condition such as 'rating >= 4'."
+            f"{where} = {task.rows!r} says what is a 1 and nothing of what is a 0. Name the rows "
+            "that it is decided among (among = 'view'), or write a condition such as 'rating >= 4'."
         )
     values = np.where(known, chosen.astype(np.float32), np.float32(np.nan))
     return TaskLabels(values, keep="last" if task.among is None else "largest")

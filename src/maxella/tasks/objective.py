@@ -34,7 +34,7 @@ class Objective:
         self, model: Model, batch: Batch, step: int, steps: int
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """A batch → the loss, a scalar with a gradient, and its parts, scalars without."""
-        users = model.user_encoder(batch.users, batch.histories)  # (U, dim)
+        users = model.user_encoder(batch.users, batch.history)  # (U, dim)
         items = model.item_encoder(batch.items)  # (I, dim)
         read = Step(model, batch, users, items, step / steps, self.teacher)
         loss = users.new_zeros(())

@@ -18,8 +18,8 @@ def labels(log: pl.DataFrame, task: Task) -> TaskLabels:
     """The numbers of the task's column, at its rows."""
     if task.column not in log.columns:
         raise ConfigError(
-            f"tasks.{task.name}: {unknown_name('column', task.column, log.columns)} Name the column "
-            "of ratings (tasks.column, data.columns.rating), or leave the task out."
+            f"tasks.{task.name}: {unknown_name('column', task.column, log.columns)} Name the "
+            "column of ratings (tasks.column, data.columns.rating), or leave the task out."
         )
     if not log[task.column].dtype.is_numeric() or log[task.column].is_null().all():
         raise DataError(

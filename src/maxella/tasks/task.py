@@ -12,6 +12,7 @@ from maxella.data.log import Log
 from maxella.data.rows import RowsOf
 from maxella.evaluation.evaluate import Exam
 from maxella.model.model import Model
+from maxella.model.user_encoder import Pairs
 from maxella.tasks.losses import Loss
 from maxella.tasks.teacher import Teacher
 
@@ -64,20 +65,14 @@ class Step:
     def self_scores(self, task: Task, items: torch.Tensor) -> torch.Tensor | None:
         """(n,) what the pairs of a task add to their own scores, as parts of the histories.
 
-        (I, dim) embeddings as the queries meet them. None of an encoder without histories.
+        (I, dim) embeddings as the queries meet them. None of an encoder that has no such parts.
         """
-        batch = self.batch
+        rows, batch = self.rows(task), self.batch
+        pairs = Pairs(rows.user_positions, rows.item_positions, rows.pair_events)
         # The encoder's weights are read here, too: without a gradient if the task shapes nothing.
         encoder = self.model.user_encoder.requires_grad_(task.shapes_encoders)
-        parts = encoder.self_contributions(batch.histories, batch.items, items)
+        found = encoder.self_scores(batch.history, pairs, batch.items, items)
         encoder.requires_grad_(True)
-        if parts is None:
-            return None
-        found = None
-        for part, places in zip(parts, self.rows(task).history_places, strict=True):
-            # The last place, −1, is that of a pair that the history does not hold.
-            mine = part if places is None else torch.cat([part, part.new_zeros(1)])[places]
-            found = mine if found is None else found + mine
         return found
 
 

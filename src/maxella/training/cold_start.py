@@ -7,7 +7,6 @@ import torch
 
 from maxella.closed_form.ridge import ridge
 from maxella.data.dataset import Dataset
-from maxella.data.history import History
 from maxella.features.bags import WeightedBags
 from maxella.model.cold_start import ColdStartMap
 from maxella.model.feature_part import FeatureBags
@@ -32,10 +31,9 @@ class ColdStart:
     def __call__(self, model: Model, dataset: Dataset) -> None:
         """Fit, then fill."""
         generator = torch_generator(self.seed, "stand-ins")
-        histories = dataset.train.histories(
-            model.channels, in_time_order=model.user_encoder.reads_order
+        users, items = model.embed(
+            dataset.train.history(model.events, in_time_order=model.user_encoder.reads_order)
         )
-        users, items = model.embed(histories)
         everything = dataset.train.history()
         of_users = everything.starts.diff()
         of_items = torch.bincount(everything.items, minlength=dataset.items.n_rows)

@@ -20,6 +20,7 @@ from maxella.model.context_part import InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import Model
+from maxella.model.user_encoder import Pairs
 from maxella.seeds import numpy_generator, torch_generator
 
 _DAMPINGS = (3.0, 10.0, 30.0, 100.0, 300.0)  # picks that hold a ratio at 1
@@ -53,19 +54,17 @@ class ContextStage:
     def __call__(self, model: Model, dataset: Dataset) -> None:
         """Count, task by task that is told the context."""
         assert dataset.contexts is not None  # noqa: S101 - asked for only where there are any
-        histories = dataset.train.histories(
-            model.channels, in_time_order=model.user_encoder.reads_order
-        )
-        users, items = model.embed(histories)
+        log = dataset.train
+        everything = log.history(model.events, in_time_order=model.user_encoder.reads_order)
+        users, items = model.embed(everything)
         for task, part in model.contexts.items():
-            pairs = dataset.train.pairs(task)
+            pairs = log.pairs(task)
             pairs = pairs.take((pairs.users != UNKNOWN_ROW) & (pairs.items != UNKNOWN_ROW))
             asked = InContext(part, dataset.contexts)  # type: ignore[arg-type]
             _find_means(asked, pairs)
             head = model.heads[task]
             if isinstance(head, DotProductHead):
-                history = dataset.train.history(task)
-                trained = _Trained(model, head, histories, history, users, items)
+                trained = _Trained(model, head, everything, log.picks(task), users, items)
                 _find_scores(trained, asked, pairs, self.seed)
             elif isinstance(head, PairHead):
                 _find_offsets(head, asked, pairs, users, items, self.seed)
@@ -77,27 +76,23 @@ class _Trained:
 
     model: Model
     head: DotProductHead
-    histories: tuple[History, ...]
+    everything: History  # what users did, as the encoder reads it
     history: History  # the task's own pairs
     users: torch.Tensor  # (user rows, dim)
     items: torch.Tensor  # (item rows, dim)
 
     def self_scores(self, pairs: LabelledPairs) -> torch.Tensor:
-        """(n,) what each pair adds to its own score as a part of the histories."""
+        """(n,) what each pair adds to its own score as a part of the history."""
         everyone = torch.arange(len(self.users))
-        bags = [history.bags(everyone) for history in self.histories]
-        met = self.head.items_met(self.items)
-        parts = self.model.user_encoder.self_contributions(bags, torch.arange(len(met)), met)
-        total = torch.zeros(len(pairs))
-        for history, part in zip(self.histories, parts or (), strict=False):
-            owners = np.repeat(np.arange(history.n_user_rows), history.starts.diff().numpy())
-            keys = owners * len(met) + history.items.numpy()
-            order = np.argsort(keys, kind="stable")
-            wanted = pairs.users * len(met) + pairs.items
-            places = order[np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)]
-            is_there = torch.from_numpy(keys[places] == wanted)
-            total += part[places] * is_there
-        return total
+        places = Pairs(
+            torch.from_numpy(pairs.users),
+            torch.from_numpy(pairs.items),
+            self.everything.events_of(pairs.users, pairs.items, len(self.model.events)),
+        )
+        met, rows = self.head.items_met(self.items), torch.arange(len(self.items))
+        encoder = self.model.user_encoder
+        found = encoder.self_scores(self.everything.bags(everyone), places, rows, met)
+        return torch.zeros(len(pairs)) if found is None else found
 
 
 def _find_means(asked: InContext, train: LabelledPairs) -> None:
@@ -155,7 +150,7 @@ def _find_scores(trained: _Trained, asked: InContext, train: LabelledPairs, seed
 def _count_columns(
     asked: InContext, picks: LabelledPairs, *, damping: float, strength: float
 ) -> None:
-    """k_ci = strength · log((picks of i in contexts of c + d) / (picks of i · probability of c + d)).
+    """k_ci = strength · log((picks of i in contexts of c + d) / (picks of i · P(c) + d)).
 
     A column that weighs below zero somewhere, such as a scaled number, is none that counts.
     """

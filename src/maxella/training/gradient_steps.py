@@ -75,7 +75,7 @@ class GradientSteps:
     def __call__(self, model: Model, dataset: Dataset) -> None:
         """Train, and leave the model at its best epoch (the last, without validation)."""
         del dataset  # the batches hold it
-        teacher = self.start and self.start.teacher
+        teacher = None if self.start is None else self.start.teacher
         with on_device(model, self.device):
             self.progress = fit(
                 model,
@@ -181,7 +181,9 @@ def _epoch(
         for table, rows in tables.read_by(batch):
             optimiser.catch_up(table, rows)
         loss, parts = objective(model, batch, step, steps)
-        if loss.requires_grad:  # a batch without any label of this step's tasks has nothing to learn
+        if (
+            loss.requires_grad
+        ):  # a batch without any label of this step's tasks has nothing to learn
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         # Read at once and last: a GPU has the whole step to do by then.

@@ -54,7 +54,7 @@ class SeenPenaltyStage:
         progress = fit(
             model,
             _Loss(self.task, _SOFTNESS * spread),
-            UserBatches(log, _BATCH_SIZE, WholeCatalogue(log.n_item_rows), model.channels),
+            UserBatches(log, _BATCH_SIZE, WholeCatalogue(log.n_item_rows), model.events),
             Plan("adam", _LEARNING_RATE, _LEARNING_RATE, "one_cycle", _EPOCHS, self.seed),
             on_step=self.on_step,
         )
@@ -122,19 +122,19 @@ class _Loss:
         penalty = model.seen_penalty
         assert penalty is not None  # noqa: S101 - the stage has looked
         with torch.no_grad():
-            users = model.user_encoder(batch.users, batch.histories)
+            users = model.user_encoder(batch.users, batch.history)
             scores = _scores(model, self.task, users, batch.items)
             is_seen = torch.zeros_like(scores, dtype=torch.bool)
             is_seen[batch.user_positions, batch.item_positions] = True
-        bags = batch.all_rows
-        penalties = penalty.users(bags) @ penalty.items(batch.items).T
+        assert batch.history is not None  # noqa: S101 - batches of whole users
+        penalties = penalty.users(batch.history) @ penalty.items(batch.items).T
         loss = penalty_loss(scores, penalties, is_seen, length=_LENGTH, softness=self.softness)
         return loss / len(batch), {}
 
 
 def _scores(model: Model, task: str, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
     head: DotProductHead = model.heads[task]  # type: ignore[assignment]
-    scores = head.queries(users) @ model.item_encoder(items).T
+    scores: torch.Tensor = head.queries(users) @ model.item_encoder(items).T
     biases = head.biases(items)
     return scores if biases is None else scores + biases
 
@@ -145,8 +145,8 @@ def _spread(model: Model, task: str, dataset: Dataset) -> float:
     everything = dataset.train.history()
     users = (everything.starts.diff() > 0).nonzero().squeeze(1)
     users = users[:: max(1, len(users) // 1000)]
-    histories = dataset.train.histories(model.channels)
-    queries = model.user_encoder(users, [history.bags(users) for history in histories])
+    history = dataset.train.history(model.events)
+    queries = model.user_encoder(users, history.bags(users))
     scores = _scores(model, task, queries, torch.arange(dataset.items.n_rows))
     has = everything.matrix(users)
     has[:, UNKNOWN_ROW] = 1

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs
 from maxella.evaluation.slices import Slice
 from maxella.features.id import UNKNOWN_ROW
 
 
-class Among:
+class CandidateSubset:
     """These items as rows 1, 2, ... in their order."""
 
     def __init__(self, items: np.ndarray, n_item_rows: int) -> None:
@@ -26,10 +26,9 @@ class Among:
         """Their rows and the unknown one."""
         return len(self.items)
 
-    def log(self, interactions: Interactions) -> Interactions:
-        """The interactions with these items."""
-        is_one = self._row_of[interactions.items] != UNKNOWN_ROW
-        kept = interactions.take(is_one)
+    def pairs(self, of: LabelledPairs) -> LabelledPairs:
+        """The pairs with these items."""
+        kept = of.take(self._row_of[of.items] != UNKNOWN_ROW)
         return replace(kept, items=self._row_of[kept.items])
 
     def slice(self, one: Slice) -> Slice:
@@ -38,7 +37,15 @@ class Among:
 
     def view(self, model: Any) -> "View":
         """A ranker or rater of the whole catalogue, asked of these alone."""
-        return View(model, self.items)
+        raw_ranker = getattr(model, "raw_ranker", None)
+        return View(
+            model,
+            self.items,
+            None if raw_ranker is None else self.view(raw_ranker),
+            getattr(model, "levels", torch.empty(0)),
+            getattr(model, "rates_by_time", False),
+            getattr(model, "reads_contexts", False),
+        )
 
 
 @dataclass(frozen=True)
@@ -47,30 +54,19 @@ class View:
 
     model: Any
     items: torch.Tensor  # (rows,) the model's own rows
+    raw_ranker: "View | None"
+    levels: torch.Tensor  # (K,); none for a model without
+    rates_by_time: bool
+    reads_contexts: bool
 
-    def score(self, users: torch.Tensor, **moment: Any) -> torch.Tensor:
+    def score(self, users: torch.Tensor, **context: Any) -> torch.Tensor:
         """(batch,) user rows → (batch, rows) scores."""
-        return self.model.score(users, **moment)[:, self.items]  # type: ignore[no-any-return]
+        return self.model.score(users, **context)[:, self.items]  # type: ignore[no-any-return]
 
-    def predict(self, users: torch.Tensor, items: torch.Tensor, **moment: Any) -> torch.Tensor:
-        """(n,) user rows, (n,) rows → (n,) ratings."""
-        return self.model.predict(users, self.items[items], **moment)  # type: ignore[no-any-return]
+    def predict(self, users: torch.Tensor, items: torch.Tensor, **asked: Any) -> torch.Tensor:
+        """(n,) user rows, (n,) rows → (n,) predictions."""
+        return self.model.predict(users, self.items[items], **asked)  # type: ignore[no-any-return]
 
-    def distribution(self, users: torch.Tensor, items: torch.Tensor, **moment: Any) -> torch.Tensor:
+    def distribution(self, users: torch.Tensor, items: torch.Tensor, **asked: Any) -> torch.Tensor:
         """(n,) user rows, (n,) rows → (n, K) probabilities."""
-        return self.model.distribution(users, self.items[items], **moment)  # type: ignore[no-any-return]
-
-    @property
-    def rating_levels(self) -> torch.Tensor:
-        """(K,) what the distribution is over; none for a model without."""
-        return getattr(self.model, "rating_levels", torch.empty(0))
-
-    @property
-    def rates_by_time(self) -> bool:
-        """Whether times are looked at."""
-        return getattr(self.model, "rates_by_time", False)
-
-    @property
-    def reads_requests(self) -> bool:
-        """Whether requests are looked at."""
-        return getattr(self.model, "reads_requests", False)
+        return self.model.distribution(users, self.items[items], **asked)  # type: ignore[no-any-return]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from maxella.data.dataset import encode
 from maxella.data.split import Split
 from maxella.features.id import Vocabulary
 from maxella.sources.tables import Tables
@@ -15,7 +14,7 @@ _NEARLY = 0.9  # of a column's values differ: it names things
 
 
 @dataclass(frozen=True)
-class Coded:
+class IndexedLog:
     """Tables, their split, and the log as columns of numbers in the order of the table."""
 
     tables: Tables
@@ -24,8 +23,16 @@ class Coded:
     items: np.ndarray  # (n,) int64 positions in item_table
     ratings: np.ndarray | None  # (n,) float32, NaN where none was given
     times: np.ndarray | None  # (n,) int64 seconds since 1970; None if any is missing
+    events: np.ndarray | None  # (n,) int64 positions in event_names
+    event_names: tuple[str, ...]  # in alphabetical order
     user_table: pl.DataFrame  # one row for each user of the log, in order of appearance
     item_table: pl.DataFrame  # one row for each item of the log, in order of appearance
+
+    @property
+    def pairs(self) -> np.ndarray:
+        """(n,) int64, equal where user and item are."""
+        pairs: np.ndarray = self.users * len(self.item_table) + self.items
+        return pairs
 
     def user_name(self, position: int) -> str:
         """A user of the log, for readers."""
@@ -36,19 +43,23 @@ class Coded:
         return label_of(self.item_table, int(position))
 
 
-def code(tables: Tables, split: Split) -> Coded:
+def index_log(tables: Tables, split: Split) -> IndexedLog:
     """Tables and a split of their log as numbers."""
     log = tables.interactions
     users, items = Vocabulary.fit(log["user_id"]), Vocabulary.fit(log["item_id"])
-    columns = encode(log, users, items)
-    has_times = columns.timestamps is not None and not log["timestamp"].null_count()
-    return Coded(
+    has = {name for name in log.columns if log[name].null_count() < log.height}
+    has_times = "timestamp" in has and not log["timestamp"].null_count()
+    names = tuple(log["event"].unique().sort()) if "event" in has else ()
+    events = log["event"].cast(pl.Enum(names)).to_physical() if names else None
+    return IndexedLog(
         tables,
         split,
-        columns.users - 1,  # row 0 is the unknown id, which a log does not hold
-        columns.items - 1,
-        columns.ratings,
-        columns.timestamps if has_times else None,
+        users.rows_of(log["user_id"]) - 1,  # row 0 is the unknown id, which a log does not hold
+        items.rows_of(log["item_id"]) - 1,
+        log["rating"].to_numpy().astype(np.float32) if "rating" in has else None,
+        log["timestamp"].to_numpy() if has_times else None,
+        None if events is None else events.cast(pl.Int64).to_numpy(),
+        names,
         _aligned(tables.users, users.ids.rename("user_id")),
         _aligned(tables.items, items.ids.rename("item_id")),
     )

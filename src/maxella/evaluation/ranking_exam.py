@@ -1,0 +1,144 @@
+"""A task that is judged by rankings: where its held-out items stand among all candidates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maxella.data.labelled import LabelledPairs
+from maxella.errors import ConfigError, unknown_name
+from maxella.evaluation.lists import LIST_METRICS
+from maxella.evaluation.metric import Metric
+from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, metric_of, parse_metric
+from maxella.evaluation.pairs import Pairs
+from maxella.evaluation.protocols import Ranker, RawRanker
+from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
+from maxella.evaluation.ranks import CatalogueRanks, catalogue_ranks
+from maxella.evaluation.slices import Answers, Slice
+from maxella.evaluation.sums import Group, Statistic
+from maxella.features.id import UNKNOWN_ROW
+
+
+@dataclass(frozen=True)
+class RankingExam:
+    """What a ranker is asked for one task. Labels of the pairs are not looked at.
+
+    `known` are the pairs of this task before; `visited` those of any event before, None where
+    events are not told apart: then the protocols `new` and `visited` are left out.
+    """
+
+    name: str
+    test: LabelledPairs
+    known: LabelledPairs
+    visited: LabelledPairs | None = None
+    metrics: Sequence[str] = DEFAULT_METRICS
+    protocols: Sequence[str] = tuple(PROTOCOLS)
+
+    @property
+    def asked(self) -> list[str]:
+        """The protocols that there are here. ConfigError: an unknown one."""
+        for protocol in self.protocols:
+            if protocol not in PROTOCOLS:
+                raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
+        absent = {"new", "visited"} if self.visited is None else set()
+        return [protocol for protocol in self.protocols if protocol not in absent]
+
+    def metric_of(self, key: str) -> Metric:
+        """The metric of a key."""
+        return metric_of(key)
+
+    def ask(self, ranker: Ranker, n_item_rows: int) -> Answers:
+        """Each query scored once (twice where another ranker stands for the raw protocol)."""
+        metrics = {name: parse_metric(name) for name in self.metrics}
+        pairs = Pairs.of(self.test, self.known, n_item_rows, self.visited)
+        longest = max((int(k) for key, k in metrics.values() if key in LIST_METRICS), default=0)
+        # Visited items are looked for in the filtered ranking.
+        scored = list(dict.fromkeys("filtered" if p == "visited" else p for p in self.asked))
+        raw_ranker = ranker.raw_ranker if isinstance(ranker, RawRanker) else None
+        found: dict[str, CatalogueRanks] = {}
+        if raw_ranker is not None and "raw" in scored:
+            scored.remove("raw")
+            found = catalogue_ranks(raw_ranker, pairs, longest, protocols=["raw"])
+        if scored:
+            found |= catalogue_ranks(ranker, pairs, longest, protocols=scored)
+        if "visited" in self.asked:
+            found["visited"] = found["filtered"]
+        truths = {protocol: pairs.truth(protocol) for protocol in self.asked}
+        queries = pairs.held_out_queries
+        ranks = {p: UserRanks.of(queries, found[p].ranks, of) for p, of in truths.items()}
+        lists = {p: found[p].lists for p in self.asked if p != "visited"}
+        rankings = _Rankings(self.test, pairs, metrics, ranks, lists)
+        counts = {
+            "users": len(pairs.users),
+            "queries": len(pairs.query_users),
+            "interactions": len(self.test),
+            "ranked": len(pairs.held_out),
+            "candidates": n_item_rows - 1,
+            "unknown_items": int((pairs.held_out_items == UNKNOWN_ROW).sum()),
+        }
+        counts |= {p: int(of.sum()) for p, of in truths.items() if p in {"new", "visited"}}
+        return Answers(pairs.users, rankings.group, counts, rankings.ceiling(truths))
+
+
+@dataclass(frozen=True)
+class _Rankings:
+    """Ranks and lists that a model gave."""
+
+    test: LabelledPairs
+    pairs: Pairs
+    metrics: Mapping[str, tuple[str, float]]  # name → key in a table of metrics, and k
+    ranks: Mapping[str, UserRanks]  # of the queries, by protocol
+    lists: Mapping[str, np.ndarray]  # (queries, length) item rows, best first, by protocol
+
+    def group(self, one: Slice | None) -> Group:
+        """The metrics over all pairs, or over a slice of them."""
+        n_users, owners = len(self.pairs.users), self.pairs.query_users
+        if one is None:
+            lists = self._list_values(np.ones(len(owners), dtype=bool))
+            statistics = self._statistics(self.ranks, np.arange(n_users), n_users)
+            return Group(np.arange(n_users), statistics, lists, len(self.test))
+        of_pairs = owners[self.pairs.held_out_queries]
+        is_in = one.mask(self.pairs.users[of_pairs], self.pairs.held_out_items)
+        has_any = np.zeros(n_users, dtype=bool)
+        has_any[of_pairs[is_in]] = True
+        positions, position_of = has_any.nonzero()[0], np.cumsum(has_any) - 1
+        ranks = {protocol: of.take(is_in) for protocol, of in self.ranks.items()}
+        statistics = self._statistics(ranks, position_of, len(positions))
+        lists = self._list_values(has_any[owners]) if one.side == "user" else {}
+        interactions = int(one.mask(self.test.users, self.test.items).sum())
+        return Group(positions, statistics, lists, interactions)
+
+    def _statistics(
+        self, ranks: Mapping[str, UserRanks], position_of: np.ndarray, n_users: int
+    ) -> dict[str, Statistic]:
+        found: dict[str, Statistic] = {}
+        for protocol, of in ranks.items():
+            owners = position_of[self.pairs.query_users[of.ids]]
+            for name, (key, k) in self.metrics.items():
+                if key in RANKING_METRICS and len(owners):
+                    by_query = RANKING_METRICS[key].function(of, k)
+                    found[f"{protocol}.{name}"] = by_query.of_users(owners, n_users)
+        return found
+
+    def _list_values(self, asked: np.ndarray) -> dict[str, float]:
+        """The metrics of the lists of some queries, (queries,) bool."""
+        n_candidates = self.pairs.n_item_rows - 1
+        return {
+            f"{protocol}.{name}": LIST_METRICS[key].function(lists[asked, : int(k)], n_candidates)
+            for protocol, lists in self.lists.items()
+            for name, (key, k) in self.metrics.items()
+            if key in LIST_METRICS and asked.any()
+        }
+
+    def ceiling(self, truths: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """What a perfect ranking reaches: m known items at ranks 1 to m, the unknown nowhere."""
+        queries, is_known = self.pairs.held_out_queries, self.pairs.held_out_items != UNKNOWN_ROW
+        perfect = {}
+        for protocol, truth in truths.items():
+            # All of them tie at the top, where their mean rank is (1 + m) / 2.
+            mean_rank = (1 + np.bincount(queries, weights=is_known & truth)) / 2
+            ranks = np.where(is_known, mean_rank[queries], np.inf)
+            perfect[protocol] = UserRanks.of(queries, ranks, truth)
+        n_users = len(self.pairs.users)
+        statistics = self._statistics(perfect, np.arange(n_users), n_users)
+        return {name: of.value() for name, of in statistics.items()}

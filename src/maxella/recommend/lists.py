@@ -1,0 +1,92 @@
+"""Lists of items for users: of scores, or of several answers blended."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+from maxella.topk import top_k
+
+
+@dataclass(frozen=True)
+class Lists:
+    """n items for some users, user after user, the best of each first."""
+
+    positions: torch.Tensor  # (n,) int64 which of the users asked for it is for
+    items: torch.Tensor  # (n,) int64 item rows
+    ranks: torch.Tensor  # (n,) int64 from 1
+    scores: torch.Tensor  # (n,) float32
+    is_known: torch.Tensor  # (n,) bool: the model knows the user; else popularity speaks
+
+    @property
+    def sources(self) -> np.ndarray:
+        """(n,) of text: where each item comes from."""
+        return source_names(self.is_known)
+
+    @classmethod
+    def best(
+        cls,
+        positions: torch.Tensor,
+        items: torch.Tensor,
+        scores: torch.Tensor,
+        k: int,
+        knows: torch.Tensor,
+    ) -> "Lists":
+        """The k best of each user's candidates, (n,) each; ties go to the lower item row.
+
+        (users,) bool whom the model knows.
+        """
+        order = np.lexsort((items.numpy(), -scores.numpy(), positions.numpy()))
+        chosen = torch.from_numpy(order)
+        counts = torch.bincount(positions, minlength=len(knows))
+        begins = counts.cumsum(0) - counts
+        ranks = torch.arange(1, len(order) + 1) - begins[positions[chosen]]
+        chosen, ranks = chosen[ranks <= k], ranks[ranks <= k]
+        of_users = positions[chosen]
+        return cls(of_users, items[chosen], ranks, scores[chosen], knows[of_users])
+
+    @classmethod
+    def join(cls, parts: list["Lists"], starts: list[int]) -> "Lists":
+        """Those of several blocks of users, which begin at these places."""
+        columns = {
+            one.name: torch.cat([getattr(part, one.name) for part in parts]) for one in fields(cls)
+        }
+        lengths = torch.tensor([len(part.items) for part in parts])
+        columns["positions"] += torch.tensor(starts).repeat_interleave(lengths)
+        return cls(**columns)
+
+
+def source_names(is_known: torch.Tensor) -> np.ndarray:
+    """(n,) bool whether the model knows the user → (n,) of text."""
+    return np.where(is_known.numpy(), "model", "popularity")
+
+
+def candidates(scores: list[torch.Tensor], n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(users, item rows) scores, −inf for what is no candidate → positions of users, and items.
+
+    Of each user the n best by any of the scores, by item.
+    """
+    found = []
+    for one in scores:
+        values, items = top_k(one, n)
+        is_any = values != -torch.inf
+        found.append(is_any.nonzero()[:, 0] * one.shape[1] + items[is_any])
+    codes = torch.from_numpy(np.unique(torch.cat(found).numpy()))
+    return codes // scores[0].shape[1], codes % scores[0].shape[1]
+
+
+def standardised(answers: torch.Tensor, positions: torch.Tensor, n_users: int) -> torch.Tensor:
+    """(n,) answers → the same less the mean of their user's, over the standard deviation.
+
+    Zeros where all of a user's answers are one.
+    """
+    answers = answers.double()
+    sums = torch.zeros(3, n_users, dtype=torch.float64)
+    sums[0].index_add_(0, positions, torch.ones_like(answers))
+    sums[1].index_add_(0, positions, answers)
+    centred = answers - (sums[1] / sums[0])[positions]
+    sums[2].index_add_(0, positions, centred.square())
+    deviations = (sums[2] / sums[0]).sqrt()[positions]
+    # Rounding alone is no difference.
+    is_one = deviations <= 1e-9 * answers.abs()
+    return torch.where(is_one, 0.0, centred / deviations)
