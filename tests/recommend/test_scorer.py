@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from maxella.recommend.scorer import Scorer
+from maxella.training.start import start_in_closed_form
 
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.model.build import build_model
-from maxella.recommend.scorer import Scorer
 from maxella.seeds import torch_generator
-from maxella.training.start import start_in_closed_form
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,9 @@ class Visited:
         shift = self.starts[users] - (counts.cumsum(0) - counts)
         return positions, torch.arange(len(positions)) + shift[positions]
 
-    def of_pairs(self, users: torch.Tensor, items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def of_pairs(
+        self, users: torch.Tensor, items: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """(n,) user and item rows → (n,) whether each pair is a cell, and (n,) its place."""
         if not len(self.items):
             return torch.zeros(len(users), dtype=torch.bool), torch.zeros_like(users)
