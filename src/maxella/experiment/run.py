@@ -147,7 +147,12 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         "stages": [
             {"name": stage.name, "seconds": seconds[stage.name], **stage.facts} for stage in stages
         ],
-        "history": next(one.progress.history for one in stages if isinstance(one, GradientSteps)),
+        "history": [
+            entry
+            for stage in stages
+            if isinstance(stage, GradientSteps)
+            for entry in stage.progress.history
+        ],
         "uses_time": _uses_time(
             config, reads_context=bool(features.context and features.context.read_time)
         ),
