@@ -22,8 +22,10 @@ from maxella.model.dot_product_head import DotProductHead
 from maxella.model.feature_part import FeatureBags
 from maxella.model.head import EmbeddedPairs
 from maxella.model.model import Model
+from maxella.model.revisit import RevisitPart
 from maxella.recommend.lists import Lists, candidates, standardised
 from maxella.recommend.users import embed_users, picks, ranks, timed
+from maxella.recommend.visited import Visited
 
 _PAIRS = 2**12  # answered at once: what a head keeps fits the cache
 _USERS = 512  # scored at once
@@ -239,6 +241,18 @@ class Engine:
             self._popularity[task] = torch.from_numpy(counts.astype(np.float32))
         return self._popularity[task]
 
+    @torch.inference_mode()
+    def visited(self, task: str) -> Visited | None:
+        """What the users of now have met, but not picked, where that has scores of its own."""
+        key = "visited", task
+        if key not in self._cache:
+            self._cache[key] = None
+            if task in self.model.revisits:
+                part: RevisitPart = self.model.revisits[task]  # type: ignore[assignment]
+                self._cache[key] = Visited.of(part, self.known, task)
+        found: Visited | None = self._cache[key]
+        return found
+
     def levels(self, task: str) -> torch.Tensor:
         """(K,) the labels that `distribution` is over; none where there is no such thing."""
         return self._users.heads[task].levels
@@ -331,6 +345,10 @@ class TaskAnswers:
         """(batch,) user rows, (batch,) context rows → (batch, item rows) scores."""
         of_users, of_items = self.engine.vectors(self.task, sink_seen=self.sinks_seen)
         scores = of_users[users] @ of_items.T
+        visited = self.engine.visited(self.task)
+        if visited is not None:
+            rows, places = visited.of_users(users)
+            scores[rows, visited.items[places]] = visited.scores[places]
         is_unknown = ~self.engine.knows[users]
         if is_unknown.any():
             scores[is_unknown] = self.engine.popularity(self.task)
@@ -348,6 +366,10 @@ class TaskAnswers:
         """(n,) user, item and context rows → (n,) scores, those that `score` gives."""
         of_users, of_items = self.engine.vectors(self.task, sink_seen=self.sinks_seen)
         scores = (of_users[users] * of_items[items]).sum(dim=1)
+        visited = self.engine.visited(self.task)
+        if visited is not None:
+            is_visited, places = visited.of_pairs(users, items)
+            scores = torch.where(is_visited, visited.scores[places], scores)
         is_unknown = ~self.engine.knows[users]
         scores = torch.where(is_unknown, self.engine.popularity(self.task)[items], scores)
         asked = self.engine.in_context(self.task)
