@@ -347,8 +347,7 @@ class TaskAnswers:
         scores = of_users[users] @ of_items.T
         visited = self.engine.visited(self.task)
         if visited is not None:
-            rows, places = visited.of_users(users)
-            scores[rows, visited.items[places]] = visited.scores[places]
+            visited.put_into(scores, users)
         is_unknown = ~self.engine.knows[users]
         if is_unknown.any():
             scores[is_unknown] = self.engine.popularity(self.task)
@@ -368,8 +367,7 @@ class TaskAnswers:
         scores = (of_users[users] * of_items[items]).sum(dim=1)
         visited = self.engine.visited(self.task)
         if visited is not None:
-            is_visited, places = visited.of_pairs(users, items)
-            scores = torch.where(is_visited, visited.scores[places], scores)
+            scores = visited.instead_of(scores, users, items)
         is_unknown = ~self.engine.knows[users]
         scores = torch.where(is_unknown, self.engine.popularity(self.task)[items], scores)
         asked = self.engine.in_context(self.task)
