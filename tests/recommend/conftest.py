@@ -46,7 +46,7 @@ def toy_engine():
         none = np.full(len(pairs), np.nan, dtype=np.float32)
         rows = Interactions(of_users, of_items, {"retrieval": labels, "rating": none}, None, codes)
         log = Log(rows, len(users), len(items), names)
-        return Engine(model, log, torch.arange(len(users)) > 0)
+        return Engine.of(model, log, torch.arange(len(users)) > 0)
 
     return make
 

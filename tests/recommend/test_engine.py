@@ -62,7 +62,7 @@ def scores(engine, *users):
 
 
 def test_a_newcomer_is_read_like_the_user_of_training_with_that_history(model, dataset):
-    trained = Engine(model, dataset.known)
+    trained = Engine.of(model, dataset.known)
     new = trained.of_newcomers(newcomers(dataset.known, [9, 4]))
     wanted = scores(trained, 9, 4)
     torch.testing.assert_close(scores(new, 1, 2), wanted, atol=0.05, rtol=0)
@@ -71,18 +71,18 @@ def test_a_newcomer_is_read_like_the_user_of_training_with_that_history(model, d
 
 
 def test_a_newcomer_is_read_alike_alone_and_among_others(model, dataset):
-    engine = Engine(model, dataset.known)
+    engine = Engine.of(model, dataset.known)
     together = engine.of_newcomers(newcomers(dataset.known, [9, 4, 1], [1, 5, 3]))
     alone = engine.of_newcomers(newcomers(dataset.known, [4], [5]))
     torch.testing.assert_close(scores(together, 2), scores(alone, 1))
     pair = torch.tensor([2]), torch.tensor([7])
-    found = together.predict("rating", *pair)
-    torch.testing.assert_close(found, alone.predict("rating", torch.tensor([1]), pair[1]))
+    found = together.answers("rating").predict(*pair)
+    torch.testing.assert_close(found, alone.answers("rating").predict(torch.tensor([1]), pair[1]))
 
 
 def test_for_whom_nothing_is_known_items_score_as_often_as_they_were_picked(model, dataset):
     picks = torch.bincount(torch.from_numpy(dataset.known.rows.items), minlength=21).float()
-    engine = Engine(model, dataset.known, torch.arange(61) < 40)
+    engine = Engine.of(model, dataset.known, torch.arange(61) < 40)
     stranger = newcomers(dataset.known, [1])
     stranger = type(stranger)(stranger.rows, 3, 21)
     nobody = engine.of_newcomers(stranger)
@@ -97,21 +97,26 @@ def test_whom_training_lacked_is_read_from_what_is_known(model, dataset):
         with torch.no_grad():
             model.user_encoder.ids.table.weight[9] = 100.0
     trained, log = torch.arange(61) != 9, dataset.known
-    engine = Engine(model, log, trained)
+    engine = Engine.of(model, log, trained)
     newcomer = engine.of_newcomers(newcomers(log, [9]))
     torch.testing.assert_close(scores(engine, 9), scores(newcomer, 1))
     assert engine.knows[1:].all()
-    unheard_of = Engine(model, log.of(log.rows.take(log.rows.users != 9)), trained)
+    unheard_of = Engine.of(model, log.of(log.rows.take(log.rows.users != 9)), trained)
     assert unheard_of.knows.logical_not().nonzero().squeeze(1).tolist() == [0, 9]
 
 
 def test_a_newcomer_is_rated_by_the_ratings_they_gave(model, dataset):
     with torch.no_grad():
         model.heads["rating"].user_link.weight.zero_()
-    engine, asked = Engine(model, dataset.known), (torch.tensor([1, 2, 3]), torch.tensor([20] * 3))
+    engine, asked = (
+        Engine.of(model, dataset.known),
+        (torch.tensor([1, 2, 3]), torch.tensor([20] * 3)),
+    )
     rated = newcomers(dataset.known, [9, 9, 9], [np.nan, 1.0, 5.0])
-    found = engine.of_newcomers(rated).predict("rating", *asked)
-    plain = engine.of_newcomers(newcomers(dataset.known, [9, 9, 9])).predict("rating", *asked)
+    found = engine.of_newcomers(rated).answers("rating").predict(*asked)
+    plain = (
+        engine.of_newcomers(newcomers(dataset.known, [9, 9, 9])).answers("rating").predict(*asked)
+    )
     # The first gave no rating, so nothing is known but what they took.
     assert found[0] == plain[0]
     assert found[1] < plain[1] - 0.5
@@ -121,9 +126,9 @@ def test_a_newcomer_is_rated_by_the_ratings_they_gave(model, dataset):
 def test_a_newcomer_s_rating_leans_on_no_row_of_training(model, dataset):
     with torch.no_grad():
         model.heads["rating"].user_biases.weight[1] = 2.0  # of user 1, not of newcomer 1
-    engine, pair = Engine(model, dataset.known), (torch.tensor([1]), torch.tensor([5]))
+    engine, pair = Engine.of(model, dataset.known), (torch.tensor([1]), torch.tensor([5]))
     new = engine.of_newcomers(newcomers(dataset.known, [1]))
-    gap = engine.predict("rating", *pair) - new.predict("rating", *pair)
+    gap = engine.answers("rating").predict(*pair) - new.answers("rating").predict(*pair)
     assert gap.item() == pytest.approx(2.0, abs=0.1)
 
 
@@ -131,7 +136,7 @@ def test_the_penalty_on_seen_items_is_in_the_scores_of_a_raw_list_alone(dataset)
     facts = 61, 21, "sum", 3, 3, (), 10.0, 0.5, HEADS
     without, with_part = (build_model(ModelSpec(*facts, dim), seed=1).eval() for dim in (0, 5))
     plain, engine = (
-        Engine(one, dataset.known).answers("retrieval") for one in (without, with_part)
+        Engine.of(one, dataset.known).answers("retrieval") for one in (without, with_part)
     )
     everyone = torch.arange(61)
     assert plain.raw_ranker is None
@@ -214,7 +219,7 @@ def test_what_answers_pairs_re_ranks_the_candidates_of_the_first_task_that_ranks
     found = engine.recommend({"stars": 1.0}, users, 5, n_candidates=5, exclude=None)
     ranked = engine.recommend("buy", users, 5, exclude=None)
     assert sorted(found.items.tolist()) == sorted(ranked.items.tolist())
-    stars = engine.predict("stars", users.expand(5), found.items)
+    stars = engine.answers("stars").predict(users.expand(5), found.items)
     assert stars.tolist() == sorted(stars.tolist(), reverse=True)
 
 

@@ -99,7 +99,7 @@ def test_intervals_stand_beside_the_prediction(toy, monkeypatch):
     levels = torch.tensor([1.0, 2.0, 4.0])
     low, high = (found[f"rating_{end}"].to_torch()[:, None] for end in ("low", "high"))
     inside = (levels >= low) & (levels <= high)
-    assert ((model._engine.distribution("rating", *rows) * inside).sum(dim=1) >= 0.8).all()
+    assert ((model._engine.answers("rating").distribution(*rows) * inside).sum(dim=1) >= 0.8).all()
     assert found.drop("rating_low", "rating_high").equals(model.predict(pairs))
 
 
