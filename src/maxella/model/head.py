@@ -132,9 +132,8 @@ class Head(nn.Module):
         for name, one in self.row_tables().items():
             if one.side == "user":
                 weight = one.table.weight[rows]
-                table = nn.Embedding(*weight.shape)
-                table.weight = nn.Parameter(weight)
-                setattr(other, name, table)
+                # Given its weights it draws none.
+                setattr(other, name, nn.Embedding(*weight.shape, _weight=weight))
         return other
 
 
