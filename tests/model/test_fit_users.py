@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maxella.model import newton
+from maxella.model import newton, ordinal_head
 from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, Targets
 from maxella.model.heads import HEADS
 from maxella.model.newton import Point, minimise
@@ -41,7 +41,7 @@ def user_tables(head):
 
 
 def make_pairs(*counts, seed=4, offsets=False):
-    """User rows 1, 3, 4, ... with these numbers of labels, item rows from 0 on, double precision."""
+    """User rows 1, 3, 4, ... with these numbers of labels, in double precision."""
     generator = torch_generator(seed, "test")
     users = torch.tensor([1, 3, 4, 5][: len(counts)])
     of_users = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
@@ -194,8 +194,8 @@ def test_labels_that_are_all_one_are_no_trouble(name, levels, scale, n):
     )
     answers = []
     for label in (min(levels), max(levels)):
-        label = float(label > min(levels)) if name == "logistic" else label
-        labels = torch.full((n,), label)
+        is_high = float(label > min(levels))
+        labels = torch.full((n,), is_high if name == "logistic" else label)
         found = fitted(head, pairs, labels)
         with torch.no_grad():
             assert objective(found, pairs, labels).isfinite()
@@ -228,9 +228,9 @@ def test_users_are_grouped_by_how_much_they_gave_and_no_label_is_lost():
     seen = {}
     for group in user_groups(pairs):
         n = group.given.shape[1]
-        for user, own, given in zip(group.users.tolist(), group.pairs, group.given, strict=True):
-            assert n / 2 < given.sum() <= n
-            seen[user] = own[given > 0].tolist()
+        for user, own, mask in zip(group.users.tolist(), group.pairs, group.given, strict=True):
+            assert n / 2 < mask.sum() <= n
+            seen[user] = own[mask > 0].tolist()
     begins = [0, 1, 41, 44]
     assert seen == {
         user: list(range(begin, begin + count))
@@ -255,3 +255,28 @@ def test_newton_finds_every_minimum_whatever_the_others_do():
         found[:, 0].abs(), torch.tensor([2.0, 3.0]).double(), atol=1e-3, rtol=0
     )
     assert len(calls) < newton._MOST_STEPS / 2
+
+
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("levels", [(2.0,), (0.0, 1.0), STARS])
+def test_the_derivatives_of_the_ordinal_bound_are_those_of_its_values(levels, members):
+    head, pairs = make_head("ordinal", levels=levels, members=members), make_pairs(5, 4)
+    labels = make_labels(head, 9)
+    asked = []
+
+    def keep(bound, start):
+        asked.append((bound, start))
+        return start
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ordinal_head, "minimise", keep)
+        head.fit_users(pairs, labels)
+    [(bound, start)] = asked
+    x = 0.3 * torch.randn(start.shape, generator=torch_generator(8, "test")).double()
+    point = bound(x)
+    gradients = torch.autograd.functional.jacobian(lambda at: bound(at).values.sum(), x)
+    bends = torch.autograd.functional.hessian(lambda at: bound(at).values.sum(), x)
+    torch.testing.assert_close(point.gradients, gradients)
+    for user in range(2):
+        torch.testing.assert_close(point.curvatures[user], bends[user, :, user])
+    assert (torch.linalg.eigvalsh(point.convex) > 0).all()

@@ -234,7 +234,8 @@ import sys
 import polars as pl
 from maxella.recommend.bundle import load
 model = load(sys.argv[1])
-rows = {"user_id": ["n", "n"], "item_id": ["i1", "i2"], "event": ["buy", "view"], "rating": [4, None]}
+rows = {"user_id": ["n", "n"], "item_id": ["i1", "i2"], "event": ["buy", "view"]}
+rows["rating"] = [4, None]
 newcomers = model.for_newcomers(pl.DataFrame(rows))
 assert newcomers.recommend(["n"], 3)["source"].to_list() == ["model"] * 3
 for room in ("maxella.training", "maxella.experiment", "torch._dynamo"):
@@ -247,3 +248,22 @@ def test_serving_loads_neither_training_nor_a_compiler(shop):
         [sys.executable, "-c", SERVE, str(shop)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("task", ["buy", "view"])
+@pytest.mark.parametrize("in_context", [False, True])
+def test_a_pair_scores_as_it_does_among_all_items(shop, task, in_context):
+    bundle = load_bundle(shop)
+    contexts = bundle.features.context.read(pl.DataFrame({"device": ["phone", "desk"]}))
+    answers = bundle.engine(contexts).answers(task)
+    users, items = torch.arange(31), torch.arange(16)
+    at = (users % 3) if in_context else None  # in no context, by phone and at a desk
+    every = answers.score(users, at)
+    u, i = torch.cartesian_prod(users, items).T
+    found = answers.score_pairs(u, i, None if at is None else at[u])
+    torch.testing.assert_close(found.view(31, 16), every)
+    assert (answers._visited is not None) == (task == "buy")  # the goal scores visits by themselves
+    if task == "buy":
+        own = answers._visited
+        without = (answers._vectors[0] @ answers._vectors[1].T)[own.keys // 16, own.keys % 16]
+        assert not torch.allclose(own.scores, without, atol=0.01)

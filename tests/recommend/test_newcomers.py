@@ -122,3 +122,20 @@ def test_newcomers_are_read_as_the_users_of_training_are(shop):
     of_known = pairs.with_columns(user_id=pl.lit(bundle.users.ids[3]))
     stars = [m.predict(p)["predicted_stars"] for m, p in ((new, pairs), (known, of_known))]
     assert (stars[0] - stars[1]).abs().mean() < 0.6
+
+
+def test_who_rated_nothing_is_told_the_same_beside_somebody_who_did(shop):
+    both = pl.DataFrame(
+        {
+            "user_id": ["quiet", "loud", "loud"],
+            "item_id": ["i1", "i2", "i3"],
+            "event": ["view", "buy", "buy"],
+            "rating": [None, 5, 1],
+        }
+    )
+    pairs = pl.DataFrame({"user_id": "quiet", "item_id": [f"i{i}" for i in range(15)]})
+    model = maxella.load(shop)
+    alone = model.for_newcomers(both.head(1)).predict(pairs)
+    found = model.for_newcomers(both).predict(pairs)
+    for name in ("predicted_stars", "predicted_liked", "score", "score_view"):
+        assert found[name].to_numpy() == pytest.approx(alone[name].to_numpy(), abs=1e-6), name

@@ -1,5 +1,4 @@
 import math
-
 from dataclasses import replace
 
 import polars as pl
@@ -162,7 +161,7 @@ def test_a_model_that_has_not_learnt_to_retrieve_refuses_to(toy):
         lambda: model.recommend(["Ann"], blend={"rating": 1.0}),
         lambda: model.similar(["w"]),
     ):
-        with pytest.raises(ConfigError, match="has not: .* Train with a task of kind 'retrieval'"):
+        with pytest.raises(ConfigError, match=r"has not: .* Train with a task of kind 'retrieval'"):
             ask()
     found = model.predict(pl.DataFrame({"user_id": ["Ann"], "item_id": ["x"]}))
     assert found.columns == ["user_id", "item_id", "predicted_rating", "source"]

@@ -132,8 +132,8 @@ class Head(nn.Module):
         for name, one in self.row_tables().items():
             if one.side == "user":
                 weight = one.table.weight[rows]
-                # Given its weights it draws none.
-                setattr(other, name, nn.Embedding(*weight.shape, _weight=weight))
+                # Made from weights, it draws none.
+                setattr(other, name, nn.Embedding.from_pretrained(weight, freeze=False))
         return other
 
 
