@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from maxella.recommend.scorer import Scorer
+from maxella.training.start import GAIN, SINK, start_demotion, start_in_closed_form
 
 from maxella.closed_form.edlae import low_rank_edlae
 from maxella.closed_form.ials import ials
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.model.build import build_model
-from maxella.recommend.scorer import Scorer
 from maxella.seeds import torch_generator
 from maxella.tasks.teacher import blend
-from maxella.training.start import GAIN, SINK, start_demotion, start_in_closed_form
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from maxella.tasks.demotion import DemotionTask
+from maxella.training.fit import Plan, fit
+from maxella.training.start import start_demotion, start_in_closed_form
 
 from maxella.closed_form import edlae
 from maxella.data.batches import RowBatches, UserBatches
@@ -19,15 +22,12 @@ from maxella.features.id import Vocabulary
 from maxella.model.build import RATING_HEADS, build_model
 from maxella.model.feature_part import LAYERS
 from maxella.seeds import torch_generator
-from maxella.tasks.demotion import DemotionTask
 from maxella.tasks.losses import RETRIEVAL_LOSSES
 from maxella.tasks.teacher import Teacher
 from maxella.training import row_tables
 from maxella.training.checkpoint import Checkpoint
 from maxella.training.device import find_device, on_cpu, on_device
-from maxella.training.fit import Plan, fit
 from maxella.training.optimiser import OPTIMISERS
-from maxella.training.start import start_demotion, start_in_closed_form
 
 USERS, ITEMS = 40, 60
 CPU = torch.device("cpu")

@@ -4,9 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from maxella.tasks.demotion import demotion_loss
 
 from maxella.seeds import torch_generator
-from maxella.tasks.demotion import demotion_loss
 
 SUNK = -60.0
 

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from maxella.training.fit import Plan, fit
 
 from maxella.data.batches import RowBatches, UserBatches
 from maxella.data.columns import OwnAndUniform, WholeCatalogue
@@ -12,7 +13,6 @@ from maxella.data.interactions import Interactions
 from maxella.model.build import RATING_HEADS, build_model
 from maxella.training import row_tables
 from maxella.training.checkpoint import Checkpoint
-from maxella.training.fit import Plan, fit
 from maxella.training.optimiser import OPTIMISERS
 from maxella.training.row_optimisers import RowAdam
 from maxella.training.row_tables import RowTables

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from maxella.recommend.scorer import Scorer
+from maxella.training.demotion import train_demotion
+from maxella.training.start import start_demotion, start_in_closed_form
 
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.model.build import build_model
-from maxella.recommend.scorer import Scorer
 from maxella.seeds import torch_generator
-from maxella.training.demotion import train_demotion
-from maxella.training.start import start_demotion, start_in_closed_form
 
 N_USERS, N_ITEMS = 120, 30
 

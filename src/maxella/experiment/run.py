@@ -185,9 +185,11 @@ def _validation(
 def _open(config: Config | dict[str, Any] | str | Path, out: Any, **how: Any) -> Experiment:
     """Read the data, split them, and make a place for the outcome."""
     if not isinstance(config, Config):
-        where = "the options given"
-        is_dict = isinstance(config, dict)
-        config = parse_config(config, where=where) if is_dict else load_config(Path(config))
+        config = (
+            parse_config(config, where="the options given")
+            if isinstance(config, dict)
+            else load_config(Path(config))
+        )
     find_device(config.training.device)  # raises before an older run is removed
     tables = load_tables(config.data)
     config = with_tasks(config, tables)

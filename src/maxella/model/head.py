@@ -133,7 +133,8 @@ class Head(nn.Module):
             if one.side == "user":
                 weight = one.table.weight[rows]
                 # Made from weights, it draws none.
-                setattr(other, name, nn.Embedding.from_pretrained(weight, freeze=False))
+                table = nn.Embedding.from_pretrained(weight, freeze=False)  # type: ignore[no-untyped-call]
+                setattr(other, name, table)
         return other
 
 
