@@ -128,7 +128,7 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         started = perf_counter()
         stage(model, dataset)
         seconds[stage.name] = perf_counter() - started
-    engine = Engine(model, dataset.known, torch.from_numpy(trained), dataset.contexts)
+    engine = Engine.of(model, dataset.known, torch.from_numpy(trained), dataset.contexts)
     held_out = HeldOut.of(dataset, config)
     found = None
     if held_out.exams:
@@ -181,7 +181,7 @@ def _validation(
         if config.split.kind in ("cold_item", "cold_user"):  # who is asked about has no more
             asked = copy.deepcopy(asked)
             ColdStart(config.training.seed)(asked, dataset)
-        engine = Engine(asked, dataset.known_in_validation, torch.from_numpy(trained))
+        engine = Engine.of(asked, dataset.known_in_validation, torch.from_numpy(trained))
         return held_out.judge(answers_of(engine, config), seed=0, resamples=0).flat
 
     return Validation(measure, monitor, metric_of(monitor.partition(".")[2]).turned)
