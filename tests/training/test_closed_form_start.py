@@ -90,7 +90,7 @@ def test_a_blend_has_the_stated_deviation_over_what_a_user_lacks(history):
 
 @pytest.fixture(scope="module")
 def shop(log):
-    """Those picks as purchases; before each a view, and of each user two views more of their kind."""
+    """Those picks as purchases, each after a view; each user views two more of their kind."""
     rows = log.rows
     rng = np.random.default_rng(5)
     more = np.repeat(np.arange(1, 41), 2)
@@ -132,5 +132,5 @@ def test_an_encoder_that_has_no_such_parts_is_refused(make_spec, dataset_of, log
 
     model = build_model(make_spec(n_user_rows=41, n_item_rows=13), 1)
     model.user_encoder = Other()
-    with pytest.raises(ConfigError, match="wants model.encoder = 'sum'.*model.start = 'random'"):
+    with pytest.raises(ConfigError, match=r"wants model\.encoder = 'sum'.*model\.start = 'random'"):
         ClosedFormStart("retrieval", 2, CPU)(model, dataset_of(log))

@@ -1,4 +1,4 @@
-"""The loss of the seen-item penalty on numbers worked out by hand, and what holds for all scores."""
+"""The loss of the seen-item penalty, on numbers worked out by hand and for all scores."""
 
 import pytest
 import torch
