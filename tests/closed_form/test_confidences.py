@@ -53,11 +53,11 @@ def test_users_and_items_with_confidences_solve_their_normal_equations(worlds):
         history, 3, torch_generator(1, "start"), sweeps=2, l2=0.05, confidences=confidences
     )
     user_l2 = 0.05 * (dense.sum(axis=1) + 0.1 * dense.any(axis=0).sum())
-    for found, given, matrix, l2 in (
+    for found, fixed, matrix, l2 in (
         (items, start, dense.T, item_l2),
         (users, items, dense, user_l2),
     ):
-        given = given[1:].double().numpy()
+        given = fixed[1:].double().numpy()
         for row, (cells, own_l2) in enumerate(zip(matrix, l2, strict=True), start=1):
             left = given.T * (cells + 0.1) @ given + own_l2 * np.eye(3)
             wanted = np.linalg.solve(left, given.T @ cells)
