@@ -42,8 +42,8 @@ def low_rank_edlae(
     G and B are matrices up to 5,000 item rows. Beyond, they are products alone
     (`gram.ItemWeights`), exact to a few percent, and the cost is linear in the pairs.
     """
-    blocks = [(history, _user_weights(history, user_exponent))]
-    blocks += [(other, count * _user_weights(other, user_exponent)) for other, count in others]
+    blocks = [(history, user_weights(history, user_exponent))]
+    blocks += [(other, count * user_weights(other, user_exponent)) for other, count in others]
     is_small = history.n_item_rows <= DENSE_ITEM_ROWS
     together = stacked_gram(blocks) if is_small else Gram(*blocks)
     penalty = l2 + dropout * together.diagonal()
@@ -65,7 +65,7 @@ def low_rank_edlae(
     return weights @ items, items
 
 
-def _user_weights(history: History, exponent: float) -> torch.Tensor:
+def user_weights(history: History, exponent: float) -> torch.Tensor:
     """(user rows,) float32: (n_u / n̄)^exponent, n̄ over users with history; 0 without."""
     counts = history.starts.diff()
     has_history = counts > 0
