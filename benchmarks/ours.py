@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
+from maxella.recommend.scorer import Scorer
+from maxella.training.fit import fit
 
 from maxella.data.dataset import Dataset
 from maxella.data.interactions import Interactions
@@ -28,8 +30,6 @@ from maxella.experiment.build import (
 from maxella.experiment.read_config import config_of_model, load_config
 from maxella.features.id import Vocabulary
 from maxella.model.build import build_model
-from maxella.recommend.scorer import Scorer
-from maxella.training.fit import fit
 
 CONFIG = Path(__file__).parents[1] / "configs" / "notebook.toml"
 

@@ -24,6 +24,8 @@ def world(n_interactions: int, epochs: int) -> dict[str, Any]:
     """Train on one world; gives what it took."""
     # Here, so that the parent, which only starts worlds, stays small.
     import torch._dynamo  # noqa: F401, PLC0415 - comes with the first optimiser: 1 to 2 s once
+    from maxella.recommend.scorer import Scorer  # noqa: PLC0415
+    from maxella.training.fit import fit  # noqa: PLC0415
 
     from maxella.data.dataset import build_dataset  # noqa: PLC0415
     from maxella.experiment.build import (  # noqa: PLC0415
@@ -37,9 +39,7 @@ def world(n_interactions: int, epochs: int) -> dict[str, Any]:
     from maxella.experiment.judge import judge  # noqa: PLC0415
     from maxella.experiment.read_config import load_config  # noqa: PLC0415
     from maxella.model.build import build_model  # noqa: PLC0415
-    from maxella.recommend.scorer import Scorer  # noqa: PLC0415
     from maxella.sources.synthetic import read_synthetic  # noqa: PLC0415
-    from maxella.training.fit import fit  # noqa: PLC0415
 
     config = load_config(
         CONFIG, changes=[f"training.epochs={epochs}", "split.test=0.05", "evaluation.resamples=0"]

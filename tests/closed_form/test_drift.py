@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from maxella.closed_form.drift import Drift
+
 from maxella.data.interactions import Interactions
 
 LOGS = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 9), st.floats(-2, 2)), max_size=30).map(

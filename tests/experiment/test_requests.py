@@ -3,10 +3,10 @@
 import numpy as np
 import polars as pl
 import pytest
+from maxella.experiment.compare import compare
 
 import maxella
 from maxella.errors import ConfigError, DataError
-from maxella.experiment.compare import compare
 from maxella.experiment.importance import importance
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.reevaluate import reevaluate

@@ -7,10 +7,10 @@ import time
 import polars as pl
 import pytest
 import tomli_w
+from maxella.experiment.compare import compare
 
 import maxella
 from maxella.errors import BundleError, ConfigError, MaxellaError, TrainingError
-from maxella.experiment.compare import compare
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.reevaluate import reevaluate
 

@@ -1,11 +1,11 @@
 import polars as pl
 import pytest
+from maxella.experiment.compare import compare
 
 import maxella
 from maxella.data.dataset import build_dataset
 from maxella.errors import ConfigError
 from maxella.experiment.build import load_tables, split_table
-from maxella.experiment.compare import compare
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.reevaluate import reevaluate
 

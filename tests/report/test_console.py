@@ -59,7 +59,8 @@ def test_at_60_columns_what_decides_stands_whole(report):
     assert row_of(text, "model") == "model top-100 ndcg@10 top-100 RMSE AUC"
     assert row_of(text, "EASE") == "EASE 0.257 0.140 0.190* - -"
     assert (
-        "Left out for want of width: 95 % intervals, stars: MAE, liked: log loss, fit s, evaluate s, memory MB."
+        "Left out for want of width: 95 % intervals, stars: MAE, liked: log loss, fit s, "
+        "evaluate s, memory MB."
     ) in " ".join(text.split())
     assert "…" not in text
 

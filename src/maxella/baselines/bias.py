@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.data.means import damped_means
 from maxella.errors import DataError
 from maxella.features.id import UNKNOWN_ROW
@@ -30,29 +30,28 @@ class Bias:
     @classmethod
     def fit(
         cls,
-        train: Interactions,
-        n_user_rows: int,
-        n_item_rows: int,
+        train: TaskData,
+        validation: LabelledPairs | None = None,  # noqa: ARG003 all baselines are made alike
         *,
         user_damping: float = 5.0,
         item_damping: float = 3.0,
         sweeps: int = 10,
     ) -> "Bias":
         """Items first, then users, `sweeps` times. DataError without ratings."""
-        n, train = len(train), train.rated
-        if train.ratings is None or len(train) == 0:
+        pairs, n_user_rows, n_item_rows = train.pairs, train.n_user_rows, train.n_item_rows
+        if not len(pairs):
             raise DataError(
-                "The bias model wants training interactions with ratings; got "
-                f"{n} interactions without. Leave 'bias' out of the baselines."
+                f"The bias model wants training labels of {train.name}; there are none. "
+                "Leave 'bias' out of the baselines."
             )
-        ratings = train.ratings.astype(np.float64)
+        ratings = pairs.labels.astype(np.float64)
         mean = float(ratings.mean())
         user_effects, item_effects = np.zeros(n_user_rows), np.zeros(n_item_rows)
         for _ in range(sweeps):
-            left = ratings - mean - user_effects[train.users]
-            item_effects = _damped_means(train.items, left, n_item_rows, item_damping)
-            left = ratings - mean - item_effects[train.items]
-            user_effects = _damped_means(train.users, left, n_user_rows, user_damping)
+            left = ratings - mean - user_effects[pairs.users]
+            item_effects = _damped_means(pairs.items, left, n_item_rows, item_damping)
+            left = ratings - mean - item_effects[pairs.items]
+            user_effects = _damped_means(pairs.users, left, n_user_rows, user_damping)
         return cls(
             mean,
             torch.from_numpy(user_effects),
@@ -62,13 +61,11 @@ class Bias:
             user_damping,
         )
 
-    def told(self, known: Interactions) -> "Bias":
+    def told(self, known: TaskData) -> "Bias":
         """The same items, and user effects from the ratings that are `known` by now."""
-        known = known.rated
-        if known.ratings is None:
-            raise DataError("The bias model wants ratings to tell how a user rates; got none.")
-        left = known.ratings - self.mean - self.item_effects.numpy()[known.items]
-        effects = _damped_means(known.users, left, len(self.user_effects), self.user_damping)
+        pairs = known.pairs
+        left = pairs.labels - self.mean - self.item_effects.numpy()[pairs.items]
+        effects = _damped_means(pairs.users, left, len(self.user_effects), self.user_damping)
         return replace(self, user_effects=torch.from_numpy(effects))
 
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:

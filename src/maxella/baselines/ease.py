@@ -8,7 +8,7 @@ from torch.nn import functional
 from maxella.baselines.popularity import Popularity
 from maxella.closed_form.gram import gram, item_weights, refuse_large
 from maxella.data.history import History
-from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs, TaskData
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,21 @@ class Ease:
 
     @classmethod
     def fit(
-        cls, train: Interactions, n_user_rows: int, n_item_rows: int, l2: float = 1000.0
+        cls, train: TaskData, validation: LabelledPairs | None = None, l2: float = 1000.0
     ) -> "Ease":
         """The exact minimum, computed with two (item rows)² matrices of float32 at most.
 
         ConfigError above 20,000 item rows, with the memory it would need.
         """
-        refuse_large("EASE", n_item_rows, 2, "Leave 'ease' out of the baselines.")
-        history = History.of(train, n_user_rows, n_item_rows)
-        popularity = Popularity.fit(train, n_user_rows, n_item_rows)
+        refuse_large("EASE", train.n_item_rows, 2, "Leave 'ease' out of the baselines.")
+        del validation
+        history = History.of(train.pairs, train.n_user_rows, train.n_item_rows)
+        popularity = Popularity.fit(train)
         return cls(history, item_weights(gram(history), l2), popularity)
 
-    def told(self, known: Interactions) -> "Ease":
+    def told(self, known: TaskData) -> "Ease":
         """The same weights, for users who have done what is `known` by now."""
-        history = History.of(known, self.history.n_user_rows, self.history.n_item_rows)
+        history = History.of(known.pairs, self.history.n_user_rows, self.history.n_item_rows)
         return replace(self, history=history)
 
     def score(self, users: torch.Tensor) -> torch.Tensor:

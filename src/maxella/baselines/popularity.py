@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.features.id import UNKNOWN_ROW
 
 
@@ -20,13 +20,13 @@ class Popularity:
     counts: torch.Tensor  # (item rows,) float32
 
     @classmethod
-    def fit(cls, train: Interactions, n_user_rows: int, n_item_rows: int) -> "Popularity":  # noqa: ARG003 all baselines are made alike
-        """Popularity counted on `train`; the unknown item counts nothing."""
-        counts = np.bincount(train.items, minlength=n_item_rows).astype(np.float32)
+    def fit(cls, train: TaskData, validation: LabelledPairs | None = None) -> "Popularity":  # noqa: ARG003 all baselines are made alike
+        """Popularity counted on the task's pairs; the unknown item counts nothing."""
+        counts = np.bincount(train.pairs.items, minlength=train.n_item_rows).astype(np.float32)
         counts[UNKNOWN_ROW] = 0.0
         return cls(torch.from_numpy(counts))
 
-    def told(self, known: Interactions) -> "Popularity":  # noqa: ARG002 it looks at no user
+    def told(self, known: TaskData) -> "Popularity":  # noqa: ARG002 it looks at no user
         """The same for all users, whatever they have done by now."""
         return self
 

@@ -1,24 +1,32 @@
-"""Every baseline by its name; each is made by (train, number of user rows, of item rows).
+"""Every baseline by its name, and what it answers.
 
-`told(known)` then gives it for what its users have done by now, without fitting again.
+`fit(train, validation)` gives it; `told(known)` then gives the same for what its users have done
+by now, without fitting again.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from maxella.baselines.bias import Bias
 from maxella.baselines.ease import Ease
 from maxella.baselines.ials import ImplicitALS
 from maxella.baselines.popularity import Popularity
-from maxella.data.interactions import Interactions
+from maxella.data.labelled import LabelledPairs, TaskData
 
-RANKERS: dict[str, Callable[[Interactions, int, int], Popularity | Ease | ImplicitALS]] = {
-    "popularity": Popularity.fit,
-    "ease": Ease.fit,
-    "ials": ImplicitALS.fit,
+
+@dataclass(frozen=True)
+class Baseline:
+    """One line of the table."""
+
+    fit: Callable[[TaskData, LabelledPairs], Any]
+    kind: str  # of tasks that it answers
+    wants_events: bool = False  # whether it says nothing in a log of one event
+
+
+BASELINES: dict[str, Baseline] = {
+    "popularity": Baseline(Popularity.fit, "retrieval"),
+    "ease": Baseline(Ease.fit, "retrieval"),
+    "ials": Baseline(ImplicitALS.fit, "retrieval"),
+    "bias": Baseline(Bias.fit, "rating"),
 }
-
-RATERS: dict[str, Callable[[Interactions, int, int], Bias]] = {
-    "bias": Bias.fit,
-}
-
-BASELINES = {**RANKERS, **RATERS}

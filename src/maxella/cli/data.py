@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:  # heavy imports happen inside commands
-    from maxella.experiment.config import DataOptions, SplitOptions
+    from maxella.experiment.config import Config
 
 app = typer.Typer(
     help="Get a data set, look at one, prepare one, or check one.", no_args_is_help=True
@@ -58,7 +58,7 @@ def describe(
     from maxella.data.describe import describe as describe_tables
     from maxella.experiment.build import load_tables
 
-    options, _ = _options(source, data)
+    options = _config(source, data).data
     description = describe_tables(load_tables(options)).to_dict()
     if as_json:
         typer.echo(json.dumps(description))
@@ -134,14 +134,17 @@ def check(
 ) -> None:
     """What to see to before training: repeats, leaks, cold ids, bots; with a page of pictures."""
     from maxella.data.quality import check_data
-    from maxella.experiment.build import load_tables, split_table
+    from maxella.experiment.build import label, load_tables, split_table, with_tasks
 
-    options, split = _options(source, data)
-    tables = load_tables(options)
+    config = _config(source, data)
+    tables = load_tables(config.data)
     if source.suffix != ".toml" and "timestamp" not in tables.interactions.columns:
-        split = split.model_copy(update={"kind": "random"})  # nobody asked for one in time
-    quality = check_data(tables, split_table(tables.interactions, split)).to_dict()
-    quality["split"] = split.model_dump()
+        split = config.split.model_copy(update={"kind": "random"})  # nobody asked for one in time
+        config = config.model_copy(update={"split": split})
+    config = with_tasks(config, tables)
+    split_rows = split_table(config, tables, label(config, tables))
+    quality = check_data(tables, split_rows).to_dict()
+    quality["split"] = config.split.model_dump()
     if html is not None:
         from maxella.report.files import write_text
         from maxella.report.quality_page import quality_page
@@ -159,12 +162,11 @@ def check(
         typer.echo(f"\nThe page: {html}")
 
 
-def _options(source: Path, data: Path | None) -> "tuple[DataOptions, SplitOptions]":
-    """Those of a config; of a bare source, the source itself and the default split."""
-    from maxella.experiment.config import DataOptions, SplitOptions
+def _config(source: Path, data: Path | None) -> "Config":
+    """That of a file; of a bare source, the source itself and the default split."""
+    from maxella.experiment.config import Config, DataOptions
     from maxella.experiment.read_config import load_config
 
     if source.suffix == ".toml":
-        config = load_config(source, data=data)
-        return config.data, config.split
-    return DataOptions(path=source), SplitOptions()
+        return load_config(source, data=data)
+    return Config(data=DataOptions(path=source))

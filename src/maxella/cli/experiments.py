@@ -55,8 +55,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Train the config's models on one split and print the table, baselines beside them."""
-    from maxella.experiment.compare import compare as compare_models
     from maxella.experiment.read_config import load_config
+    from maxella.experiment.run import compare as compare_models
 
     options = load_config(config, changes=changes, data=data)
     _carry_out(compare_models, options, out, resume=resume, overwrite=overwrite, as_json=as_json)

@@ -95,14 +95,19 @@ def build_task(options: TaskOptions) -> Task:
 
 def build_data(config: Config, tables: Tables) -> Dataset:
     """The tables, split and in rows, with the labels of every declared task."""
-    log = tables.interactions
-    labels: dict[str, TaskLabels] = {}
-    for options in config.tasks:
-        of_task = KINDS[options.kind].labels(log, build_task(options))
-        labels[options.name] = replace(of_task, kept_share=options.kept_labels)
+    labels = label(config, tables)
     split = split_table(config, tables, labels)
     specs = [feature_spec(name, how) for name, how in config.features.context.items()]
-    return build_dataset(log, split, labels, specs, seed=config.split.seed)
+    return build_dataset(tables.interactions, split, labels, specs, seed=config.split.seed)
+
+
+def label(config: Config, tables: Tables) -> dict[str, TaskLabels]:
+    """What each declared task learns of the rows of the log."""
+    found = {}
+    for options in config.tasks:
+        of_task = KINDS[options.kind].labels(tables.interactions, build_task(options))
+        found[options.name] = replace(of_task, kept_share=options.kept_labels)
+    return found
 
 
 def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -> Split:

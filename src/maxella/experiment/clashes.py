@@ -1,23 +1,23 @@
 """Choices that do not go together, from what the tables say of losses and heads."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from maxella.model.heads import HEADS
 from maxella.tasks.losses import LOSSES
 
-if TYPE_CHECKING:
-    from maxella.experiment.config import ModelOptions, TaskOptions, TrainingOptions
 
+def clashes(model: Any, tasks: Sequence[Any], training: Any) -> list[tuple[bool, str]]:
+    """Whether each such choice is made, and what is wanted instead.
 
-def clashes(
-    model: "ModelOptions", tasks: "Sequence[TaskOptions]", training: "TrainingOptions"
-) -> list[tuple[bool, str]]:
-    """Whether each such choice is made, and what is wanted instead; of tasks with a weight."""
+    The sections of a config (`experiment.config`), and its tasks that have a weight.
+    """
     losses = {task.name: LOSSES[task.loss_name] for task in tasks if task.loss_name}
     heads = {task.name: HEADS[task.head_name] for task in tasks}
     is_started = model.start == "closed_form"
     of_rows = [task for task, loss in losses.items() if not loss.whole_users]
+    if training.batches == "rows":
+        of_rows = of_rows or list(heads)
     of_users = [task for task, loss in losses.items() if loss.whole_users]
     of_users += [task for task, head in heads.items() if head.whole_users]
     blind = [task for task, loss in losses.items() if not loss.corrects_itself]
@@ -27,8 +27,8 @@ def clashes(
         (
             bool(of_rows and (of_users or model.history_dim)),
             (
-                "tasks that all learn from batches of rows, and no history, with the loss of "
-                f"{_names(of_rows)}; it goes with no {_losses(whole_users=True)}, no head that "
+                "tasks that all learn from batches of rows, and no history, for "
+                f"{_names(of_rows)}; these go with no {_losses(whole_users=True)}, no head that "
                 "wants whole users and no model.history_dim"
             ),
         ),
@@ -53,6 +53,7 @@ def clashes(
             "a retrieval task with model.start = 'closed_form': it starts from what users pick",
         ),
         (bool(tasks) and all(task.every > 1 for task in tasks), "every = 1 for one of the tasks"),
+        (not training.epochs and not is_started, "model.start = 'closed_form' with epochs = 0"),
         (
             not is_started and bool(tasks) and not any(task.shapes_encoders for task in tasks),
             (

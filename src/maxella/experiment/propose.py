@@ -92,7 +92,7 @@ def _retrieval(log: pl.DataFrame, counts: dict[str, int]) -> tuple[list[Proposal
         reason = "The names of the events do not tell which is the goal: part them into tasks."
         proposals = [_retrieves(log, "retrieval", events, 1.0, reason)]
     goal = proposals[0]
-    goal.options |= {"weight": 1.0, "distillation": 0.8}
+    goal.options.update(weight=1.0, distillation=0.8)
     if choices:
         goal = Proposal(goal.options, "The goal: the rarest choice that is frequent enough.")
     left_out += [f"{event}: {MOST_CHOICES} choices are enough" for event in choices[MOST_CHOICES:]]

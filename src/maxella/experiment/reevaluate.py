@@ -52,7 +52,9 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
     here, there = dataset.known.rows, bundle.known.rows
     same_pairs = np.array_equal(here.users, there.users) and np.array_equal(here.items, there.items)
     for task, labels in here.labels.items():
-        same_pairs &= np.array_equal(labels, there.labels.get(task), equal_nan=True)
+        same_pairs &= task in there.labels and np.array_equal(
+            labels, there.labels[task], equal_nan=True
+        )
     if not same_ids or not same_pairs:
         raise DataError(
             f"The data at {config.data.path or config.data.name} are not those that {run} was "

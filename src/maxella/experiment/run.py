@@ -128,7 +128,7 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         started = perf_counter()
         stage(model, dataset)
         seconds[stage.name] = perf_counter() - started
-    engine = Engine(model, dataset.known, torch.from_numpy(trained), dataset.contexts)
+    engine = Engine.of(model, dataset.known, torch.from_numpy(trained), dataset.contexts)
     held_out = HeldOut.of(dataset, config)
     found = None
     if held_out.exams:
@@ -147,7 +147,12 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         "stages": [
             {"name": stage.name, "seconds": seconds[stage.name], **stage.facts} for stage in stages
         ],
-        "history": next(one.progress.history for one in stages if isinstance(one, GradientSteps)),
+        "history": [
+            entry
+            for stage in stages
+            if isinstance(stage, GradientSteps)
+            for entry in stage.progress.history
+        ],
         "uses_time": _uses_time(
             config, reads_context=bool(features.context and features.context.read_time)
         ),
@@ -176,7 +181,7 @@ def _validation(
         if config.split.kind in ("cold_item", "cold_user"):  # who is asked about has no more
             asked = copy.deepcopy(asked)
             ColdStart(config.training.seed)(asked, dataset)
-        engine = Engine(asked, dataset.known_in_validation, torch.from_numpy(trained))
+        engine = Engine.of(asked, dataset.known_in_validation, torch.from_numpy(trained))
         return held_out.judge(answers_of(engine, config), seed=0, resamples=0).flat
 
     return Validation(measure, monitor, metric_of(monitor.partition(".")[2]).turned)
@@ -185,9 +190,11 @@ def _validation(
 def _open(config: Config | dict[str, Any] | str | Path, out: Any, **how: Any) -> Experiment:
     """Read the data, split them, and make a place for the outcome."""
     if not isinstance(config, Config):
-        where = "the options given"
-        is_dict = isinstance(config, dict)
-        config = parse_config(config, where=where) if is_dict else load_config(Path(config))
+        config = (
+            parse_config(config, where="the options given")
+            if isinstance(config, dict)
+            else load_config(Path(config))
+        )
     find_device(config.training.device)  # raises before an older run is removed
     tables = load_tables(config.data)
     config = with_tasks(config, tables)
