@@ -123,6 +123,7 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         log=folder.log,
         on_step=experiment.on_step,
     )
+    steps = next(stage for stage in stages if isinstance(stage, GradientSteps))
     seconds: dict[str, float] = {}
     for stage in stages:
         started = perf_counter()
@@ -147,7 +148,8 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         "stages": [
             {"name": stage.name, "seconds": seconds[stage.name], **stage.facts} for stage in stages
         ],
-        "history": next(one.progress.history for one in stages if isinstance(one, GradientSteps)),
+        "history": steps.progress.history,
+        "best_epoch": steps.progress.best_epoch,
         "uses_time": _uses_time(
             config, reads_context=bool(features.context and features.context.read_time)
         ),
