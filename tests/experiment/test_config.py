@@ -107,7 +107,7 @@ def test_changes_reach_a_task_by_its_name(tmp_path):
     config = load_config(path, changes=["tasks.stars.weight=0.5", "tasks.buy.loss=bpr"])
     assert [task.weight for task in config.tasks] == [1, 0.5]
     assert config.tasks[0].loss == "bpr"
-    with pytest.raises(ConfigError, match="No task is called 'star'.*Did you mean 'stars'"):
+    with pytest.raises(ConfigError, match="'star'.*Did you mean 'stars'"):
         load_config(path, changes=["tasks.star.weight=0.5"])
 
 
@@ -135,4 +135,6 @@ def test_every_option_is_read_outside_the_page_that_declares_it():
     derived = inspect.getsource(TaskOptions.head_name.fget)
     derived += inspect.getsource(TaskOptions.loss_name.fget)
     for option in TaskOptions.model_fields:
-        assert re.search(rf"(task|options)\.{option}\b", code) or f"self.{option}" in derived, option
+        assert re.search(rf"(task|options)\.{option}\b", code) or f"self.{option}" in derived, (
+            option
+        )

@@ -69,7 +69,9 @@ def devices(log, tmp_path_factory):
 def test_a_model_that_reads_the_context_finds_what_it_decides(devices):
     models, report, _ = devices
     read, unread = (models[name]["metrics"] for name in ("reads", "unread"))
-    assert read["retrieval"]["filtered"]["ndcg@10"] > 1.5 * unread["retrieval"]["filtered"]["ndcg@10"]
+    assert (
+        read["retrieval"]["filtered"]["ndcg@10"] > 1.5 * unread["retrieval"]["filtered"]["ndcg@10"]
+    )
     # Half a star to either side is what the phone makes; half a star is noise.
     assert read["rating"]["rmse"] < unread["rating"]["rmse"] - 0.05
     assert "once for each user and context of the test (device)" in report["dataset"]["notes"][-1]
@@ -137,7 +139,7 @@ def test_permuting_the_contexts_costs_what_they_brought(devices):
     models, _, out = devices
     found = importance(out / "models" / "reads", repeats=2)["importance"]["features"]
     assert [(one["side"], one["name"]) for one in found] == [("context", "device")]
-    loss = found[0]["losses"]["retrieval"]["filtered.ndcg@10"]
+    loss = found[0]["losses"]["retrieval.filtered.ndcg@10"]
     gain = (
         models["reads"]["metrics"]["retrieval"]["filtered"]["ndcg@10"]
         - models["unread"]["metrics"]["retrieval"]["filtered"]["ndcg@10"]

@@ -35,7 +35,10 @@ def test_every_model_and_baseline_is_sliced_alike(options):
     popular = next(one for one in report["models"] if one["name"] == "popularity")
     head, tail = (by_slice(popular)["popularity"][value] for value in ("head", "tail"))
     name = "top_k_accuracy@10"
-    assert head["metrics"]["retrieval"]["filtered"][name] > tail["metrics"]["retrieval"]["filtered"][name]
+    assert (
+        head["metrics"]["retrieval"]["filtered"][name]
+        > tail["metrics"]["retrieval"]["filtered"][name]
+    )
 
 
 def test_no_slices_where_none_are_asked_for(options):

@@ -255,7 +255,8 @@ class Engine:
 
     def levels(self, task: str) -> torch.Tensor:
         """(K,) the labels that `distribution` is over; none where there is no such thing."""
-        return self._users.heads[task].levels
+        head = self._users.heads.get(task)
+        return torch.empty(0) if head is None else head.levels
 
     def _pairs(
         self,
