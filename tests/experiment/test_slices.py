@@ -1,5 +1,6 @@
 import polars as pl
 import pytest
+
 import maxella
 from maxella.errors import ConfigError
 from maxella.experiment.build import build_data, label, load_tables, split_table, with_tasks
