@@ -98,4 +98,4 @@ def test_repeated_pairs_are_counted_and_the_last_kept(cli, config, write_log):
     write_log([("u1", "i1", 1, 1), ("u2", "i1", 2, 2), ("u1", "i1", 5, 3)])
     done = cli("data", "describe", config)
     assert done.code == 0
-    assert "1 of 3 interactions repeat a (user, item) pair; the last" in " ".join(done.out.split())
+    assert "1 of 3 interactions repeat the user and item of another" in " ".join(done.out.split())

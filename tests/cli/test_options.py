@@ -3,19 +3,10 @@ from typing import get_args
 
 import pytest
 
-from maxella.baselines.table import BASELINES
 from maxella.data.split import SPLITS
-from maxella.experiment.config import (
-    CompareOptions,
-    ModelOptions,
-    SplitOptions,
-    TaskOptions,
-    TrainingOptions,
-)
+from maxella.experiment.config import FeatureOptions, SplitOptions, TrainingOptions
 from maxella.experiment.read_config import load_config
-from maxella.model.build import RATING_HEADS
-from maxella.tasks.losses import RETRIEVAL_LOSSES
-from maxella.tasks.rating import RATING_TASKS
+from maxella.model.feature_part import LAYERS
 from maxella.training.optimiser import OPTIMISERS
 from maxella.training.schedule import SCHEDULES
 
@@ -24,20 +15,13 @@ from maxella.training.schedule import SCHEDULES
     ("section", "option", "table"),
     [
         (SplitOptions, "kind", SPLITS),
-        (ModelOptions, "rating_head", RATING_HEADS),
-        (ModelOptions, "rating_head", RATING_TASKS),
-        (TaskOptions, "retrieval_loss", RETRIEVAL_LOSSES),
         (TrainingOptions, "optimiser", OPTIMISERS),
         (TrainingOptions, "schedule", SCHEDULES),
+        (FeatureOptions, "layers", {"sum", *LAYERS}),
     ],
 )
 def test_an_option_takes_all_that_its_table_holds(section, option, table):
     assert set(get_args(section.model_fields[option].annotation)) == set(table)
-
-
-def test_the_option_of_baselines_takes_all_that_their_table_holds():
-    [literal] = get_args(CompareOptions.model_fields["baselines"].annotation)
-    assert set(get_args(literal)) == set(BASELINES)
 
 
 @pytest.mark.parametrize(
@@ -57,25 +41,33 @@ def test_the_option_of_baselines_takes_all_that_their_table_holds():
         ("model.dim=abc", ["model.dim:", "got 'abc'"]),
         ("model.dim=-1", ["model.dim:", "greater than or equal to 0", "got -1"]),
         ("model.dim=0", ["wanted model.dim or model.history_dim above 0"]),
-        ("model.history_dim=8", ["wanted tasks.retrieval_loss = 'leave_one_out_softmax'"]),
-        ("tasks.uniform_negatives=9", ["wanted tasks.retrieval_loss = 'leave_one_out_softmax' or"]),
-        ("tasks.uniform_negatives=-1", ["tasks.uniform_negatives:", "got -1"]),
-        ("tasks.distillation=0.5", ["model.start = 'closed_form' with tasks.distillation"]),
-        ("model.rating_members=2", ["wanted model.rating_head = 'variational'"]),
+        ("model.encoder=sun", ["No encoder is called 'sun'", "Did you mean 'sum'?"]),
+        ("training.uniform_negatives=-1", ["training.uniform_negatives:", "got -1"]),
+        ("training.uniform_negatives=9", ["wanted one of leave_one_out_softmax, gramian with"]),
+        ("tasks.buy.loss=bpr2", ["No loss is called 'bpr2'", "Did you mean 'bpr'?"]),
+        ("tasks.bye.loss=bpr", ["No table is called 'bye'", "Did you mean 'buy'?"]),
+        ("tasks.buy.head=dot", ["No head of retrieval is called 'dot'"]),
+        ("tasks.buy.distillation=0.5", ["wanted model.start = 'closed_form'", "(buy)"]),
+        ("tasks.stars.members=2", ["wanted another head than dot with members above 1 (stars)"]),
+        ('compare.baselines=["popularty"]', ["No baseline is called 'popularty'", "'popularity'"]),
         ("training.seed=-1", ["training.seed:", "got -1"]),
         ("split.seed=-1", ["split.seed:", "got -1"]),
         ("split.kind=xyz", ["split.kind:", "'temporal'", "got 'xyz'"]),
         ("split.test=1", ["split.test:", "got 1"]),
-        ("tasks.rating_weight=inf", ["tasks.rating_weight:", "finite", "got inf"]),
+        ("tasks.stars.weight=inf", ["tasks.1.weight:", "finite", "got inf"]),
         ("training.learning_rate=nan", ["training.learning_rate:", "got nan"]),
         ("data.rating_range=[5,1]", ["data.rating_range:", "wanted [lowest, highest]", "[5.0, 1"]),
         ("data.encoding=utf-99", ["data.encoding:", "no encoding is called 'utf-99'"]),
         ("data.kind=blah", ["No source is called 'blah'"]),
-        ("training.monitor=rmse", ["training.monitor wants split.validation above 0"]),
+        ("training.monitor=stars.rmse", ["training.monitor wants split.validation above 0"]),
     ],
 )
 def test_a_change_that_makes_no_sense(cli, config, write_log, change, parts):
     write_log()
+    tasks = (
+        '[[tasks]]\nname = "buy"\nkind = "retrieval"\n[[tasks]]\nname = "stars"\nkind = "rating"\n'
+    )
+    config.write_text(config.read_text() + tasks)
     done = cli("train", config, "--out", config.parent / "run", "--set", change)
     assert (done.code, done.out) == (2, "")
     assert [part for part in parts if part not in done.err] == []
@@ -105,8 +97,8 @@ def test_a_config_that_is_not_there(cli, tmp_path, name, reason):
 
 
 def test_a_change_without_a_section_and_words_without_quotes(config):
-    changed = load_config(config, changes=["title=My shop", "split.kind=none", "tasks.l2=0.5"])
-    assert (changed.title, changed.split.kind, changed.tasks.l2) == ("My shop", "none", 0.5)
+    changed = load_config(config, changes=["title=My shop", "split.kind=none", "training.l2=0.5"])
+    assert (changed.title, changed.split.kind, changed.training.l2) == ("My shop", "none", 0.5)
 
 
 def test_paths_in_a_config_start_at_its_folder(tmp_path, monkeypatch):

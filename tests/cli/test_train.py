@@ -55,11 +55,11 @@ def test_data_named_beside_the_config_are_read_in_its_place(train, write_log, tm
 )
 def test_a_strange_log_is_a_log(train, write_log, header, rows):
     write_log(rows, header)
-    done = train("--json", "--set", "model.clip_ratings=false")
+    done = train("--json", "--set", "training.l2=0.1")
     assert (done.code, done.err) == (0, "")
     report = json.loads(done.out)
     assert report["dataset"]["interactions"] == len(rows)
-    assert report["models"][0]["metrics"]["rmse"] is not None
+    assert report["models"][0]["metrics"]["rating"]["rmse"] is not None
 
 
 def test_ids_stay_as_written(cli, train, write_log, tmp_path):
@@ -88,14 +88,17 @@ def test_a_log_by_any_editor(cli, config, write_log, start, end, separator):
 
 def test_a_log_without_ratings(cli, train, write_log, tmp_path):
     write_log([(f"u{n % 5}", f"i{n}", n) for n in range(20)], "user_id,item_id,timestamp")
+    config = tmp_path / "config.toml"
+    config.write_text(config.read_text() + '[[tasks]]\nname = "stars"\nkind = "rating"\n')
     refused = train()
     assert refused.code == 2
-    assert "Set tasks.rating_weight = 0" in refused.err
+    assert "tasks.stars: No column is called 'rating'" in refused.err
+    assert "leave the task out" in refused.err
     # What was refused left nothing in the way.
-    assert train("--set", "tasks.rating_weight=0").code == 0
-    done = cli("recommend", tmp_path / "run", "--user", "u1", "-k", 2, "--json")
-    assert [row["predicted_rating"] for row in json.loads(done.out)] == [None, None]
-    assert "trained without ratings" in done.err
+    config.write_text(config.read_text().partition("[[tasks]]")[0])
+    assert train().code == 0
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert [task["name"] for task in report["tasks"]] == ["retrieval"]
 
 
 def test_a_log_without_times_wants_another_split(train, write_log):

@@ -42,7 +42,7 @@ def taste_directions(history: History, dim: int, generator: torch.Generator) -> 
     its rank are zero, and so are the rows of items that no one took. ConfigError above 20,000
     item rows.
     """
-    refuse_large("The demotion part", history.n_item_rows, 1, "Set model.demotion_dim = 0.")
+    refuse_large("The seen-item penalty", history.n_item_rows, 1, "Set model.seen_penalty_dim = 0.")
     together = gram(history)
     found = leading_eigenvectors(
         lambda basis: together @ basis, len(together), dim, generator, history.device

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from maxella.closed_form.gram import refuse_large
 from maxella.data.batches import Batches, RowBatches, UserBatches
 from maxella.data.columns import MakeColumns, OwnAndUniform, OwnAndUnseen, WholeCatalogue
 from maxella.data.contexts import ContextFeatures, fit_ages, split_specs
@@ -135,6 +136,9 @@ def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -
 def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     """The facts of a model for this data set."""
     options, train = config.model, dataset.train
+    if options.seen_penalty_dim:  # found once all else is trained: too late to refuse it
+        remedy = "Set model.seen_penalty_dim = 0."
+        refuse_large("The seen-item penalty", dataset.items.n_rows, 1, remedy)
     events = _events(config, train)
     rows = train.rows
     if events:

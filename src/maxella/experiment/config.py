@@ -20,6 +20,7 @@ from pydantic import (
 from maxella.baselines.table import BASELINES
 from maxella.errors import unknown_name
 from maxella.experiment.clashes import clashes
+from maxella.model.build import USER_ENCODERS
 from maxella.tasks.kinds import KINDS
 from maxella.tasks.losses import LOSSES
 
@@ -169,6 +170,13 @@ class ModelOptions(Section):
     reads_context: bool = True
     """Whether the model looks at features.context; every model is asked in each context where
     there are any, whether it looks or not."""
+
+    @field_validator("encoder")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in USER_ENCODERS:
+            raise ValueError(unknown_name("encoder", name, USER_ENCODERS))
+        return name
 
 
 class TaskOptions(Section):

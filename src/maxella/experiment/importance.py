@@ -24,6 +24,7 @@ from maxella.model.cross_head import CrossHead
 from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
 from maxella.report.files import write_report, write_text
+from maxella.report.findings import findings
 from maxella.report.page import html_page
 from maxella.seeds import numpy_generator
 
@@ -60,6 +61,7 @@ def importance(
         "cross": _block_norms(bundle.model, bundle.features),
     }
     report["test_reads"] += 1
+    report["findings"] = findings(report)
     write_report(report, run / "report.json")
     write_text(html_page(report), run / "report.html")
     return report

@@ -16,6 +16,7 @@ from maxella.experiment.results import model_row
 from maxella.experiment.slices import build_slices
 from maxella.recommend.bundle import Bundle, load_bundle
 from maxella.report.files import read_report, write_report
+from maxella.report.findings import findings
 from maxella.sources.tables import Tables
 
 
@@ -87,5 +88,6 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     row = model_row(old["name"], old["kind"], seconds, memory, found)
     report["models"] = [{**old, **row}, *others]
     report["test_reads"] += 1
+    report["findings"] = findings(report)
     write_report(report, run / "report.json")
     return report

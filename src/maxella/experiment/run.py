@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from maxella.data.dataset import Dataset
+from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.names import metric_of
 from maxella.evaluation.slices import Slice
 from maxella.experiment.build import (
@@ -34,7 +35,11 @@ from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.recommend.engine import Engine
 from maxella.sources.tables import Tables
+<<<<<<< HEAD
 from maxella.training.checkpoint import Progress
+=======
+from maxella.tasks.kinds import KINDS
+>>>>>>> apps
 from maxella.training.cold_start import ColdStart
 from maxella.training.device import find_device, on_cpu
 from maxella.training.gradient_steps import GradientSteps, Validation
@@ -173,6 +178,13 @@ def _validation(
     monitor = config.training.monitor
     if monitor is None:
         return None
+    task, _, key = monitor.partition(".")
+    names = [one.name for one in config.tasks]
+    if task not in names:
+        raise ConfigError(
+            f"training.monitor = '{monitor}' wants a task, a point and a metric, such as "
+            f"{names[0]}.{KINDS[config.tasks[0].kind].headline[0]}. {unknown_name('task', task, names)}"
+        )
     held_out = HeldOut.of(dataset, config, on_validation=True)
 
     def measure() -> dict[str, float]:
@@ -183,7 +195,7 @@ def _validation(
         engine = Engine.of(asked, dataset.known_in_validation, torch.from_numpy(trained))
         return held_out.judge(answers_of(engine, config), seed=0, resamples=0).flat
 
-    return Validation(measure, monitor, metric_of(monitor.partition(".")[2]).turned)
+    return Validation(measure, monitor, metric_of(key).turned)
 
 
 def _open(config: Config | dict[str, Any] | str | Path, out: Any, **how: Any) -> Experiment:

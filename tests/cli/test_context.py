@@ -1,4 +1,4 @@
-"""`recommend` and `predict` for a moment, with a model that reads what is known of it."""
+"""`recommend` and `predict` in a context, with a model that reads it."""
 
 import json
 
@@ -27,10 +27,9 @@ def shifts(tmp_path_factory):
         "data": {"path": str(folder / "log.csv")},
         "split": {"kind": "random", "test": 0.2},
         "features": {
-            "request": {"hour": {"kind": "time", "column": "timestamp", "parts": ["hour"]}}
+            "context": {"hour": {"kind": "time", "column": "timestamp", "parts": ["hour"]}}
         },
         "model": {"dim": 4},
-        "tasks": {"rating_weight": 0.0},
         "training": {"epochs": 2, "batch_size": 32},
         "evaluation": {"resamples": 0},
         "compare": {"baselines": []},
@@ -40,7 +39,7 @@ def shifts(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("at", "tens"), [(NIGHT, 0), (DAY, 1)])
-def test_lists_are_for_the_moment_named(cli, shifts, at, tens):
+def test_lists_are_for_the_time_named(cli, shifts, at, tens):
     done = cli("recommend", shifts, "--user", "u1", "--user", "new", "-k", 4, "--at", at, "--json")
     assert done.code == 0
     found = json.loads(done.out)
@@ -61,13 +60,13 @@ def test_pairs_are_asked_about_at_the_time_beside_them(cli, shifts, tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["--request", "device=phone"], "features of requests (timestamp: "),
-        (["--request", "device"], "--request wants column=value, such as device=phone"),
-        (["--request", "timestamp=noon"], "Wanted numbers in column 'timestamp'"),
+        (["--context", "device=phone"], "features of contexts (timestamp: "),
+        (["--context", "device"], "--context wants column=value, such as device=phone"),
+        (["--context", "timestamp=noon"], "Wanted numbers in column 'timestamp'"),
         (["--at", "noon"], "'noon' does not match"),
     ],
 )
-def test_a_moment_that_cannot_be_read_is_named(cli, shifts, given, message):
+def test_a_context_that_cannot_be_read_is_named(cli, shifts, given, message):
     done = cli("recommend", shifts, "--user", "u1", *given)
     assert done.code == 2
     assert message in " ".join(done.err.split())
