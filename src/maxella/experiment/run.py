@@ -35,11 +35,8 @@ from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.recommend.engine import Engine
 from maxella.sources.tables import Tables
-<<<<<<< HEAD
-from maxella.training.checkpoint import Progress
-=======
 from maxella.tasks.kinds import KINDS
->>>>>>> apps
+from maxella.training.checkpoint import Progress
 from maxella.training.cold_start import ColdStart
 from maxella.training.device import find_device, on_cpu
 from maxella.training.gradient_steps import GradientSteps, Validation
@@ -183,7 +180,8 @@ def _validation(
     if task not in names:
         raise ConfigError(
             f"training.monitor = '{monitor}' wants a task, a point and a metric, such as "
-            f"{names[0]}.{KINDS[config.tasks[0].kind].headline[0]}. {unknown_name('task', task, names)}"
+            f"{names[0]}.{KINDS[config.tasks[0].kind].headline[0]}. "
+            f"{unknown_name('task', task, names)}"
         )
     held_out = HeldOut.of(dataset, config, on_validation=True)
 
