@@ -101,8 +101,8 @@ def make_spec():
             "encoder": "sum",
             "dim": 3,
             "history_dim": 0,
-            "channels": (),
-            "mean_histories": (2.0,),
+            "events": (),
+            "mean_history": 2.0,
             "embedding_scale": 0.5,
             "heads": tuple(HeadSpec(task, head, **of_head) for task, head in named.items()),
         }

@@ -3,6 +3,38 @@ import json
 import polars as pl
 import pytest
 
+import maxella
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A run folder of a model that ranks purchases and views, has learnt ratings, but not carts."""
+    folder = tmp_path_factory.mktemp("shop")
+    lines = ["user_id,item_id,event,rating,device"]
+    for user in range(60):
+        for item in range(8):
+            event = ("view", "buy", "cart", "buy")[(user + item) % 4]
+            if (user + 2 * item) % 5:
+                stars = 1 + (user + item) % 5 if event == "buy" else ""
+                lines.append(f"u{user},i{item},{event},{stars},{('phone', 'desk')[item % 2]}")
+    (folder / "log.csv").write_text("\n".join(lines) + "\n")
+    tasks = [
+        {"name": "buy", "kind": "retrieval", "rows": "buy"},
+        {"name": "view", "kind": "retrieval", "rows": "view"},
+        {"name": "stars", "kind": "rating", "head": "ordinal", "dim": 2},
+        {"name": "cart", "kind": "retrieval", "rows": "cart", "weight": 0.0},
+    ]
+    options = {
+        "data": {"path": str(folder / "log.csv")},
+        "split": {"kind": "none"},
+        "features": {"context": {"device": "category"}},
+        "model": {"dim": 4},
+        "tasks": tasks,
+        "training": {"epochs": 1},
+    }
+    maxella.run(options, folder / "run")
+    return folder / "run"
+
 
 def rows(done):
     assert done.code == 0
@@ -92,12 +124,12 @@ def test_predict_keeps_order_and_columns(cli, trained, tmp_path, separator):
     assert done.code == 0
     assert "1 of 3 pairs name a user or an item that the model does not know" in done.err
     found = pl.read_parquet(tmp_path / "out.parquet")
-    assert found.drop("predicted_rating", "score").rows() == [
+    assert found.drop("predicted_rating", "score", "source").rows() == [
         ("i5", "007", "u2"),
         ("i1", None, "u1"),
         ("i5", "x", "nobody"),
     ]
-    assert found["score"].is_null().to_list() == [False, False, True]
+    assert found["source"].to_list() == ["model", "model", "popularity"]
     assert found["predicted_rating"].is_between(1, 5).all()
 
 
@@ -107,24 +139,92 @@ def test_predict_reads_parquet_and_writes_csv(cli, trained, tmp_path):
     done = cli("predict", trained, tmp_path / "pairs.parquet", "--out", tmp_path / "out.csv")
     assert (done.code, done.err) == (0, "")
     found = pl.read_csv(tmp_path / "out.csv")
-    assert found.columns == ["user_id", "item_id", "day", "predicted_rating", "score"]
+    assert found.columns == ["user_id", "item_id", "day", "predicted_rating", "score", "source"]
 
 
-def test_predict_with_intervals(cli, tmp_path, config, write_log):
-    write_log()
-    ordinal = ["--set", "model.rating_head=ordinal", "--set", "split.kind=none"]
-    cli("train", config, *ordinal, "--out", tmp_path / "run")
+def test_predict_with_intervals_and_every_task(cli, shop, tmp_path):
     (tmp_path / "pairs.csv").write_text("user_id,item_id\nu1,i1\nu2,stranger\n")
     out = tmp_path / "out.csv"
-    done = cli("predict", tmp_path / "run", tmp_path / "pairs.csv", "--interval", 0.8, "--out", out)
+    done = cli("predict", shop, tmp_path / "pairs.csv", "--interval", 0.8, "--out", out)
     assert done.code == 0
+    assert "trained without the task cart" in done.err
     found = pl.read_csv(out)
-    assert (found["rating_low"] < found["rating_high"]).all()
-    assert found["predicted_rating"].is_between(1, 5).all()
+    stars = ["predicted_stars", "stars_low", "stars_high"]
+    assert found.columns == ["user_id", "item_id", *stars, "score", "score_view", "source"]
+    assert (found["stars_low"] < found["stars_high"]).all()
+    assert found["predicted_stars"].is_between(1, 5).all()
+    assert found["score_view"].is_null().to_list() == [False, True]
+
+
+def test_recommend_for_a_task(cli, shop):
+    asked = ["--user", "u1", "-k", 8, "--include-seen", "--json"]
+    buy, view = (rows(cli("recommend", shop, *asked, "--task", task)) for task in ("buy", "view"))
+    first = rows(cli("recommend", shop, *asked))
+    assert first == buy
+    assert [row["score"] for row in view] != [row["score"] for row in buy]
+    assert "predicted_stars" in buy[0]
 
 
 @pytest.mark.parametrize(
-    ("interval", "message"), [(0.8, "rating_head = 'ordinal'"), (80, "between 0 and 1; got 80")]
+    ("task", "message"),
+    [
+        ("cart", "has not learnt task 'cart'"),
+        ("stars", "'stars' answers pairs and ranks nothing"),
+        ("bye", "No task is called 'bye'"),
+    ],
+)
+def test_a_task_that_cannot_be_ranked_for(cli, shop, task, message):
+    done = cli("recommend", shop, "--user", "u1", "--task", task)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
+def test_what_is_left_out(cli, shop, tmp_path):
+    def items(*arguments):
+        done = cli("recommend", shop, "--user", "u1", "-k", 8, "--json", *arguments)
+        return {row["item_id"] for row in rows(done)}
+
+    # u1 has viewed, bought or put into the cart all but i2 and i7.
+    every = {f"i{i}" for i in range(8)}
+    assert items("--exclude-visited") == {"i2", "i7"}
+    assert items() == every - {"i0", "i4", "i6"}  # bought
+    assert items("--include-seen") == every
+    (tmp_path / "some.csv").write_text("item_id\ni2\ni1\nunheard-of\n")
+    assert items("--allow", tmp_path / "some.csv") == {"i2", "i1"}
+    assert items("--deny", tmp_path / "some.csv") == items() - {"i2", "i1"}
+
+
+def test_a_context_is_a_column_and_its_value(cli, shop):
+    asked = ["recommend", shop, "--user", "u1", "-k", 8, "--include-seen", "--json"]
+    phone, desk = (rows(cli(*asked, "--context", f"device={one}")) for one in ("phone", "desk"))
+    by_item = [{row["item_id"]: row["score"] for row in found} for found in (phone, desk)]
+    assert by_item[0] != by_item[1]
+    done = cli(*asked, "--context", "phone")
+    assert (done.code, done.out) == (2, "")
+    assert "--context wants column=value, such as device=phone; got 'phone'" in done.err
+    assert "got colour. Leave it out" in cli(*asked, "--context", "colour=red").err
+
+
+def test_a_model_that_has_not_learnt_to_retrieve_refuses(cli, tmp_path):
+    options = {
+        "data": {"kind": "synthetic"},
+        "split": {"kind": "none"},
+        "model": {"dim": 4},
+        "training": {"epochs": 1},
+        "tasks": [
+            {"name": "retrieval", "kind": "retrieval", "weight": 0.0},
+            {"name": "rating", "kind": "rating"},
+        ],
+    }
+    maxella.run(options, tmp_path / "run")
+    for asked in (["recommend", "--user", "u1"], ["similar", "i1"]):
+        done = cli(asked[0], tmp_path / "run", *asked[1:])
+        assert (done.code, done.out) == (2, "")
+        assert "Wanted a model that has learnt to retrieve" in done.err
+
+
+@pytest.mark.parametrize(
+    ("interval", "message"), [(0.8, "head = 'ordinal'"), (80, "between 0 and 1; got 80")]
 )
 def test_intervals_that_cannot_be_had(cli, trained, tmp_path, interval, message):
     (tmp_path / "pairs.csv").write_text("user_id,item_id\nu1,i1\n")
@@ -213,4 +313,4 @@ def test_recommend_and_predict_for_everyone_in_a_history(cli, trained, newcomers
     pairs.write_text("user_id,item_id\nnew,i7\nu1,i7\n")
     done = cli("predict", trained, pairs, "--history", newcomers, "--out", out)
     assert "1 of 2 pairs name a user or an item" in done.err  # u1 is not in the history
-    assert pl.read_csv(out)["score"].is_null().to_list() == [False, True]
+    assert pl.read_csv(out)["source"].to_list() == ["model", "popularity"]

@@ -70,7 +70,7 @@ def test_encoders_see_no_row_beyond_training():
         {"user_id": ["u", "u", "v"], "item_id": ["a", "b", "a"], "device": ["tv", "phone", "tv"]}
     )
     none = np.empty(0, dtype=np.int64)
-    split = Split(np.array([0]), none, np.array([1, 2]), none, none)
+    split = Split(np.array([0]), none, np.array([1, 2]), none)
     dataset = build_dataset(log, split, {}, [FeatureSpec("device", "category")])
     assert dataset.context_features.column_names == ("device=tv",)
     assert dataset.test.rows.contexts.tolist()[1] == dataset.train.rows.contexts[0]
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_named(specs, message):
     log = pl.DataFrame({"user_id": ["u"], "item_id": ["a"]})
     none = np.empty(0, dtype=np.int64)
     with pytest.raises(ConfigError, match=message):
-        build_dataset(log, Split(np.array([0]), none, none, none, none), {}, specs)
+        build_dataset(log, Split(np.array([0]), none, none, none), {}, specs)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ BUYS = TaskLabels(np.array([1, np.nan, np.nan, 1], dtype=np.float32))
 
 
 def split_of(train, validation=(), test=(), given=()):
-    parts = (train, validation, test, given, ())
+    parts = (train, validation, test, given)
     return Split(*(np.array(rows, dtype=np.int64) for rows in parts))
 
 

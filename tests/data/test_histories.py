@@ -1,7 +1,8 @@
-"""The histories that batches hold by channel, and where in them the pair of each label stands."""
+"""The history that a batch holds, its events told apart, and which of them each label has there."""
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,8 @@ ROWS = st.lists(
     min_size=1,
     max_size=25,
 )
-CHANNELS = [(), ("view",), ("buy",), ("view", "buy"), ("buy", "return"), ("return",)]
+NAMED = [(), ("view",), ("buy",), ("view", "buy"), ("buy", "return", "view"), ("return",)]
+EVERY = pytest.mark.parametrize("named", NAMED, ids="+".join)
 
 
 def log_of(rows, times=None):
@@ -27,101 +29,112 @@ def log_of(rows, times=None):
     return Log(log, 5, N_ITEM_ROWS, EVENTS)
 
 
-def epoch(log, channels, size=2, columns=None, **options):
+def epoch(log, named, size=2, columns=None, **options):
     columns = columns or WholeCatalogue(N_ITEM_ROWS)
-    batches = UserBatches(log, size, columns, channels, **options)
+    batches = UserBatches(log, size, columns, named, **options)
     return list(batches.epoch(np.random.default_rng(1)))
 
 
-def met_by(rows, user, channel):
-    """The items that a user met by an event, or by any."""
-    return {item for u, item, event, _ in rows if u == user and channel in (None, EVENTS[event])}
+def met_by(rows, user, named):
+    """The items of a user, each with the place of its event among those named; None without."""
+    return {
+        (item, named.index(EVENTS[event]) if named else None)
+        for u, item, event, _ in rows
+        if u == user and (not named or EVENTS[event] in named)
+    }
 
 
-def bags_of(batch, channel):
-    bags = batch.histories[channel]
-    return [part.tolist() for part in bags.items.split(bags.counts.tolist())]
+def cells(bags):
+    """What each user of a batch has, as (item, place of the event)."""
+    events = [None] * len(bags.items) if bags.events is None else bags.events.tolist()
+    flat = list(zip(bags.items.tolist(), events, strict=True))
+    begins = bags.begins.tolist()
+    return [flat[a : a + n] for a, n in zip(begins, bags.counts.tolist(), strict=True)]
 
 
-@pytest.mark.parametrize("channels", CHANNELS, ids="+".join)
+@EVERY
 @pytest.mark.parametrize("columns", ["all", "uniform", "unseen"])
 @settings(max_examples=15)
 @given(rows=ROWS)
-def test_a_history_has_each_pair_of_its_event_once(channels, columns, rows):
+def test_a_history_has_each_pair_once_by_each_event_that_is_named(named, columns, rows):
     log = log_of(rows)
     counts = np.bincount(log.rows.items, minlength=N_ITEM_ROWS)
     made = {"all": None, "uniform": OwnAndUniform(counts, 2), "unseen": OwnAndUnseen(counts)}
-    for batch in epoch(log, channels, columns=made[columns]):
-        assert len(batch.histories) == max(1, len(channels))
-        for number, channel in enumerate(channels or [None]):
-            found = bags_of(batch, number)
-            for user, items in zip(batch.users.tolist(), found, strict=True):
-                assert sorted(items) == sorted(met_by(rows, user, channel))
-            of_columns, positions = batch.histories[number].distinct
-            assert of_columns[positions].tolist() == batch.histories[number].items.tolist()
+    for batch in epoch(log, named, columns=made[columns]):
+        for user, found in zip(batch.users.tolist(), cells(batch.history), strict=True):
+            assert sorted(found) == sorted(met_by(rows, user, named))
+        of_columns, positions = batch.history.distinct
+        assert of_columns[positions].tolist() == batch.history.items.tolist()
 
 
-@pytest.mark.parametrize("channels", CHANNELS, ids="+".join)
+@EVERY
 @settings(max_examples=25)
 @given(rows=ROWS)
-def test_each_label_knows_where_its_own_pair_stands(channels, rows):
-    for batch in epoch(log_of(rows), channels):
+def test_each_label_knows_by_which_events_its_pair_is_in_the_history(named, rows):
+    for batch in epoch(log_of(rows), named):
         of_task = batch.tasks["task"]
-        pairs = zip(
-            batch.users[of_task.user_positions].tolist(),
-            of_task.user_positions.tolist(),
-            batch.items[of_task.item_positions].tolist(),
-            strict=True,
-        )
-        pairs = list(pairs)
-        for number, channel in enumerate(channels or [None]):
-            places, bags = of_task.history_places[number], batch.histories[number]
-            if places is None:  # the labels are the history, one by one
-                places = np.arange(len(bags.items))
-            assert len(places) == len(of_task)
-            begins, counts = bags.begins.tolist(), bags.counts.tolist()
-            for place, (user, position, item) in zip(places.tolist(), pairs, strict=True):
-                if item in met_by(rows, user, channel):
-                    assert bags.items[place] == item
-                    assert begins[position] <= place < begins[position] + counts[position]
-                else:
-                    assert place == -1
+        if not named:
+            assert of_task.pair_events is None
+            continue
+        assert of_task.pair_events.shape == (len(of_task), len(named))
+        users = batch.users[of_task.user_positions].tolist()
+        items = batch.items[of_task.item_positions].tolist()
+        for user, item, found in zip(users, items, of_task.pair_events.tolist(), strict=True):
+            met = met_by(rows, user, named)
+            assert found == [(item, place) in met for place in range(len(named))]
 
 
-@given(rows=ROWS)
-def test_one_channel_of_all_rows_is_none(rows):
-    rows = [(user, item, 1, labelled) for user, item, _, labelled in rows]
-    for one, none in zip(epoch(log_of(rows), ("buy",)), epoch(log_of(rows), ()), strict=True):
-        assert bags_of(one, 0) == bags_of(none, 0)
-        (found,), (wanted,) = (batch.tasks["task"].history_places for batch in (one, none))
-        assert (found is None) == (wanted is None)
-        assert found is None or found.tolist() == wanted.tolist()
-
-
+@EVERY
 @settings(max_examples=25)
 @given(rows=ROWS, data=st.data())
-def test_where_order_is_read_items_come_at_their_latest_times(rows, data):
+def test_training_reads_what_serving_reads(named, rows, data):
     times = np.array(data.draw(st.permutations(range(len(rows)))))
     log = log_of(rows, times)
-    for channels in CHANNELS:
-        histories = log.histories(channels, in_time_order=True)
-        for batch in epoch(log, channels, in_time_order=True):
-            for number, history in enumerate(histories):
-                bags = history.bags(batch.users)
-                assert batch.histories[number].items.tolist() == bags.items.tolist()
-                assert batch.histories[number].counts.tolist() == bags.counts.tolist()
+    for in_time_order in (False, True):
+        history = log.history(named, in_time_order=in_time_order)
+        for batch in epoch(log, named, in_time_order=in_time_order):
+            found, wanted = cells(batch.history), cells(history.bags(batch.users))
+            if not in_time_order:
+                found, wanted = ([sorted(one) for one in side] for side in (found, wanted))
+            assert found == wanted
 
 
 @given(rows=ROWS)
-def test_all_rows_are_what_a_user_did_by_any_event_each_pair_once(rows):
-    log = log_of(rows)
-    everything = log.history()
-    for batch in epoch(log, ("view", "buy")):
-        bags, wanted = batch.all_rows, everything.bags(batch.users)
-        assert bags.counts.tolist() == wanted.counts.tolist()
-        for found, items in zip(
-            bags.items.split(bags.counts.tolist()),
-            wanted.items.split(wanted.counts.tolist()),
-            strict=True,
-        ):
-            assert sorted(found.tolist()) == items.tolist()
+def test_one_event_for_all_rows_is_none(rows):
+    rows = [(user, item, 1, labelled) for user, item, _, labelled in rows]
+    for one, none in zip(epoch(log_of(rows), ("buy",)), epoch(log_of(rows), ()), strict=True):
+        assert one.history.items.tolist() == none.history.items.tolist()
+        assert one.history.counts.tolist() == none.history.counts.tolist()
+        assert not one.history.events.any()
+        assert one.tasks["task"].pair_events.all()
+
+
+@EVERY
+@given(rows=ROWS)
+def test_a_history_says_by_which_events_pairs_are_in_it(named, rows):
+    history = log_of(rows).history(named)
+    users, items = (side.ravel() for side in np.mgrid[0:5, 0:N_ITEM_ROWS])
+    found = history.events_of(users, items, len(named))
+    if not named:
+        assert found is None
+        return
+    for user, item, events in zip(users.tolist(), items.tolist(), found.tolist(), strict=True):
+        met = met_by(rows, user, named)
+        assert events == [(item, place) in met for place in range(len(named))]
+
+
+@given(rows=ROWS, data=st.data())
+def test_users_taken_out_keep_their_items_events_and_times(rows, data):
+    times = np.array(data.draw(st.permutations(range(len(rows)))))
+    history = log_of(rows, times).history(("view", "buy"), with_times=True)
+    users = np.array(data.draw(st.lists(st.integers(0, 4), max_size=6)), dtype=np.int64)
+    rows_of_users = torch.from_numpy(users)
+    taken = history.take(rows_of_users)
+    assert cells(taken.bags(torch.arange(len(users)))) == cells(history.bags(rows_of_users))
+    latest = {}
+    for (user, item, event, _), time in zip(rows, times.tolist(), strict=True):
+        latest[user, item, event] = max(time, latest.get((user, item, event), time))
+    owners = np.repeat(users, taken.starts.diff().numpy())
+    columns = owners.tolist(), taken.items.tolist(), taken.events.tolist()
+    wanted = [latest[key] for key in zip(*columns, strict=True)]
+    assert taken.times.tolist() == wanted

@@ -172,16 +172,21 @@ def test_what_users_did_by_event_by_task_and_in_all(shop):
             for a, b in zip(history.starts, history.starts[1:], strict=False)
         ]
 
-    views, buys = shop.histories(["view", "buy"])
+    views, buys = (shop.history([event]) for event in ("view", "buy"))
     assert items(views) == [[], [1, 2, 3], [], []]
-    assert items(buys) == [[], [2], [3], []]
-    assert items(shop.history("a")) == items(buys)
-    (all_of,) = shop.histories(())
-    assert items(all_of) == items(shop.history()) == [[], [1, 2, 3], [3], []]
-    (by_time,) = shop.histories(["view"], in_time_order=True)
+    assert items(buys) == items(shop.picks("a")) == [[], [2], [3], []]
+    assert items(shop.history()) == [[], [1, 2, 3], [3], []]
+    assert shop.history().events is None
+    both = shop.history(["buy", "return", "view"])
+    assert items(both) == [[], [1, 2, 2, 3], [3], []]
+    assert both.events.tolist() == [2, 0, 2, 2, 0]  # by their places in the list
+    by_time = shop.history(["view"], in_time_order=True)
     assert items(by_time) == [[], [3, 2, 1], [], []]
     # A pair that is met again counts at its latest time: item 2 is bought last.
-    assert items(shop.history(in_time_order=True)) == [[], [3, 1, 2], [3], []]
+    last = shop.history(in_time_order=True)
+    assert items(last) == [[], [3, 1, 2], [3], []]
+    assert last.times.tolist() == [2, 5, 6, 1]
+    assert shop.events_of("a") == ["buy"]
 
 
 def test_what_a_task_is_told_of_the_log(shop):

@@ -15,8 +15,8 @@ LOGS = st.lists(
 def weights_of(rows):
     users, items, times = np.array(rows, dtype=np.int64).T
     log = Interactions(users, items, timestamps=times)
-    history = History.of(log, 4, 6)
-    return history, recency_weights(log, history)
+    history = History.of(log, 4, 6, with_times=True)
+    return history, recency_weights(history)
 
 
 @settings(deadline=None)
@@ -49,6 +49,6 @@ def test_how_long_a_gap_is_says_nothing(rows):
 def test_a_thousand_items_of_one_time_at_the_end_are_no_overflow():
     users = np.ones(1001, dtype=np.int64)
     log = Interactions(users, np.arange(1, 1002), timestamps=np.r_[0, np.full(1000, 5)])
-    weights = recency_weights(log, History.of(log, 2, 1002))
+    weights = recency_weights(History.of(log, 2, 1002, with_times=True))
     assert weights[0] < 1e-6
     torch.testing.assert_close(weights[1:], torch.full((1000,), 1.001))

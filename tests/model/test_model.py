@@ -32,7 +32,7 @@ def scores_of(model, users, task="retrieval", history=HISTORY):
     """(n,) user rows → (n, item rows) scores of a task."""
     head, items = model.heads[task], torch.arange(5)
     with torch.no_grad():
-        queries = head.queries(model.user_encoder(users, [history.bags(users)]))
+        queries = head.queries(model.user_encoder(users, history.bags(users)))
         scores = queries @ model.item_encoder(items).T
         biases = head.biases(items)
         return scores if biases is None else scores + biases
@@ -70,7 +70,7 @@ def test_a_score_is_a_dot_product_and_the_item_bias(make_model, scramble, item_b
     model = scramble(make_model(item_biases=item_biases, projects=projects))
     users = torch.tensor([2, 3, 1])
     with torch.no_grad():
-        queries = model.user_encoder(users, [HISTORY.bags(users)])
+        queries = model.user_encoder(users, HISTORY.bags(users))
         if projects:
             queries = queries @ (torch.eye(3) + model.heads["retrieval"].projection.weight.T)
         expected = queries @ model.item_encoder(torch.arange(5)).T
@@ -83,7 +83,7 @@ def test_items_met_give_with_the_encoders_query_the_score(make_model, scramble):
     model = scramble(make_model(projects=True, item_biases=False))
     users = torch.tensor([2, 3, 1])
     with torch.no_grad():
-        queries = model.user_encoder(users, [HISTORY.bags(users)])
+        queries = model.user_encoder(users, HISTORY.bags(users))
         met = model.heads["retrieval"].items_met(model.item_encoder(torch.arange(5)))
     torch.testing.assert_close(queries @ met.T, scores_of(model, users))
 

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -17,8 +18,8 @@ FILES = (
     "features.safetensors",
     "item_table.parquet",
     "items.parquet",
+    "known.parquet",
     "manifest.json",
-    "seen.parquet",
     "users.parquet",
     "weights.safetensors",
 )
@@ -53,30 +54,26 @@ def test_a_bundle_comes_back_bit_for_bit(trained, tmp_path):
     )
 
 
-def test_a_bundle_of_before_there_were_levels_has_no_distribution(bundle):
-    facts = json.loads((bundle / "manifest.json").read_text())["model"]
-    assert load_bundle(bundle).spec.rating_levels == (1, 2, 3, 4, 5)
-    assert facts.pop("rating_levels") == [1, 2, 3, 4, 5]
-    mend_manifest(bundle, model=facts)
-    assert load_bundle(bundle).spec.rating_levels == ()
-
-
-def test_an_ordinal_model_comes_back_with_its_intervals(tmp_path):
-    options = {
-        "data": {"kind": "synthetic"},
-        "model": {"dim": 4, "rating_head": "ordinal"},
-        "training": {"epochs": 1},
-        "evaluation": {"resamples": 0},
+def test_a_model_of_several_tasks_comes_back_with_its_intervals_and_events(shop, tmp_path):
+    first = load_bundle(shop)
+    assert first.tasks == {
+        "buy": "retrieval",
+        "view": "retrieval",
+        "stars": "rating",
+        "liked": "binary",
     }
-    report = maxella.run(options, tmp_path / "run")
-    assert report["models"][0]["metrics"]["log_loss"] < 3
-    first = load_bundle(tmp_path / "run")
+    assert set(first.known.events) == {"view", "cart", "buy"}
     save_bundle(tmp_path / "again", first, card="A card.")
+    second = load_bundle(tmp_path / "again")
+    for name, labels in first.known.rows.labels.items():
+        assert np.array_equal(labels, second.known.rows.labels[name], equal_nan=True)
+    assert np.array_equal(first.known.rows.timestamps, second.known.rows.timestamps)
+    assert (first.known.events, first.known.keeps) == (second.known.events, second.known.keeps)
     pairs = pl.DataFrame({"user_id": first.users.ids, "item_id": first.items.ids[0]})
-    one, other = (b.recommender() for b in (first, load_bundle(tmp_path / "again")))
+    one, other = (b.recommender() for b in (first, second))
     found = one.predict(pairs, intervals=0.8)
     assert found.equals(other.predict(pairs, intervals=0.8))
-    assert found["predicted_rating"].n_unique() > 100
+    assert found["predicted_stars"].n_unique() > 20
 
 
 def test_saving_replaces_the_older_bundle_whole(trained, tmp_path):
@@ -91,7 +88,7 @@ def test_saving_replaces_the_older_bundle_whole(trained, tmp_path):
 def test_a_loaded_model_draws_nothing_anew(trained):
     bundle = load_bundle(trained)
     fresh = build_model(bundle.spec, seed=0)
-    assert not torch.equal(fresh.item_tower.table.weight, bundle.model.item_tower.table.weight)
+    assert not torch.equal(fresh.item_encoder.table.weight, bundle.model.item_encoder.table.weight)
     assert not bundle.model.training
 
 
@@ -123,10 +120,10 @@ def test_a_file_without_a_hash_is_not_trusted(bundle):
         load_bundle(bundle)
 
 
-@pytest.mark.parametrize("other", [4, 6])
+@pytest.mark.parametrize("other", [5, 7])
 def test_another_format_is_refused(bundle, other):
     mend_manifest(bundle, format=other)
-    with pytest.raises(BundleError, match=f"of format {other}; this version reads format 5"):
+    with pytest.raises(BundleError, match=f"of format {other}; this version reads format 6"):
         load_bundle(bundle)
 
 
@@ -138,7 +135,16 @@ def test_a_manifest_of_another_form_is_refused(bundle, text):
 
 
 @pytest.mark.parametrize(
-    "change", [{"dim": 5}, {"dim": "x"}, {"rating_head": "x"}, {"depth": 1}, {"rating_range": 3}]
+    "change",
+    [
+        {"dim": 5},
+        {"dim": "x"},
+        {"encoder": "x"},
+        {"depth": 1},
+        {"heads": 3},
+        {"heads": [{"task": "retrieval", "head": "x"}]},
+        {"heads": [{"task": "retrieval", "head": "dot_product", "depth": 1}]},
+    ],
 )
 def test_a_manifest_of_another_model_is_refused(bundle, change):
     facts = json.loads((bundle / "manifest.json").read_text())["model"]
@@ -158,4 +164,4 @@ def test_of_a_comparison_the_models_are_named(trained, tmp_path):
     shutil.copytree(trained / "bundle", tmp_path / "models" / "joint" / "bundle")
     with pytest.raises(BundleError, match=r"is a comparison. Give a model of it: .*models/joint\."):
         load_bundle(tmp_path)
-    assert load_bundle(tmp_path / "models" / "joint").rates
+    assert "rating" in load_bundle(tmp_path / "models" / "joint").tasks

@@ -1,19 +1,16 @@
 import math
+from dataclasses import replace
 
-import numpy as np
 import polars as pl
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 import maxella
-from maxella.data.interactions import Interactions
 from maxella.errors import ConfigError, DataError
-from maxella.features.id import Vocabulary
 from maxella.recommend import recommender as module
 from maxella.recommend.bundle import load_bundle
-from maxella.recommend.recommender import Recommender
+
+from .conftest import RATING, RETRIEVAL
 
 
 def lists(frame):
@@ -38,10 +35,10 @@ def test_seen_items_come_again_when_asked_for(toy):
 def test_the_source_of_an_unknown_user_is_popularity(toy):
     found = toy().recommend(["nobody", "Ann"], 4)
     assert lists(found.filter(pl.col("user_id") == "nobody")) == [
-        ("nobody", 1, "z", 4.0),
-        ("nobody", 2, "y", 3.0),
-        ("nobody", 3, "x", 2.0),
-        ("nobody", 4, "w", 1.0),
+        ("nobody", 1, "w", 1.0),
+        ("nobody", 2, "y", 1.0),
+        ("nobody", 3, "z", 1.0),
+        ("nobody", 4, "x", 0.0),
     ]
     assert found["source"].to_list() == ["popularity"] * 4 + ["model"] * 3
 
@@ -73,40 +70,6 @@ def test_a_list_has_a_length(toy, k):
         toy().similar(["w"], k)
 
 
-@given(
-    seen=st.sets(st.tuples(st.integers(1, 4), st.integers(1, 6))),
-    asked=st.lists(st.integers(1, 4), max_size=5),
-    k=st.integers(1, 9),
-    include_seen=st.booleans(),
-)
-def test_everyone_gets_k_items_or_all_that_are_left(seen, asked, k, include_seen):
-    pairs = np.array(sorted(seen), dtype=np.int64).reshape(-1, 2)
-    rng = torch.Generator().manual_seed(0)
-
-    class Scorer:
-        scores = torch.randn(5, 7, generator=rng)
-        knows = torch.arange(5) > 0
-
-        def score(self, users, requests=None):
-            return self.scores[users]
-
-        def predict(self, users, items, requests=None):
-            return self.scores[users, items]
-
-    users = Vocabulary.fit(pl.Series(map(str, range(1, 5))))  # id "3" has row 3
-    items = Vocabulary.fit(pl.Series(map(str, range(1, 7))))
-    recommender = Recommender(Scorer(), users, items, Interactions(pairs[:, 0], pairs[:, 1]))
-    found = recommender.recommend(list(map(str, asked)), k, include_seen=include_seen)
-    left = {u: {i for i in range(1, 7) if include_seen or (u, i) not in seen} for u in asked}
-    rows = iter(found.iter_rows(named=True))
-    for user in asked:
-        best = sorted(left[user], key=lambda i, u=user: -Scorer.scores[u, i])[:k]
-        for rank, item in enumerate(best, start=1):
-            row = next(rows)
-            assert (row["user_id"], row["rank"], row["item_id"]) == (str(user), rank, str(item))
-    assert next(rows, None) is None
-
-
 def test_pairs_keep_their_order_and_their_columns(toy):
     pairs = pl.DataFrame(
         {"item_id": ["z", "w", "z"], "user_id": ["Ann", "Bob", "Bob"], "note": [1, 2, 3]}
@@ -120,19 +83,23 @@ def test_pairs_keep_their_order_and_their_columns(toy):
 def test_pairs_are_predicted_alike_in_blocks(toy, monkeypatch):
     pairs = pl.DataFrame({"user_id": ["Ann", "Bob"] * 5, "item_id": list("wxyzwxyzwx")})
     whole = toy().predict(pairs)
-    monkeypatch.setattr(module, "_PAIRS_BLOCK", 3)
+    monkeypatch.setattr(module, "_PAIRS", 3)
     assert toy().predict(pairs).equals(whole)
 
 
 def test_intervals_stand_beside_the_prediction(toy, monkeypatch):
-    monkeypatch.setattr(module, "_PAIRS_BLOCK", 2)
+    monkeypatch.setattr(module, "_PAIRS", 2)
     pairs = pl.DataFrame({"user_id": ["Bob", "Ann", "nobody"], "item_id": ["w", "x", "w"]})
-    found = toy().predict(pairs, intervals=0.8)
-    assert found.columns[2:] == ["predicted_rating", "rating_low", "rating_high", "score"]
-    assert found.select("rating_low", "rating_high").rows() == [(2, 4), (4, 4), (2, 4)]
-    # .05 below 2 is more than half of what .92 leaves.
-    assert toy().predict(pairs, intervals=0.92)["rating_low"].to_list() == [1, 4, 1]
-    assert found.drop("rating_low", "rating_high").equals(toy().predict(pairs))
+    model = toy(head="ordinal")
+    found = model.predict(pairs, intervals=0.8)
+    assert found.columns[2:] == ["predicted_rating", "rating_low", "rating_high", "score", "source"]
+    assert found["rating_low"].is_in([1.0, 2.0, 4.0]).all()
+    rows = torch.tensor([2, 1, 0]), torch.tensor([1, 2, 1])
+    levels = torch.tensor([1.0, 2.0, 4.0])
+    low, high = (found[f"rating_{end}"].to_torch()[:, None] for end in ("low", "high"))
+    inside = (levels >= low) & (levels <= high)
+    assert ((model._engine.answers("rating").distribution(*rows) * inside).sum(dim=1) >= 0.8).all()
+    assert found.drop("rating_low", "rating_high").equals(model.predict(pairs))
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.8, 80, math.nan])
@@ -141,16 +108,17 @@ def test_an_interval_has_a_probability(toy, share):
         toy().predict(pl.DataFrame({"user_id": ["Ann"], "item_id": ["x"]}), intervals=share)
 
 
-def test_without_ratings_there_are_no_intervals(toy):
+def test_a_head_without_levels_has_no_intervals(toy):
     pairs = pl.DataFrame({"user_id": ["Ann"], "item_id": ["x"]})
-    with pytest.raises(ConfigError, match="trained without ratings"):
-        toy(rates=False).predict(pairs, intervals=0.8)
+    with pytest.raises(ConfigError, match="Train a rating task with head = 'ordinal'"):
+        toy().predict(pairs, intervals=0.8)
 
 
-def test_pairs_with_an_unknown_side_have_a_rating_and_no_score(toy):
-    pairs = pl.DataFrame({"user_id": ["nobody", "Ann", None], "item_id": ["w", "nothing", "w"]})
+def test_pairs_with_an_unknown_side_are_answered_from_the_other(toy):
+    pairs = pl.DataFrame({"user_id": ["nobody", "Ann", None], "item_id": ["w", "nothing", "x"]})
     found = toy().predict(pairs)
-    assert found["score"].to_list() == [None, None, None]
+    assert found["score"].to_list() == [1.0, None, 0.0]  # who is unknown: how often it was picked
+    assert found["source"].to_list() == ["popularity", "model", "popularity"]
     assert found["predicted_rating"].to_list() == [3.0, 3.0, 3.0]
 
 
@@ -163,7 +131,7 @@ def test_whole_numbers_and_categories_are_ids(toy):
 
 def test_no_pairs_are_no_predictions(toy):
     found = toy().predict(pl.DataFrame({"user_id": [], "item_id": []}))
-    assert found.columns == ["user_id", "item_id", "predicted_rating", "score"]
+    assert found.columns == ["user_id", "item_id", "predicted_rating", "score", "source"]
     assert found.is_empty()
 
 
@@ -180,11 +148,67 @@ def test_pairs_that_cannot_be_meant_are_refused(toy, pairs, message):
 
 
 def test_a_model_without_ratings_predicts_none(toy):
-    found = toy(rates=False).recommend(["Ann"], 2)
-    assert found["predicted_rating"].to_list() == [None, None]
-    pairs = pl.DataFrame({"user_id": ["Ann"], "item_id": ["x"]})
-    [row] = toy(rates=False).predict(pairs).rows(named=True)
-    assert (row["predicted_rating"], row["score"]) == (None, 2.0)
+    model = toy((RETRIEVAL, replace(RATING, weight=0.0)))
+    assert "predicted_rating" not in model.recommend(["Ann"], 2).columns
+    [row] = model.predict(pl.DataFrame({"user_id": ["Ann"], "item_id": ["x"]})).rows(named=True)
+    assert row == {"user_id": "Ann", "item_id": "x", "score": 2.0, "source": "model"}
+
+
+def test_a_model_that_has_not_learnt_to_retrieve_refuses_to(toy):
+    model = toy((replace(RETRIEVAL, weight=0.0), RATING))
+    for ask in (
+        lambda: model.recommend(["Ann"]),
+        lambda: model.recommend(["Ann"], blend={"rating": 1.0}),
+        lambda: model.similar(["w"]),
+    ):
+        with pytest.raises(ConfigError, match=r"has not: .* Train with a task of kind 'retrieval'"):
+            ask()
+    found = model.predict(pl.DataFrame({"user_id": ["Ann"], "item_id": ["x"]}))
+    assert found.columns == ["user_id", "item_id", "predicted_rating", "source"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"task": "rating"}, "'rating' answers pairs and ranks nothing. Ask for 'retrieval'"),
+        ({"task": "retreival"}, "Did you mean 'retrieval'"),
+        ({"blend": {"retrieval": 1, "stars": 1}}, "No task is called 'stars'"),
+        ({"task": "retrieval", "blend": {"rating": 1}}, "Give a task or a blend"),
+        ({"include_seen": True, "exclude_visited": True}, "Give include_seen or exclude_visited"),
+        ({"context": {"device": "phone"}}, "got device. Leave it out"),
+    ],
+)
+def test_what_cannot_be_ranked_by_is_refused(toy, asked, message):
+    with pytest.raises(ConfigError, match=message):
+        toy().recommend(["Ann"], **asked)
+
+
+def test_a_task_that_was_not_learnt_is_refused_by_name(toy):
+    model = toy((RETRIEVAL, replace(RATING, weight=0.0)))
+    with pytest.raises(ConfigError, match="has not learnt task 'rating': its weight was 0"):
+        model.recommend(["Ann"], blend={"rating": 1})
+
+
+def test_only_what_is_allowed_and_never_what_is_denied(toy):
+    def ids(**asked):
+        return toy().recommend(["Bob"], 4, include_seen=True, **asked)["item_id"].to_list()
+
+    assert ids() == ["z", "y", "x", "w"]
+    assert ids(allow=["w", "y", "no such item"]) == ["y", "w"]
+    assert ids(deny=["z", "x"]) == ["y", "w"]
+    assert ids(allow=["y", "x"], deny=["y"]) == ["x"]
+    assert ids(allow=[]) == []
+
+
+def test_a_blend_orders_by_all_its_tasks(toy):
+    # Both tasks give Bob's x and w the same order: two z of ±1 each.
+    [first, second] = (
+        toy().recommend(["Bob"], 2, blend={"retrieval": 2, "rating": 1}).rows(named=True)
+    )
+    assert (first["item_id"], first["score"]) == ("x", 3.0)
+    assert (second["item_id"], second["score"]) == ("w", -3.0)
+    turned = toy().recommend(["Bob"], 2, blend={"retrieval": 1, "rating": -2})
+    assert turned["item_id"].to_list() == ["w", "x"]
 
 
 def test_similar_items_by_cosine_without_the_item_itself(toy):
@@ -210,7 +234,7 @@ def test_newcomers_get_lists_of_their_own(trained):
     recommender = maxella.load(trained)
     known = recommender.users.ids[0]
     bundle = load_bundle(trained)
-    mine = bundle.seen.items[bundle.seen.users == 1]
+    mine = bundle.known.rows.items[bundle.known.rows.users == 1]
     history = pl.DataFrame({"user_id": "somebody", "item_id": bundle.items.ids_of(mine)})
     stranger = pl.DataFrame({"user_id": ["stranger"], "item_id": ["no such item"]})
     newcomers = recommender.for_newcomers(pl.concat([history, stranger]))

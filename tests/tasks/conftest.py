@@ -49,8 +49,8 @@ def make_model(make_spec, scramble):
             "n_item_rows": N_ITEMS + 1,
             "dim": 2,
             "history_dim": 3,
-            "channels": EVENTS,
-            "mean_histories": (4.0, 1.5),
+            "events": EVENTS,
+            "mean_history": 5.0,
             "projects": True,
         }
         if all("binary" in HEADS[head].kinds for head in heads.values()):

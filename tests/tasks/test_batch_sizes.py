@@ -109,7 +109,7 @@ def test_pairs_priors_included(shop, make_model, task_of, name, head, columns):
 )
 def test_pairs_in_batches_of_rows(shop, make_model, task_of, name, head):
     assert_same_at_any_size(
-        make_model({name: head}, dim=3, history_dim=0, channels=()),
+        make_model({name: head}, dim=3, history_dim=0, events=()),
         Objective([task_of(name, head)], 0.0),
         lambda size: RowBatches(shop, size),
     )

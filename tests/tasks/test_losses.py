@@ -12,6 +12,7 @@ from maxella.closed_form.ials import ials
 from maxella.data.history import Bags, History
 from maxella.data.interactions import Interactions
 from maxella.model.build import build_model
+from maxella.model.user_encoder import Pairs
 from maxella.seeds import torch_generator
 from maxella.tasks import blocks
 from maxella.tasks.choices import Choices
@@ -275,13 +276,13 @@ def test_a_pair_does_not_see_itself_in_the_history(name, make_spec):
 
     def loss():
         items = model.item_encoder(rows)
-        (own,) = model.user_encoder.self_contributions([bags], rows, items)
-        users = model.user_encoder(torch.tensor([1]), [bags])
+        own = model.user_encoder.self_scores(bags, Pairs(*pairs), rows, items)
+        users = model.user_encoder(torch.tensor([1]), bags)
         negatives = torch.tensor([2, 3])
         choices = Choices(users, items, None, *pairs, self_scores=own, negatives=negatives)
         return LOSSES[name].function(choices)
 
-    (gradient,) = torch.autograd.grad(loss(), model.user_encoder.history[0].readings.weight)
+    (gradient,) = torch.autograd.grad(loss(), model.user_encoder.history.readings.weight)
     assert gradient[1, 0].abs() < 1e-6  # of item 1 on its own pair
     assert gradient[1, 1].abs() > 1e-3  # on the pair of item 2
     assert gradient[2, 1].abs() < 1e-6

@@ -32,14 +32,12 @@ def batch_of(pairs, *, times=1):
         positions,
         columns,
         {
-            "retrieval": TaskRows(
-                positions, columns, torch.ones(n), n, (columns + 1) % 3, history_places=(None,)
-            ),
+            "retrieval": TaskRows(positions, columns, torch.ones(n), n, (columns + 1) % 3),
             "rating": TaskRows(
                 positions[is_rated], columns[is_rated], ratings[is_rated], int(is_rated.sum())
             ),
         },
-        (Bags(columns + 1, positions.bincount(), (torch.tensor([1, 2, 3]), columns)),),
+        Bags(columns + 1, positions.bincount(), (torch.tensor([1, 2, 3]), columns)),
         share=1.0,
     )
 
@@ -127,7 +125,7 @@ def test_a_batch_in_which_nobody_rated_adds_no_more_than_priors(make_model, head
 def test_a_batch_without_picks_of_a_task_adds_nothing(model, name):
     batch = batch_of(PAIRS)
     none = torch.empty(0, dtype=torch.int64)
-    batch.tasks["retrieval"] = TaskRows(none, none, torch.empty(0), 1.5, none, (none,))
+    batch.tasks["retrieval"] = TaskRows(none, none, torch.empty(0), 1.5, none)
     alone, both = (
         Objective(tasks, 0.0)(model, batch, 0, 10)[0]
         for tasks in ([RATING], [RATING, with_loss(name)])
@@ -242,16 +240,14 @@ def test_gradients_are_the_same_bytes_each_time(name, head, make_spec):
     items = torch.randint(3, (n,), generator=rng)
     catalogue = torch.tensor([1, 2, 3])
     labels = torch.rand(n, generator=rng) * 4 + 1
-    rows = TaskRows(
-        users, items, labels, n, torch.randint(3, (n,), generator=rng), history_places=(None,)
-    )
+    rows = TaskRows(users, items, labels, n, torch.randint(3, (n,), generator=rng))
     batch = Batch(
         catalogue,
         catalogue,
         users,
         items,
         {"retrieval": rows, "rating": rows},
-        (Bags(items + 1, users.bincount(), (catalogue, items)),),
+        Bags(items + 1, users.bincount(), (catalogue, items)),
         share=1.0,
     )
     found = []

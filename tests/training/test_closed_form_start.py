@@ -3,66 +3,81 @@
 import numpy as np
 import pytest
 import torch
-from maxella.recommend.scorer import Scorer
-from maxella.training.start import GAIN, SINK, start_demotion, start_in_closed_form
 
 from maxella.closed_form.edlae import low_rank_edlae
 from maxella.closed_form.ials import ials
-from maxella.data.history import History
 from maxella.data.interactions import Interactions
+from maxella.data.log import Log
+from maxella.errors import ConfigError
 from maxella.model.build import build_model
+from maxella.model.user_encoder import UserEncoder
 from maxella.seeds import torch_generator
 from maxella.tasks.teacher import blend
+from maxella.training.closed_form_start import GAIN, ClosedFormStart
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def log():
+def log(picks_of):
     """40 users with 4 of 12 items each; even users like the first six, odd ones the rest."""
     rng = np.random.default_rng(1)
     items = [rng.choice(6, 4, replace=False) + (1 if user % 2 else 7) for user in range(1, 41)]
-    return Interactions(np.repeat(np.arange(1, 41), 4), np.concatenate(items))
+    return picks_of(np.repeat(np.arange(1, 41), 4), np.concatenate(items), (41, 13))
 
 
 @pytest.fixture(scope="module")
 def history(log):
-    return History.of(log, 41, 13)
+    return log.history()
 
 
 @pytest.fixture
-def started(make_spec, log, history):
-    def start(**changes):
+def start(make_spec, dataset_of):
+    def start(log, **changes):
         facts = {"dim": 4, "history_dim": 3, "mean_history": 4.0} | changes
         model = build_model(make_spec(n_user_rows=41, n_item_rows=13, **facts), seed=1).eval()
-        teacher = start_in_closed_form(model, history, torch_generator(2, "start"))
-        return Scorer(model, log), teacher
+        stage = ClosedFormStart("retrieval", 2, CPU)
+        stage(model, dataset_of(log))
+        return model, stage.teacher
 
     return start
 
 
+@pytest.fixture
+def started(start, log, scores_of):
+    """Scores right after the start, and the teacher."""
+
+    def scores(**changes):
+        model, teacher = start(log, **changes)
+        return scores_of(model, log), teacher
+
+    return scores
+
+
 def test_a_model_of_ids_starts_at_ials(history, started):
-    scorer, _ = started(history_dim=0)
-    users, items = ials(history, 4, torch_generator(2, "start"))
-    torch.testing.assert_close(scorer.score(torch.arange(1, 41)), GAIN * users[1:] @ items.T)
+    scores, _ = started(history_dim=0)
+    users, items = ials(history, 4, torch_generator(2, "closed form"))
+    torch.testing.assert_close(scores[1:], GAIN * users[1:] @ items.T)
 
 
 def test_a_model_of_histories_starts_at_edlae(history, started):
-    scorer, _ = started(dim=0)
-    readings, items = low_rank_edlae(history, 3, torch_generator(2, "start"))
+    scores, _ = started(dim=0)
+    readings, items = low_rank_edlae(history, 3, torch_generator(2, "closed form"))
     sums = history.matrix(torch.arange(1, 41)) @ readings
     # All histories have the mean length, so the factor of lengths is 1.
-    torch.testing.assert_close(scorer.score(torch.arange(1, 41)), GAIN * sums @ items.T)
+    torch.testing.assert_close(scores[1:], GAIN * sums @ items.T)
 
 
 def test_the_whole_and_its_teacher_know_the_planted_tastes(started):
-    scorer, teacher = started()
-    for scores in (scorer.score(torch.arange(41)), teacher.users @ teacher.items.T):
+    found, teacher = started()
+    for scores in (found, teacher.users @ teacher.items.T):
         odd, even = scores[1::2], scores[2::2]
         assert (odd[:, 1:7].min(dim=1).values > odd[:, 7:].max(dim=1).values).all()
         assert (even[:, 7:].min(dim=1).values > even[:, 1:7].max(dim=1).values).all()
 
 
 def test_a_blend_has_the_stated_deviation_over_what_a_user_lacks(history):
-    users, items = ials(history, 4, torch_generator(2, "start"), l2=0.014)
+    users, items = ials(history, 4, torch_generator(2, "closed form"), l2=0.014)
     teacher = blend(history, [(users, items)], [0.5], sharpness=3.0)
     scores = teacher.users @ teacher.items.T
     lacks = history.matrix(torch.arange(41)) == 0
@@ -73,12 +88,49 @@ def test_a_blend_has_the_stated_deviation_over_what_a_user_lacks(history):
     torch.testing.assert_close(scores[1:].argsort(dim=1), (users @ items.T)[1:].argsort(dim=1))
 
 
-def test_a_demotion_part_as_wide_as_the_catalogue_starts_at_what_a_user_has(
-    make_spec, log, history
-):
-    spec = make_spec(n_user_rows=41, n_item_rows=13, mean_history=4.0, demotion_dim=13)
-    demotion = build_model(spec, seed=1).demotion
-    start_demotion(demotion, history, torch_generator(2, "start"))
-    everyone = torch.arange(41)
-    found = demotion.users(history.bags(everyone)) @ demotion.items.table.weight.T
-    torch.testing.assert_close(found, -SINK * history.matrix(everyone), atol=1e-4, rtol=0)
+@pytest.fixture(scope="module")
+def shop(log):
+    """Those picks as purchases, each after a view; each user views two more of their kind."""
+    rows = log.rows
+    rng = np.random.default_rng(5)
+    more = np.repeat(np.arange(1, 41), 2)
+    viewed = rng.integers(0, 6, 80) + np.where(more % 2, 1, 7)
+    n = len(rows)
+    return Log(
+        Interactions(
+            np.concatenate([rows.users, rows.users, more]),
+            np.concatenate([rows.items, rows.items, viewed]),
+            {"retrieval": np.r_[np.ones(n), np.full(n + 80, np.nan)].astype(np.float32)},
+            events=np.r_[np.ones(n, dtype=np.int64), np.zeros(n + 80, dtype=np.int64)],
+        ),
+        41,
+        13,
+        ("view", "buy"),
+    )
+
+
+def test_of_several_events_the_history_part_starts_by_the_tasks_own(start, shop, log, scores_of):
+    """Half of it is EDLAE of the task's pairs: read off the purchases, the views count nothing."""
+    model, teacher = start(shop, dim=0, history_dim=4, events=("view", "buy"))
+    reading = model.user_encoder.history
+    assert reading.event_weights.tolist() == [0.0, 1.0]
+    readings, items = low_rank_edlae(shop.picks("retrieval"), 2, torch_generator(2, "closed form"))
+    half = reading.readings.weight[:, :2] @ model.item_encoder.table.weight[:, :2].T
+    torch.testing.assert_close(half, readings @ items.T)
+    scores = scores_of(model, shop)
+    views = shop.of(shop.rows.take(shop.rows.events == 0))
+    assert not scores_of(model, views).any()
+    for found in (scores, teacher.users @ teacher.items.T):
+        odd, even = found[1::2], found[2::2]
+        assert odd[:, 1:7].mean() > odd[:, 7:].mean()
+        assert even[:, 7:].mean() > even[:, 1:7].mean()
+
+
+def test_an_encoder_that_has_no_such_parts_is_refused(make_spec, dataset_of, log):
+    class Other(UserEncoder):
+        pass
+
+    model = build_model(make_spec(n_user_rows=41, n_item_rows=13), 1)
+    model.user_encoder = Other()
+    with pytest.raises(ConfigError, match=r"wants model\.encoder = 'sum'.*model\.start = 'random'"):
+        ClosedFormStart("retrieval", 2, CPU)(model, dataset_of(log))

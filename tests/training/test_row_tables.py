@@ -5,14 +5,14 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from maxella.training.fit import Plan, fit
 
 from maxella.data.batches import RowBatches, UserBatches
 from maxella.data.columns import OwnAndUniform, WholeCatalogue
-from maxella.data.interactions import Interactions
-from maxella.model.build import RATING_HEADS, build_model
+from maxella.model.build import build_model
+from maxella.model.heads import HEADS
 from maxella.training import row_tables
 from maxella.training.checkpoint import Checkpoint
+from maxella.training.gradient_steps import Plan, fit
 from maxella.training.optimiser import OPTIMISERS
 from maxella.training.row_optimisers import RowAdam
 from maxella.training.row_tables import RowTables
@@ -27,45 +27,53 @@ def _toys_are_small(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def log():
+def log(picks_of):
     """40 users with 3 of 60 items each."""
     rng = np.random.default_rng(1)
     items = np.concatenate([rng.choice(ITEMS, 3, replace=False) + 1 for _ in range(USERS)])
     users = np.repeat(np.arange(1, USERS + 1), 3)
-    return Interactions(users, items, rng.integers(1, 6, len(users)).astype(np.float32))
+    ratings = rng.integers(1, 6, len(users)).astype(np.float32)
+    return picks_of(users, items, (USERS + 1, ITEMS + 1), ratings)
 
 
 @pytest.fixture
 def make(make_spec):
     def make(head="variational", **changes):
         facts = {"n_user_rows": USERS + 1, "n_item_rows": ITEMS + 1, "history_dim": 2}
-        return build_model(make_spec(**facts, rating_head=head, **changes), seed=1)
+        return build_model(make_spec(head, **facts, **changes), seed=1)
 
     return make
 
 
 def few_columns(log):
-    return UserBatches(log, 4, OwnAndUniform(np.bincount(log.items, minlength=ITEMS + 1), 1))
+    return UserBatches(log, 4, OwnAndUniform(np.bincount(log.rows.items, minlength=ITEMS + 1), 1))
 
 
 def plan(optimiser="adam", epochs=3):
     return Plan(optimiser, 0.02, 0.01, "one_cycle", epochs, seed=5)
 
 
-@pytest.mark.parametrize("head", RATING_HEADS)
+def tables_of(model):
+    return {
+        side: [one.table for one in model.row_tables().values() if one.side == side]
+        for side in ("user", "item")
+    }
+
+
+@pytest.mark.parametrize("head", HEADS)
 def test_the_tables_are_all_there_and_told_by_side(make, head):
     model = make(head)
-    of_users, of_items = model.tables()
-    assert {table.num_embeddings for table in of_users} == {USERS + 1}
-    assert {table.num_embeddings for table in of_items} == {ITEMS + 1}
-    found = sorted(id(table) for table in [*of_users, *of_items])
+    tables = tables_of(model)
+    assert {table.num_embeddings for table in tables["user"]} == {USERS + 1}
+    assert {table.num_embeddings for table in tables["item"]} == {ITEMS + 1}
+    found = sorted(id(table) for table in [*tables["user"], *tables["item"]])
     every = [part for part in model.modules() if isinstance(part, torch.nn.Embedding)]
-    assert found == sorted(id(table) for table in every)
+    assert found == sorted(map(id, every))
 
 
 def test_a_table_is_sparse_where_a_batch_names_few_of_its_rows(log, make):
     model = make()
-    all_users, all_items = model.tables()
+    all_users, all_items = tables_of(model).values()
     for batches, n_of_users, n_of_items in (
         (few_columns(log), len(all_users), len(all_items)),
         (UserBatches(log, 4, WholeCatalogue(ITEMS + 1)), len(all_users), 0),

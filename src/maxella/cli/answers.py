@@ -48,9 +48,22 @@ def recommend(
         typer.Option("--all", help="Every user of the model, or of --history and --new-users."),
     ] = False,
     k: Length = 10,
+    task: Annotated[
+        str | None, typer.Option(help="The task to rank for; the first retrieval task, if absent.")
+    ] = None,
     include_seen: Annotated[
-        bool, typer.Option("--include-seen", help="Items seen in training may come again.")
+        bool,
+        typer.Option("--include-seen", help="List items that the user has already picked, too."),
     ] = False,
+    exclude_visited: Annotated[
+        bool, typer.Option("--exclude-visited", help="Leave out items of any event of the user.")
+    ] = False,
+    allow: Annotated[
+        Path | None, typer.Option(help="A table with a column item_id: list only these.")
+    ] = None,
+    deny: Annotated[
+        Path | None, typer.Option(help="A table with a column item_id: list none of these.")
+    ] = None,
     history: History = None,
     new_users: NewUsers = None,
     new_items: NewItems = None,
@@ -58,17 +71,17 @@ def recommend(
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"],
-            help="When they are asked for, in UTC; for a model that reads the moment.",
+            help="When the lists are for, in UTC; for a model that reads the time.",
         ),
     ] = None,
-    request: Annotated[
+    context: Annotated[
         list[str] | None,
-        typer.Option(help="What else is known of the moment: device=phone; may be given again."),
+        typer.Option(help="Another column of the context: device=phone; may be given again."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="A Parquet or CSV file to write.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The best items for users, with their scores and predicted ratings.
+    """The best items for users, with their scores and the predictions of the other tasks.
 
     With --history or --new-users, for users whom training need not have had.
     """
@@ -83,8 +96,16 @@ def recommend(
     bundle = _with_items(load_bundle(run), new_items)
     recommender = _recommender(bundle, history, new_users)
     users = recommender.users.ids.to_list() if everyone else list(user or [])
-    moment = _moment(at, request or [])
-    lists = recommender.recommend(users, k, include_seen=include_seen, request=moment)
+    lists = recommender.recommend(
+        users,
+        k,
+        task=task,
+        include_seen=include_seen,
+        exclude_visited=exclude_visited,
+        allow=_item_ids(allow),
+        deny=_item_ids(deny),
+        context=_context(at, context or []),
+    )
     _say_what_is_amiss(bundle, users, lists, k)
     if out:
         _write(lists, out)
@@ -104,10 +125,10 @@ def predict(
     new_items: NewItems = None,
     interval: Annotated[
         float | None,
-        typer.Option(help="Add rating_low and rating_high, which hold the rating so often: 0.8."),
+        typer.Option(help="Add TASK_low and TASK_high, which hold the label so often: 0.8."),
     ] = None,
 ) -> None:
-    """Predicted rating and retrieval score of given pairs, in the same order."""
+    """Predictions and scores of given pairs by every task, in the same order."""
     from maxella.recommend.bundle import load_bundle
     from maxella.sources.delimited import read_pairs
 
@@ -115,11 +136,13 @@ def predict(
     bundle = _with_items(load_bundle(run), new_items)
     recommender = _recommender(bundle, history, new_users)
     predicted = recommender.predict(read_pairs(pairs), intervals=interval)
-    unknown = predicted["score"].null_count()
-    if unknown:
+    is_unknown = (predicted["source"] == "popularity") | ~predicted["item_id"].is_in(
+        bundle.items.ids.implode()
+    )
+    if is_unknown.any():
         _say(
-            f"{unknown:,} of {len(predicted):,} pairs name a user or an item that the model does "
-            "not know: they have no score, and a rating from what is known of the other."
+            f"{is_unknown.sum():,} of {len(predicted):,} pairs name a user or an item that the "
+            "model does not know: what they get comes from the other alone."
         )
     _say_what_was_not_learnt(bundle)
     _write(predicted, out)
@@ -172,19 +195,28 @@ def _recommender(bundle: "Bundle", history: Path | None, new_users: Path | None)
     return recommender.for_newcomers(tables.interactions, users)
 
 
-def _moment(at: datetime | None, known: list[str]) -> dict[str, Any]:
-    """What --at and --request say, by column."""
+def _item_ids(path: Path | None) -> list[str] | None:
+    """The ids of a table of items."""
+    if path is None:
+        return None
+    from maxella.sources.delimited import read_side
+
+    return read_side(path, "item_id")["item_id"].to_list()
+
+
+def _context(at: datetime | None, known: list[str]) -> dict[str, Any]:
+    """What --at and --context say, by column."""
     from maxella.errors import ConfigError
 
-    moment: dict[str, Any] = {}
+    context: dict[str, Any] = {}
     if at is not None:
-        moment["timestamp"] = int(at.replace(tzinfo=UTC).timestamp())
+        context["timestamp"] = int(at.replace(tzinfo=UTC).timestamp())
     for one in known:
         column, equals, value = one.partition("=")
         if not equals:
-            raise ConfigError(f"--request wants column=value, such as device=phone; got '{one}'.")
-        moment[column] = value
-    return moment
+            raise ConfigError(f"--context wants column=value, such as device=phone; got '{one}'.")
+        context[column] = value
+    return context
 
 
 def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame", k: int) -> None:
@@ -196,17 +228,16 @@ def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame"
         n_full = lists.filter(lists["rank"] == k)["user_id"].n_unique()
         _say(
             f"{len(set(users)) - n_full:,} of {len(set(users)):,} users get fewer than {k:,} items:"
-            f" the model knows {len(bundle.items):,}, and those seen are left out unless "
-            "--include-seen is given."
+            f" the model knows {len(bundle.items):,}, and some are left out (--include-seen brings "
+            "back those that the user has picked)."
         )
     _say_what_was_not_learnt(bundle)
 
 
 def _say_what_was_not_learnt(bundle: "Bundle") -> None:
-    if not bundle.retrieves:
-        _say("This model was trained without retrieval: its scores mean nothing.")
-    if not bundle.rates:
-        _say("This model was trained without ratings: it predicts none.")
+    for task in bundle.config["tasks"]:
+        if task["name"] not in bundle.tasks:
+            _say(f"This model was trained without the task {task['name']}: it does not answer it.")
 
 
 def _say(line: str) -> None:

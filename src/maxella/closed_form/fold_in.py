@@ -7,7 +7,8 @@ import torch
 from maxella.closed_form.ials import fold_in, usual_l2
 from maxella.data.history import History
 
-_SAMPLE = 1000  # users the scale is found from
+_SAMPLE = 400  # users the scale is found from
+_FEW = 100  # of them, which find about where it is
 # Powers of 2: first these, then these around the best of them.
 _COARSE = range(-6, 11)
 _FINE = (-0.75, -0.6, -0.45, -0.3, -0.15, 0.15, 0.3, 0.45, 0.6, 0.75)
@@ -36,17 +37,18 @@ class FoldIn:
         """
         usable = (users.any(dim=1) & (history.starts.diff() > 0)).nonzero().squeeze(1)
         usable = usable[:: max(1, len(usable) // _SAMPLE)]
-        wanted, sample = users[usable], history.take(usable)
         l2 = usual_l2(history)
 
-        def at(exponent: float) -> tuple[float, float, float]:
+        def at(exponent: float, sample: torch.Tensor) -> tuple[float, float, float]:
             """(squared distance left, exponent, gain)."""
-            found = fold_in(sample, items / 2 ** (exponent / 2), l2=l2)
+            wanted = users[sample]
+            found = fold_in(history.take(sample), items / 2 ** (exponent / 2), l2=l2)
             gain = (found * wanted).sum() / found.square().sum().clamp(min=1e-12)
             return (wanted - gain * found).square().sum().item(), exponent, gain.item()
 
-        coarse = min(map(at, _COARSE))
-        _, exponent, gain = min(coarse, *(at(coarse[1] + step) for step in _FINE))
+        few = usable[:: max(1, len(usable) // _FEW)]
+        _, about, _ = min(at(exponent, few) for exponent in _COARSE)
+        _, exponent, gain = min(at(about + step, usable) for step in (0.0, *_FINE))
         return cls(items / 2 ** (exponent / 2), gain, l2)
 
     def embed(self, history: History) -> torch.Tensor:

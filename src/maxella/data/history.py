@@ -97,7 +97,13 @@ class History:
 
     def to(self, device: torch.device) -> "History":
         """The same on a device."""
-        return History(self.items.to(device), self.starts.to(device), self.n_item_rows)
+        return replace(
+            self,
+            items=self.items.to(device),
+            starts=self.starts.to(device),
+            events=None if self.events is None else self.events.to(device),
+            times=None if self.times is None else self.times.to(device),
+        )
 
     @property
     def n_user_rows(self) -> int:

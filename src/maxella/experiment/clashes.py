@@ -53,6 +53,7 @@ def clashes(model: Any, tasks: Sequence[Any], training: Any) -> list[tuple[bool,
             "a retrieval task with model.start = 'closed_form': it starts from what users pick",
         ),
         (bool(tasks) and all(task.every > 1 for task in tasks), "every = 1 for one of the tasks"),
+        (not training.epochs and not is_started, "model.start = 'closed_form' with epochs = 0"),
         (
             not is_started and bool(tasks) and not any(task.shapes_encoders for task in tasks),
             (

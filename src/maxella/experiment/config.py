@@ -278,8 +278,8 @@ class TrainingOptions(Section):
     """Rows, or whole users, in a batch."""
     batches: Literal["users", "rows"] | None = None
     """What batches are made of. Absent: rows for in_batch_softmax, else whole users."""
-    epochs: Annotated[int, Field(ge=1)] = 8
-    """Passes over the training rows."""
+    epochs: Annotated[int, Field(ge=0)] = 8
+    """Passes over the training rows; 0 leaves a start in closed form as it is."""
     l2: Annotated[float, Field(ge=0)] = 0.04
     """Penalty on the mean squared norm of the embeddings that the rows name."""
     uniform_negatives: Annotated[int, Field(ge=0)] | None = None

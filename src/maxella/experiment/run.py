@@ -36,6 +36,7 @@ from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.recommend.engine import Engine
 from maxella.sources.tables import Tables
 from maxella.tasks.kinds import KINDS
+from maxella.training.checkpoint import Progress
 from maxella.training.cold_start import ColdStart
 from maxella.training.device import find_device, on_cpu
 from maxella.training.gradient_steps import GradientSteps, Validation
@@ -125,13 +126,14 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         log=folder.log,
         on_step=experiment.on_step,
     )
-    steps = next(stage for stage in stages if isinstance(stage, GradientSteps))
+    steps = (stage.progress for stage in stages if isinstance(stage, GradientSteps))
     seconds: dict[str, float] = {}
     for stage in stages:
         started = perf_counter()
         stage(model, dataset)
         seconds[stage.name] = perf_counter() - started
-    engine = Engine(model, dataset.known, torch.from_numpy(trained), dataset.contexts)
+    progress = next(steps, Progress())
+    engine = Engine.of(model, dataset.known, torch.from_numpy(trained), dataset.contexts)
     held_out = HeldOut.of(dataset, config)
     found = None
     if held_out.exams:
@@ -150,8 +152,8 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         "stages": [
             {"name": stage.name, "seconds": seconds[stage.name], **stage.facts} for stage in stages
         ],
-        "history": steps.progress.history,
-        "best_epoch": steps.progress.best_epoch,
+        "history": progress.history,
+        "best_epoch": progress.best_epoch,
         "uses_time": _uses_time(
             config, reads_context=bool(features.context and features.context.read_time)
         ),
@@ -187,7 +189,7 @@ def _validation(
         if config.split.kind in ("cold_item", "cold_user"):  # who is asked about has no more
             asked = copy.deepcopy(asked)
             ColdStart(config.training.seed)(asked, dataset)
-        engine = Engine(asked, dataset.known_in_validation, torch.from_numpy(trained))
+        engine = Engine.of(asked, dataset.known_in_validation, torch.from_numpy(trained))
         return held_out.judge(answers_of(engine, config), seed=0, resamples=0).flat
 
     return Validation(measure, monitor, metric_of(key).turned)

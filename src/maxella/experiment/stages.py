@@ -43,20 +43,21 @@ def build_stages(
     if config.model.start == "closed_form":
         start = ClosedFormStart(ranking[0], seed, device)
         stages.append(start)
-    stages.append(
-        GradientSteps(
-            build_objective(config),
-            build_batches(config, dataset, model),
-            build_plan(config.training),
-            device,
-            start,
-            validation,
-            checkpoint,
-            resume,
-            log,
-            partial(on_step, name) if on_step else None,
+    if config.training.epochs:
+        stages.append(
+            GradientSteps(
+                build_objective(config),
+                build_batches(config, dataset, model),
+                build_plan(config.training),
+                device,
+                start,
+                validation,
+                checkpoint,
+                resume,
+                log,
+                partial(on_step, name) if on_step else None,
+            )
         )
-    )
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}, seen-item penalty") if on_step else None
         stages.append(SeenPenaltyStage(ranking[0], seed, report))

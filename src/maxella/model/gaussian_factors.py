@@ -129,7 +129,7 @@ class GaussianFactors(PairHead):
             rows = pairs.users[group.users]
             given = labels[group.pairs].double().repeat_interleave(self.members, dim=1)
             means, variances = (
-                found.unflatten(1, (self.members, -1))
+                found.view(len(rows), self.members, -1)
                 for found in self.posterior(rows, self._met(pairs, group), given)
             )
             logs = variances[..., 1:].log().clamp(-LARGEST_LOG, LARGEST_LOG)
@@ -149,9 +149,9 @@ class GaussianFactors(PairHead):
     def _met(self, pairs: EmbeddedPairs, group: UserGroup) -> MetItems:
         users, items = self.factors(pairs)
         members, at = (self.members, self.n_factors), pairs.item_positions[group.pairs]
-        linked = users.linked[group.users].double().unflatten(1, members)
-        means = items.means[at].double().unflatten(2, members)  # (G, n, members, factors)
-        variances = items.variances()[at].double().unflatten(2, members)
+        linked = users.linked[group.users].double().view(-1, *members)
+        means = items.means[at].double().view(*at.shape, *members)  # (G, n, members, factors)
+        variances = items.variances()[at].double().view(*at.shape, *members)
         rest = self.mean + items.biases[at].double() + (means * linked.unsqueeze(1)).sum(dim=3)
         if pairs.offsets is not None:
             rest = rest + pairs.offsets[group.pairs].unsqueeze(2)

@@ -132,8 +132,8 @@ class Head(nn.Module):
         for name, one in self.row_tables().items():
             if one.side == "user":
                 weight = one.table.weight[rows]
-                table = nn.Embedding(*weight.shape)
-                table.weight = nn.Parameter(weight)
+                # Made from weights, it draws none.
+                table = nn.Embedding.from_pretrained(weight, freeze=False)  # type: ignore[no-untyped-call]
                 setattr(other, name, table)
         return other
 

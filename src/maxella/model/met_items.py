@@ -1,4 +1,4 @@
-"""The items that some users gave labels to, as a Gaussian head holds them while users are fitted."""
+"""The items that users gave labels to, as a Gaussian head holds them while users are fitted."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -68,7 +68,7 @@ class Bundle:
 
     def engine(self, contexts: Contexts | None = None) -> Engine:
         """The model with what its users have done by now; it may be asked in these contexts."""
-        return Engine(self.model, self.known, torch.from_numpy(self.trained), contexts)
+        return Engine.of(self.model, self.known, torch.from_numpy(self.trained), contexts)
 
     def recommender(self) -> Recommender:
         """Ready to answer."""

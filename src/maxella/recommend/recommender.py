@@ -142,7 +142,7 @@ class Recommender:
         }
         for name in self._answered:
             contexts = None if at is None else at.expand(len(of_users))
-            answers = engine.predict(name, of_users, lists.items, contexts=contexts)
+            answers = engine.answers(name).predict(of_users, lists.items, contexts=contexts)
             columns[f"predicted_{name}"] = answers.numpy()
         source = pl.Series("source", lists.sources, dtype=pl.String)
         return pl.DataFrame(columns).with_columns(source)
@@ -190,7 +190,9 @@ class Recommender:
             rows = [answers[task].predict(*asked, **told).numpy() for task in self._answered]
             for task in with_levels:
                 probabilities = answers[task].distribution(*asked, **told).numpy()
-                rows += central_interval(probabilities, engine.levels(task).numpy(), intervals or 0)
+                rows += central_interval(
+                    probabilities, answers[task].levels.numpy(), intervals or 0
+                )
             rows += [answers[task].score_pairs(*asked, contexts).numpy() for task in self._ranked]
             found[:, block] = rows
         columns = [pl.Series(name, values) for name, values in zip(names, found, strict=True)]
@@ -278,7 +280,7 @@ class Recommender:
             return []
         if not 0 < intervals < 1:
             raise DataError(f"Wanted intervals of a probability between 0 and 1; got {intervals}.")
-        found = [task for task in self._answered if len(self._engine.levels(task)) > 2]
+        found = [task for task in self._answered if len(self._engine.answers(task).levels) > 2]
         if not found:
             raise ConfigError(
                 "Wanted intervals; this model has no distribution of any label. Train a rating "

@@ -1,7 +1,9 @@
 """What a finished model makes of some users: known to it, or newcomers."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,30 +21,61 @@ from maxella.model.model import ENCODER, Model
 
 
 @dataclass(frozen=True)
+class Trained:
+    """A finished model, its items, and what its own users did: the same for whoever asks."""
+
+    model: Model
+    rows: (
+        torch.Tensor
+    )  # (user rows,) int64 the model's row of each of its users; unknown: untrained
+    known: Log
+    popularity: dict[str, torch.Tensor] = field(default_factory=dict)  # by task, once asked for
+
+    @cached_property
+    def items(self) -> torch.Tensor:
+        """(item rows, dim) embeddings."""
+        return self.model.item_encoder(torch.arange(self.model.item_encoder.n_rows))  # type: ignore[no-any-return]
+
+    @cached_property
+    def fold_in(self) -> FoldIn:
+        """How the id part of a newcomer is found."""
+        encoder = self.model.user_encoder
+        nothing = Bags(torch.empty(0, dtype=torch.int64), torch.zeros_like(self.rows))
+        ids = encoder(self.rows, nothing)[:, : encoder.id_dim]
+        return FoldIn.of(ids, self.items[:, : encoder.id_dim], picks(self.model, self.known))
+
+    def picked(self, task: str) -> torch.Tensor:
+        """(item rows,) how often each item was picked."""
+        if task not in self.popularity:
+            counts = np.bincount(self.known.pairs(task).items, minlength=len(self.items))
+            self.popularity[task] = torch.from_numpy(counts.astype(np.float32))
+        return self.popularity[task]
+
+
+@dataclass(frozen=True)
 class EmbeddedUsers:
     """U users as the encoder and the heads hold them."""
 
+    trained: Trained
+    known: Log  # what they have done by now
     queries: torch.Tensor  # (U, dim) of the user encoder
     latest: torch.Tensor  # (U, dim) the same with the latest items counting most
     knows: torch.Tensor  # (U,) bool: there in training, or with a history or features
     bags: Bags  # what they did
     heads: Mapping[str, PairHead]  # of the tasks that answer pairs
     head_rows: Mapping[str, torch.Tensor]  # (U,) int64 row of each user in the head's tables
+    found: dict[Any, Any] = field(default_factory=dict)  # what is found of them once asked for
 
 
 def embed_users(
-    model: Model,
-    items: torch.Tensor,
-    model_rows: torch.Tensor,
-    known: Log,
-    features: FeatureBags | None,
-    fold_in: Callable[[], FoldIn],
+    trained: Trained, model_rows: torch.Tensor, known: Log, features: FeatureBags | None
 ) -> EmbeddedUsers:
     """Users by the (U,) rows that the model has of them, the unknown one of newcomers.
 
-    (item rows, dim) embeddings. A newcomer with a history is read from that: the encoder's id part
-    is folded in, and what a head holds is fitted to the labels. Without one their features speak.
+    A newcomer with a history is read from that: the encoder's id part is folded in, and what a head
+    holds is fitted to the labels. Without one their features speak.
     """
+    model = trained.model
     encoder, rows = model.user_encoder, torch.arange(len(model_rows))
     reads_latest = any(ranks(model, task) for task in timed(model, known))
     history = known.history(
@@ -56,7 +89,7 @@ def embed_users(
     queries = encoder(model_rows, bags)
     new = (is_new & has_history).nonzero().squeeze(1)
     if encoder.id_dim and len(new):
-        queries[new, : encoder.id_dim] = fold_in().embed(picks(model, known).take(new))
+        queries[new, : encoder.id_dim] = trained.fold_in.embed(picks(model, known).take(new))
     by_features = torch.zeros(len(rows), dtype=torch.bool)
     if features is not None:
         by_features = is_new & ~has_history & (features.take(rows)[2] > 0)
@@ -81,10 +114,10 @@ def embed_users(
             if features is not None:
                 model.fill_cold_users(own, task, features, rows[by_features])
             if len(pairs):
-                _fit(own, pairs, queries, items)
+                _fit(own, pairs, queries, trained.items)
             head_rows[task] = rows.where(found | ~is_new, UNKNOWN_ROW)
     knows = ~is_new | has_history | by_features
-    return EmbeddedUsers(queries, latest, knows, bags, heads, head_rows)
+    return EmbeddedUsers(trained, known, queries, latest, knows, bags, heads, head_rows)
 
 
 def ranks(model: Model, task: str) -> bool:

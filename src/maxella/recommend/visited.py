@@ -1,6 +1,7 @@
 """The scores of items that users have met by other events, cell by cell."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -28,21 +29,25 @@ class Visited:
         scores = part.scores(items, torch.from_numpy(visits.patterns))
         return cls(starts, items, scores, known.n_item_rows)
 
-    def of_users(self, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(batch,) user rows → (m,) positions of them and (m,) places of their cells."""
+    @cached_property
+    def keys(self) -> torch.Tensor:
+        """(cells,) user · item rows + item, ascending."""
+        return torch.repeat_interleave(self.starts.diff()) * self.n_item_rows + self.items
+
+    def put_into(self, scores: torch.Tensor, users: torch.Tensor) -> None:
+        """(batch, item rows) scores of (batch,) user rows: the cells' own take their place."""
         counts = self.starts[users + 1] - self.starts[users]
         positions = torch.repeat_interleave(counts)
         shift = self.starts[users] - (counts.cumsum(0) - counts)
-        return positions, torch.arange(len(positions)) + shift[positions]
+        places = torch.arange(len(positions)) + shift[positions]
+        scores[positions, self.items[places]] = self.scores[places]
 
-    def of_pairs(
-        self, users: torch.Tensor, items: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(n,) user and item rows → (n,) whether each pair is a cell, and (n,) its place."""
+    def instead_of(
+        self, scores: torch.Tensor, users: torch.Tensor, items: torch.Tensor
+    ) -> torch.Tensor:
+        """(n,) scores of (n,) user and item rows → the same with those of the cells."""
         if not len(self.items):
-            return torch.zeros(len(users), dtype=torch.bool), torch.zeros_like(users)
-        owners = torch.repeat_interleave(self.starts.diff())
-        keys = owners * self.n_item_rows + self.items
+            return scores
         wanted = users * self.n_item_rows + items
-        places = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
-        return keys[places] == wanted, places
+        places = torch.searchsorted(self.keys, wanted).clamp(max=len(self.keys) - 1)
+        return self.scores[places].where(self.keys[places] == wanted, scores)

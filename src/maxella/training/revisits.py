@@ -19,17 +19,21 @@ _PRIOR = 10.0  # cells that hold a rate at the mean of its pattern
 _L2 = 1e-3  # on the weights, for each choice
 _COLUMNS = 4096  # items that stand for the new ones
 _BLOCK = 512  # users scored at once
+_TEMPERATURES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
 
 
 @dataclass
 class Revisits:
     """Fits the scores of visited items to one hidden choice of each user; moves nothing else.
 
-    A conditional logit (McFadden 1974): who chose item i from the visited cells C_u, or something
-    new, has the probabilities e^{x_ui·θ} and Σ_new e^{s_uj} over their sum. x holds what events
-    the cell has, the rate at which cells of this item, and of this item with these events, became
-    labels, and how often the item was chosen and visited, all without the cell itself. With the
-    item's numbers x·θ is one number for an item and a pattern of events: the table of the part.
+    A nested logit (McFadden 1974). Who chose a visited item chose i with the probability
+    e^{x_ui·θ} over its sum over the cells C_u that u had visited; x holds what events the cell has,
+    the rates at which cells of this item, in all and by pattern of events, became labels, and
+    how often the item was chosen and visited, all without the cell itself. Who chose a new one
+    chose j with e^{τ s_uj} over its sum over what u had not met, s the model's scores. Whether it
+    is a visited one at all has the odds e^κ Σ e^{x·θ} / Σ e^{τ s}. θ, τ and κ are found in turn.
+    So (x·θ + κ) / τ is one number for an item and a pattern of events, on the scale of the
+    scores: the table of the part.
 
     The hidden choice is the last in time, and then only earlier visits count; else one at random.
     """
@@ -52,11 +56,16 @@ class Revisits:
         choice = _Choice.of(cells, pairs.take(hidden), log.n_item_rows)
         if not choice.is_visited.any():
             return
-        outside = _new_items(model, self.task, log, choice.users)
-        theta = _fit(rates.features(choice.cells, part), choice, outside)
+        new = _NewItems.of(model, self.task, log, pairs.take(hidden), choice)
+        scores = rates.features(choice.cells, part)
+        theta = _fit(scores, choice)
+        offset = _offset(choice.log_sums(scores @ theta), new.log_sums, choice.is_visited)
         with torch.no_grad():
-            part.table.copy_(rates.table(part) @ theta)
-        self.facts["visited"] = float(choice.is_visited.mean())
+            part.table.copy_((rates.table(part) @ theta + offset) / new.temperature)
+        self.facts = {
+            "visited": float(choice.is_visited.mean()),
+            "temperature": new.temperature,
+        }
 
 
 @dataclass(frozen=True)
@@ -98,25 +107,28 @@ class _Rates:
         )
 
     def table(self, part: RevisitPart) -> torch.Tensor:
-        """(item rows, patterns, features) of all."""
-        every = [
-            self._features(self.visits, self.chosen, self.picks, np.full(len(self.picks), place))
-            for place in range(len(part.patterns))
-        ]
+        """(item rows, patterns, features): of a cell that is visited and not chosen, as in use."""
+        every = []
+        for place in range(len(part.patterns)):
+            others = self.visits.copy()
+            others[:, place] = np.maximum(others[:, place] - 1, 0)
+            places = np.full(len(others), place)
+            every.append(self._features(others, self.chosen, self.picks, places))
         return torch.stack(every, dim=1)
 
     def _features(
         self, visits: np.ndarray, chosen: np.ndarray, picks: np.ndarray, places: np.ndarray
     ) -> torch.Tensor:
         """(m, patterns) and (m,) counts, (m,) the pattern of each → (m, features)."""
-        rows = np.arange(len(places))
-        of_patterns = self.chosen.sum(axis=0) / np.maximum(1, self.visits.sum(axis=0))
         mean = self.chosen.sum() / max(1, self.visits.sum())
-        prior = _PRIOR * np.maximum(of_patterns, mean / _PRIOR)[places]
-        rate = (chosen[rows, places] + prior) / (visits[rows, places] + _PRIOR)
-        overall = (chosen.sum(axis=1) + _PRIOR * mean) / (visits.sum(axis=1) + _PRIOR)
-        columns = [np.log(rate), np.log(overall), np.log1p(picks), np.log1p(visits.sum(axis=1))]
-        numbers = np.concatenate([np.eye(self.visits.shape[1])[places], np.stack(columns, 1)], 1)
+        of_patterns = self.chosen.sum(axis=0) / np.maximum(1, self.visits.sum(axis=0))
+        prior = np.maximum(of_patterns, mean / _PRIOR)
+        rates = (chosen + _PRIOR * prior) / (visits + _PRIOR) / prior  # (m, patterns)
+        n_visits = visits.sum(axis=1)
+        overall = (chosen.sum(axis=1) + _PRIOR * mean) / (n_visits + _PRIOR) / mean
+        columns = [np.log(overall), np.log1p(picks), np.log1p(n_visits)]
+        patterns = np.eye(self.visits.shape[1])[places]
+        numbers = np.concatenate([patterns, np.log(rates), np.stack(columns, 1)], axis=1)
         return torch.from_numpy(numbers).float()
 
 
@@ -145,6 +157,14 @@ class _Choice:
         owners = torch.from_numpy(np.searchsorted(users, cells.users))
         return cls(users, cells, owners, torch.from_numpy(places), is_visited)
 
+    def log_sums(self, scores: torch.Tensor) -> torch.Tensor:
+        """(m,) scores of the cells → (U,) log Σ e^score over each user's; −inf without any."""
+        nothing = scores.new_full((len(self.users),), -torch.inf)
+        highest = nothing.scatter_reduce(0, self.owners, scores.detach(), "amax")
+        highest = highest.nan_to_num(neginf=0.0)
+        lifted = (scores - highest[self.owners]).exp()
+        return highest + torch.zeros_like(highest).index_add(0, self.owners, lifted).log()
+
 
 def _visits_before(visits: Visits, pairs: LabelledPairs) -> Visits:
     """The cells without those that were first visited once they were labels already."""
@@ -168,47 +188,83 @@ def _one_of_each(pairs: LabelledPairs, rng: np.random.Generator) -> np.ndarray:
     return found
 
 
-@torch.no_grad()
-def _new_items(model: Model, task: str, log: Log, users: np.ndarray) -> torch.Tensor:
-    """(U,) log Σ e^score over the items that each user has not met."""
-    history = log.history(model.events, in_time_order=model.user_encoder.reads_order)
-    queries, items = model.embed(history)
-    head: DotProductHead = model.heads[task]  # type: ignore[assignment]
-    rows = torch.arange(1, len(items))
-    if len(rows) > _COLUMNS:
-        rows = rows[:: len(rows) // _COLUMNS + 1]
-    biases = head.biases(rows)
-    met = log.history()
-    found = []
-    for block in torch.split(torch.from_numpy(users), _BLOCK):
-        scores = head.queries(queries[block]) @ items[rows].T
-        scores = scores if biases is None else scores + biases
-        is_met = met.matrix(block)[:, rows] > 0
-        found.append(scores.masked_fill(is_met, -torch.inf).logsumexp(dim=1))
-    return torch.cat(found) + np.log((len(items) - 1) / len(rows))
+@dataclass(frozen=True)
+class _NewItems:
+    """How the model's scores weigh what users have not met."""
+
+    temperature: float
+    log_sums: torch.Tensor  # (U,) log Σ e^{τ s} over the items that each user has not met
+
+    @classmethod
+    @torch.no_grad()
+    def of(
+        cls, model: Model, task: str, log: Log, hidden: LabelledPairs, choice: _Choice
+    ) -> "_NewItems":
+        """From what is known without the hidden pairs."""
+        rows = log.rows
+        keys = rows.users * log.n_item_rows + rows.items
+        is_hidden = ~np.isnan(rows.labels[task])
+        is_hidden &= np.isin(keys, hidden.users * log.n_item_rows + hidden.items)
+        log = log.of(rows.take(~is_hidden))
+        met = log.history()
+        queries, items = model.embed(
+            log.history(model.events, in_time_order=model.user_encoder.reads_order)
+        )
+        head: DotProductHead = model.heads[task]  # type: ignore[assignment]
+        columns = torch.arange(1, len(items))
+        if len(columns) > _COLUMNS:
+            columns = columns[:: len(columns) // _COLUMNS + 1]
+        vectors = items if head.item_biases is None else _with_biases(items, head)
+        users = torch.from_numpy(choice.users)
+        queries = head.queries(queries[users])
+        if head.item_biases is not None:
+            queries = torch.cat([queries, queries.new_ones(len(queries), 1)], dim=1)
+        chosen = torch.from_numpy(hidden.items[np.argsort(hidden.users, kind="stable")])
+        of_chosen = (queries * vectors[chosen]).sum(dim=1)
+        log_sums = torch.empty(len(_TEMPERATURES), len(users))
+        for block in torch.split(torch.arange(len(users)), _BLOCK):
+            scores = queries[block] @ vectors[columns].T
+            is_met = met.matrix(users[block])[:, columns] > 0
+            scores.masked_fill_(is_met, -torch.inf)
+            for n, temperature in enumerate(_TEMPERATURES):
+                log_sums[n, block] = (temperature * scores).logsumexp(dim=1)
+        log_sums += np.log((len(items) - 1) / len(columns))
+        is_new = torch.from_numpy(~choice.is_visited)
+        temperatures = torch.tensor(_TEMPERATURES)
+        fits = temperatures[:, None] * of_chosen - log_sums
+        best = int(fits[:, is_new].sum(dim=1).argmax())
+        return cls(_TEMPERATURES[best], log_sums[best])
 
 
-def _fit(features: torch.Tensor, choice: _Choice, outside: torch.Tensor) -> torch.Tensor:
-    """(m, features) of the cells → (features,) θ with the least loss, by L-BFGS."""
+def _with_biases(items: torch.Tensor, head: DotProductHead) -> torch.Tensor:
+    biases = head.biases(torch.arange(len(items)))
+    assert biases is not None  # noqa: S101 - the caller has looked
+    return torch.cat([items, biases[:, None]], dim=1)
+
+
+def _fit(features: torch.Tensor, choice: _Choice) -> torch.Tensor:
+    """(m, features) of the cells → (features,) θ with the least loss of who chose one of them."""
     is_visited = torch.from_numpy(choice.is_visited)
     theta = torch.zeros(features.shape[1], requires_grad=True)
     optimiser = torch.optim.LBFGS([theta], max_iter=100, line_search_fn="strong_wolfe")
-    n_users = len(outside)
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
         scores = features @ theta
-        chosen = torch.where(is_visited, scores[choice.targets], outside)
-        # log Σ over a user's cells and the outside, stable: less the highest of each.
-        highest = outside.scatter_reduce(0, choice.owners, scores.detach(), "amax")
-        sums = (
-            (outside - highest)
-            .exp()
-            .index_add(0, choice.owners, (scores - highest[choice.owners]).exp())
-        )
-        value = (highest + sums.log() - chosen).sum() / n_users + _L2 * theta.square().sum()
+        losses = choice.log_sums(scores) - scores[choice.targets]
+        value = losses[is_visited].mean() + _L2 * theta.square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
     return theta.detach()
+
+
+def _offset(visited: torch.Tensor, new: torch.Tensor, is_visited: np.ndarray) -> float:
+    """κ at which σ(κ + visited − new) sums to as many as chose a visited item; by bisection."""
+    low, high = -100.0, 100.0
+    odds, wanted = (visited - new).double(), float(is_visited.sum())
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if (odds + middle).sigmoid().sum() > wanted else (middle, high)
+    return low
