@@ -107,7 +107,7 @@ def test_changes_reach_a_task_by_its_name(tmp_path):
     config = load_config(path, changes=["tasks.stars.weight=0.5", "tasks.buy.loss=bpr"])
     assert [task.weight for task in config.tasks] == [1, 0.5]
     assert config.tasks[0].loss == "bpr"
-    with pytest.raises(ConfigError, match="'star'.*Did you mean 'stars'"):
+    with pytest.raises(ConfigError, match=r"'star'.*Did you mean 'stars'"):
         load_config(path, changes=["tasks.star.weight=0.5"])
 
 
@@ -118,7 +118,7 @@ def test_a_model_of_a_comparison_changes_tasks_by_their_names():
     alone = config_of_model(config, entry)
     assert [(task.name, task.weight) for task in alone.tasks] == [("buy", 1), ("stars", 0)]
     misspelt = entry.model_copy(update={"tasks": {"star": {"weight": 0}}})
-    with pytest.raises(ConfigError, match="'alone': No task is called 'star'.*mean 'stars'"):
+    with pytest.raises(ConfigError, match=r"'alone': No task is called 'star'.*mean 'stars'"):
         config_of_model(config, misspelt)
 
 

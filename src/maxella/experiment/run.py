@@ -180,7 +180,8 @@ def _validation(
     if task not in names:
         raise ConfigError(
             f"training.monitor = '{monitor}' wants a task, a point and a metric, such as "
-            f"{names[0]}.{KINDS[config.tasks[0].kind].headline[0]}. {unknown_name('task', task, names)}"
+            f"{names[0]}.{KINDS[config.tasks[0].kind].headline[0]}. "
+            + unknown_name("task", task, names)
         )
     held_out = HeldOut.of(dataset, config, on_validation=True)
 
