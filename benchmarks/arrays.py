@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maxella.data.dataset import build_dataset
+from maxella.data.dataset import TaskLabels, build_dataset
 from maxella.data.split import split_interactions
 from maxella.sources.load import load_source
 
@@ -21,11 +21,12 @@ if __name__ == "__main__":
     options = parser.parse_args()
     log = load_source("movielens", options.data).interactions
     split = split_interactions(log, kind="random", test=0.25, validation=0.0, seed=options.seed)
-    dataset = build_dataset(log, split)
+    ratings = TaskLabels(log["rating"].to_numpy())
+    dataset = build_dataset(log, split, {"rating": ratings})
     columns = {
-        f"{name}_{column}": getattr(part, column)
+        f"{name}_{column.replace('labels', 'ratings')}": getattr(part.pairs("rating"), column)
         for name, part in (("train", dataset.train), ("test", dataset.test))
-        for column in ("users", "items", "ratings")
+        for column in ("users", "items", "labels")
     }
     rows = {"n_user_rows": dataset.users.n_rows, "n_item_rows": dataset.items.n_rows}
     np.savez(options.out, **columns, **rows)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,32 +25,24 @@ def world(n_interactions: int, epochs: int) -> dict[str, Any]:
     """Train on one world; gives what it took."""
     # Here, so that the parent, which only starts worlds, stays small.
     import torch._dynamo  # noqa: F401, PLC0415 - comes with the first optimiser: 1 to 2 s once
-    from maxella.recommend.scorer import Scorer  # noqa: PLC0415
-    from maxella.training.fit import fit  # noqa: PLC0415
 
-    from maxella.data.dataset import build_dataset  # noqa: PLC0415
-    from maxella.experiment.build import (  # noqa: PLC0415
-        build_batches,
-        build_objective,
-        build_plan,
-        build_start,
-        model_spec,
-        split_table,
-    )
-    from maxella.experiment.judge import judge  # noqa: PLC0415
+    from maxella.experiment.build import build_data, build_spec  # noqa: PLC0415
+    from maxella.experiment.judge import HeldOut, answers_of  # noqa: PLC0415
     from maxella.experiment.read_config import load_config  # noqa: PLC0415
+    from maxella.experiment.stages import build_stages  # noqa: PLC0415
     from maxella.model.build import build_model  # noqa: PLC0415
+    from maxella.recommend.engine import Engine  # noqa: PLC0415
     from maxella.sources.synthetic import read_synthetic  # noqa: PLC0415
 
     config = load_config(
         CONFIG, changes=[f"training.epochs={epochs}", "split.test=0.05", "evaluation.resamples=0"]
     )
-    interactions = read_synthetic(
+    tables = read_synthetic(
         n_users=n_interactions // PER_USER,
         n_items=N_ITEMS,
         n_interactions=n_interactions,
         n_groups=20,
-    ).interactions
+    )
     seconds: dict[str, float] = {}
 
     def timed(part: str, act: Callable[[], Any]) -> Any:
@@ -59,25 +52,21 @@ def world(n_interactions: int, epochs: int) -> dict[str, Any]:
         seconds[part] = time.process_time() - started
         return done
 
-    dataset = timed(
-        "split and rows",
-        lambda: build_dataset(interactions, split_table(interactions, config.split)),
-    )
-    model = build_model(model_spec(config.model, dataset), config.training.seed)
-    teacher = timed("closed form", lambda: build_start(config, model, dataset))
-    objective = build_objective(config, teacher)
-    batches, plan = build_batches(config, dataset), build_plan(config.training)
-    timed("an epoch", lambda: fit(model, objective, batches, plan))
-    seconds["an epoch"] /= epochs
-    scorer = timed("embeddings", lambda: Scorer(model, dataset.known))
-    found = timed("evaluation", lambda: judge(scorer, scorer, dataset, config))
+    dataset = timed("split and rows", lambda: build_data(config, tables))
+    model = build_model(build_spec(config, dataset), config.training.seed)
+    for stage in build_stages(config, dataset, model):
+        timed(stage.name, partial(stage, model, dataset))
+    seconds["an epoch"] = seconds.pop("gradient steps") / epochs
+    engine = timed("embeddings", lambda: Engine.of(model, dataset.known))
+    exams, answers = HeldOut.of(dataset, config), answers_of(engine, config)
+    found = timed("evaluation", lambda: exams.judge(answers, seed=config.split.seed, resamples=0))
     return {
-        "interactions": len(interactions),
+        "interactions": len(tables.interactions),
         "users": len(dataset.users),
         "seconds": seconds,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
-        "filtered_top_100": found.metrics["filtered"]["top_k_accuracy@100"],
-        "rmse": found.metrics["rmse"],
+        "filtered_top_100": found.flat["retrieval.filtered.top_k_accuracy@100"],
+        "rmse": found.flat["rating.rmse"],
     }
 
 

@@ -8,6 +8,7 @@ import tomllib
 import polars as pl
 import pytest
 
+from maxella.experiment.read_config import load_config
 from maxella.features.kinds import FEATURE_KINDS
 
 N_USERS, N_ITEMS = 14, 12
@@ -53,11 +54,27 @@ def init(cli, tmp_path):
         out = tmp_path / "maxella.toml"
         done = cli("init", path, "--out", out, "--json", *more)
         assert (done.code, done.err) == (0, "")
+        load_config(out)
         config = tomllib.loads(out.read_text("utf-8"))
         for side in config.get("features", {}).values():
             for kind in side.values():
                 assert (kind if isinstance(kind, str) else kind["kind"]) in FEATURE_KINDS
         return json.loads(done.out), config
+
+    return run
+
+
+@pytest.fixture
+def train(cli, tmp_path):
+    """Trains on what `init` wrote, for one epoch; gives the report."""
+
+    def run():
+        quick = ("training.epochs=1", "evaluation.resamples=0", "compare.baselines=[]")
+        changes = [part for change in quick for part in ("--set", change)]
+        out = tmp_path / "run"
+        done = cli("train", tmp_path / "maxella.toml", "--out", out, "--json", *changes)
+        assert (done.code, done.err) == (0, "")
+        return json.loads(done.out)
 
     return run
 
@@ -70,7 +87,7 @@ def roles(facts):
     return {column["column"]: column["role"] for column in facts["columns"]}
 
 
-def test_ratings_with_files_of_users_and_items(init, tmp_path):
+def test_ratings_with_files_of_users_and_items(init, train, tmp_path):
     (tmp_path / "log.csv").write_text(ratings())
     users = [f"{user:05},{20 + user},{'fm'[user % 2]}" for user in range(N_USERS)]
     (tmp_path / "people.csv").write_text("\n".join(["customer,age,gender", *users]))
@@ -97,15 +114,19 @@ def test_ratings_with_files_of_users_and_items(init, tmp_path):
     assert "rows" not in retrieval
     assert config["model"] == {"dim": 16, "history_dim": 16, "start": "closed_form"}
     assert config["training"]["encoder_learning_rate"] == 0.0005
+    report = train()
+    assert report["models"][0]["metrics"].keys() == {"retrieval", "rating"}
+    assert report["dataset"]["interactions"] == len(pairs())
 
 
-def test_picks_without_a_rating_or_time(init, tmp_path):
+def test_picks_without_a_rating_or_time(init, train, tmp_path):
     (tmp_path / "log.csv").write_text(picks())
     facts, config = init(tmp_path / "log.csv")
     assert roles(facts) == {"visitor": "user_id", "page": "item_id"}
     assert config["split"]["kind"] == "random"
     assert tasks(config) == {"retrieval": "retrieval"}
     assert "every" not in config["tasks"][0]
+    assert train()["models"][0]["metrics"].keys() == {"retrieval"}
 
 
 def test_what_changes_from_row_to_row_is_proposed_as_a_feature_of_the_context(cli, init, tmp_path):
@@ -120,7 +141,7 @@ def test_what_changes_from_row_to_row_is_proposed_as_a_feature_of_the_context(cl
         assert f"# {line}\n" in written
 
 
-def test_a_log_of_a_shop_keeps_its_events_and_learns_several_tasks(init, tmp_path):
+def test_a_log_of_a_shop_keeps_its_events_and_learns_several_tasks(init, train, cli, tmp_path):
     (tmp_path / "log.csv").write_text(shop())
     facts, config = init(tmp_path / "log.csv")
     found = roles(facts)
@@ -138,31 +159,42 @@ def test_a_log_of_a_shop_keeps_its_events_and_learns_several_tasks(init, tmp_pat
     written = (tmp_path / "maxella.toml").read_text()
     assert "# event: what happened; rows of each: view " in written
     assert "# The goal: " in written
+    report = train()
+    assert report["models"][0]["tasks"].keys() == tasks(config).keys()
+    # Repeats of a user, an item and an event count as one row; no event is dropped.
+    log = pl.read_csv(tmp_path / "log.csv")
+    distinct = log.unique(["user_id", "product_id", "event_type"])["event_type"].value_counts()
+    assert report["dataset"]["events"] == dict(distinct.iter_rows())
+    done = cli("recommend", tmp_path / "run", "--user", "3", "--task", "cart", "-k", 2, "--json")
+    assert done.code == 0
+    assert [row["rank"] for row in json.loads(done.out)] == [1, 2]
 
 
-def test_a_split_that_the_files_give(init, tmp_path):
+def test_a_split_that_the_files_give(init, train, tmp_path):
     lines = picks().replace(";", ",").splitlines()
     (tmp_path / "train.csv").write_text("\n".join(lines[:-9]))
     (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[-9:]]))
     facts, config = init(tmp_path)
     assert roles(facts)["part"] == "split"
     assert config["split"] == {"kind": "column", "column": "part"}
+    assert train()["dataset"]["test"] == 9
 
 
-def test_a_parquet_file(init, tmp_path):
+def test_a_parquet_file(init, train, tmp_path):
     draw = [(user, 900 + item, 1.0 + (user * item) % 5) for user, item in pairs()]
     frame = pl.DataFrame(draw, schema=["user", "item", "rating"], orient="row")
     frame.write_parquet(tmp_path / "log [1].parquet")
     facts, config = init(tmp_path / "log [1].parquet")
     assert roles(facts) == {"user": "user_id", "item": "item_id", "rating": "rating"}
     assert config["data"]["path"] == "log [1].parquet"
+    assert "rating" in train()["models"][0]["metrics"]
 
 
 def test_odd_names_of_columns_stay_as_they_are(init, tmp_path):
     header = 'customer,product,stars,ts,"a ""b"" = [1]\n# x"'
     lines = [line + f",{row % 3}" for row, line in enumerate(ratings().splitlines()[1:])]
     (tmp_path / "log.csv").write_text("\n".join([header, *lines]))
-    facts, _ = init(tmp_path / "log.csv")  # whose config is TOML
+    facts, _ = init(tmp_path / "log.csv")
     assert facts["columns"][4]["column"] == 'a "b" = [1]\n# x'
 
 
@@ -224,7 +256,7 @@ REAL = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("archive", "log", "items", "users"), REAL)
-def test_real_data(init, tmp_path, shared_data, archive, log, items, users):
+def test_real_data(init, train, tmp_path, shared_data, archive, log, items, users):
     folder = tmp_path / "data"
     if log is not None:
         shutil.unpack_archive(shared_data / archive, folder)
@@ -237,6 +269,7 @@ def test_real_data(init, tmp_path, shared_data, archive, log, items, users):
     facts, config = init(folder / log if log else shared_data / archive, *more)
     assert {"rating", "timestamp", "text", "labels"} <= set(roles(facts).values())
     assert tasks(config) == {"retrieval": "retrieval", "rating": "rating"}
+    assert train()["models"][0]["metrics"].keys() == {"retrieval", "rating"}
 
 
 @pytest.mark.slow

@@ -13,8 +13,7 @@ from maxella.experiment.propose import MANY, MANY_ITEMS, Proposal, propose_tasks
 
 TEST = 0.2
 # Interactions from which on → dimensions of each part of the encoders, factors of the heads. From
-# MANY_ITEMS on dimensions are 64 at most, and EASE, whose time grows with the cube of the items, is
-# left out.
+# MANY_ITEMS on dimensions are 64 at most.
 SIZES = ((500_000, 128, 16), (50_000, 64, 8), (5_000, 32, 8), (0, 16, 4))
 
 

@@ -83,9 +83,7 @@ def report_dict(
     return report | {"findings": findings(report)}
 
 
-def _task_facts(
-    task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]
-) -> dict[str, Any]:
+def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]) -> dict[str, Any]:
     rows = "all" if task.rows is None else task.rows
     counts = next((of.counts[task.name] for of in found if task.name in of.counts), {})
     visited = {"visited": counts["visited"]} if "visited" in counts else {}
