@@ -45,10 +45,7 @@ class Trial:
         def rest(of: LabelledPairs) -> LabelledPairs:
             return of.take(~np.isin(pair_keys(of, n_item_rows), gone))
 
-        events = {
-            name: others[name] if name in others else rest(train.events[name])
-            for name in train.events
-        }
+        events = {name: rest(of) for name, of in train.events.items()} | others
         return cls(replace(train, pairs=rest(pairs), events=events), _of_some_users(asked))
 
     def of_popular_items(self) -> "Trial":
@@ -82,8 +79,8 @@ class Trial:
 
 def choose(
     grid: Mapping[str, Sequence[float]], quality: Callable[[dict[str, float]], float]
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """The settings of most quality, and for reports: these and the number of `trials`.
+) -> tuple[dict[str, float], dict[str, Any] | None]:
+    """The settings of most quality, and for reports: these and the number of `trials`, if any.
 
     From the middle of all values one setting after another goes to that of its values which is
     best; of equals that which was tried first. 1 + Σ (values - 1) trials.
@@ -91,6 +88,8 @@ def choose(
     >>> choose({"x": (1, 2, 3), "y": (5, 6)}, lambda s: -abs(s["x"] - 1) - s["y"])
     ({'x': 1, 'y': 5}, {'trials': 4, 'x': 1, 'y': 5})
     """
+    if not grid:
+        return {}, None
     chosen = {name: values[len(values) // 2] for name, values in grid.items()}
     best, trials = quality(chosen), 1
     for name, values in grid.items():
