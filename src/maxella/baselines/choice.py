@@ -8,6 +8,7 @@ import numpy as np
 
 from maxella.baselines.events import other_events, pair_keys
 from maxella.data.labelled import LabelledPairs, TaskData
+from maxella.evaluation.candidates import CandidateSubset
 from maxella.evaluation.protocols import Ranker
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.features.id import UNKNOWN_ROW
@@ -55,16 +56,12 @@ class Trial:
             return self
         counts = np.bincount(known.pairs.items, minlength=known.n_item_rows)
         counts[UNKNOWN_ROW] = 0
-        row_of = np.full(known.n_item_rows, UNKNOWN_ROW)
-        row_of[np.argsort(-counts, kind="stable")[:_ITEMS]] = np.arange(1, _ITEMS + 1)
-
-        def kept(of: LabelledPairs) -> LabelledPairs:
-            some = of.take(row_of[of.items] != UNKNOWN_ROW)
-            return replace(some, items=row_of[some.items])
-
-        events = {name: kept(of) for name, of in known.events.items()}
-        few = replace(known, pairs=kept(known.pairs), events=events, n_item_rows=_ITEMS + 1)
-        return Trial(few, kept(self.asked))
+        popular = np.sort(np.argsort(-counts, kind="stable")[:_ITEMS])
+        subset = CandidateSubset(popular, known.n_item_rows)
+        events = {name: subset.pairs(of) for name, of in known.events.items()}
+        pairs, n_item_rows = subset.pairs(known.pairs), subset.n_item_rows
+        few = replace(known, pairs=pairs, events=events, n_item_rows=n_item_rows)
+        return Trial(few, subset.pairs(self.asked))
 
     def ndcg(self, ranker: Ranker) -> float:
         """NDCG@100 among all items without those known in the task; 0 where nothing is asked."""
