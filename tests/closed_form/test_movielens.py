@@ -5,7 +5,6 @@ from torch.nn import functional
 
 from maxella.closed_form.edlae import low_rank_edlae
 from maxella.closed_form.ials import ials
-from maxella.data.history import History
 from maxella.seeds import torch_generator
 
 pytestmark = pytest.mark.slow
@@ -13,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def history(ml_1m):
-    return History.of(ml_1m.train, ml_1m.users.n_rows, ml_1m.items.n_rows)
+    return ml_1m.train.picks("retrieval")
 
 
 def test_edlae_at_128_dimensions(ml_1m, history, share_in_best_100):

@@ -8,21 +8,31 @@ OPTIONS = {
     "data": {"kind": "synthetic"},
     "split": {"kind": "random", "test": 0.25, "validation": 0.2},
     "model": {"dim": 8},
-    "training": {"batch_size": 32, "epochs": 4, "monitor": "filtered.ndcg@100"},
+    "training": {"batch_size": 32, "epochs": 4, "monitor": "retrieval.filtered.ndcg@100"},
     "evaluation": {"resamples": 50},
 }
 CLUBS = {
     "split": {"kind": "random", "test": 0.25},
-    "model": {"dim": 6, "history_dim": 6, "start": "closed_form", "rating_head": "variational"},
-    "tasks": {
-        "retrieval_loss": "leave_one_out_softmax",
-        "retrieval_every": 4,
-        "rating_shapes_towers": False,
-        "l2": 0.0,
-    },
+    "model": {"dim": 6, "history_dim": 6, "start": "closed_form"},
+    "tasks": [
+        {
+            "name": "retrieval",
+            "kind": "retrieval",
+            "loss": "leave_one_out_softmax",
+            "every": 4,
+        },
+        {
+            "name": "rating",
+            "kind": "rating",
+            "weight": 0.3,
+            "head": "variational",
+            "shapes_encoders": False,
+        },
+    ],
     "training": {
         "learning_rate": 0.02,
-        "tower_learning_rate": 0.0005,
+        "encoder_learning_rate": 0.0005,
+        "l2": 0.0,
         "batch_size": 64,
         "epochs": 8,
     },

@@ -16,12 +16,13 @@ FEATURES = {
     "item": {"shelf": "category", "colour": "category"},
 }
 PLANTED = {
-    "model": {"dim": 4, "rating_dim": 4},
-    # Towers stay as they start: ids say nothing but their biases.
-    "tasks": {"retrieval_weight": 0.0, "rating_weight": 1.0, "l2": 0.0},
+    "model": {"dim": 4},
+    "tasks": [{"name": "rating", "kind": "rating", "dim": 4}],
+    # Encoders stay as they start: ids say nothing but their biases.
     "training": {
         "learning_rate": 0.02,
-        "tower_learning_rate": 1e-9,
+        "encoder_learning_rate": 1e-9,
+        "l2": 0.0,
         "batch_size": 32,
         "epochs": 8,
     },
@@ -60,12 +61,17 @@ def test_what_decides_cold_items_is_told_from_noise(cold_items):
     found = importance(folder)["importance"]
     rows = of_features(found)
     assert list(rows) == ["user.club", "user.mood", "item.shelf", "item.colour"]
-    for metric in ("filtered.ndcg@10", "filtered.recall@20", "rmse"):
+    for metric in (
+        "retrieval.filtered.ndcg@10",
+        "retrieval.filtered.recall@20",
+        "rating.rmse",
+    ):
         assert rows["item.shelf"][metric]["interval"][0] > 0
         assert not leaves_out_0(rows["item.colour"][metric])
     (model,) = report["models"]
-    filtered = {f"filtered.{name}": value for name, value in model["metrics"]["filtered"].items()}
-    wanted = filtered | {"rmse": model["metrics"]["rmse"]}
+    filtered, rating = model["metrics"]["retrieval"]["filtered"], model["metrics"]["rating"]
+    wanted = {f"retrieval.filtered.{name}": value for name, value in filtered.items()}
+    wanted |= {f"rating.{name}": value for name, value in rating.items()}
     assert found["metrics"] == {name: wanted[name] for name in found["metrics"]}
     assert (found["note"], found["cross"]) == ("", {})
 
@@ -73,8 +79,8 @@ def test_what_decides_cold_items_is_told_from_noise(cold_items):
 def test_what_decides_for_cold_users_is_told_from_noise(run):
     _, folder = run(split={"kind": "cold_user", "test": 0.2, "given": 0.0})
     rows = of_features(importance(folder)["importance"])
-    assert rows["user.club"]["filtered.ndcg@10"]["interval"][0] > 0
-    assert not leaves_out_0(rows["user.mood"]["filtered.ndcg@10"])
+    assert rows["user.club"]["retrieval.filtered.ndcg@10"]["interval"][0] > 0
+    assert not leaves_out_0(rows["user.mood"]["retrieval.filtered.ndcg@10"])
 
 
 def test_a_report_says_what_a_warm_split_shows_and_counts_the_reading(run):
@@ -83,15 +89,15 @@ def test_a_report_says_what_a_warm_split_shows_and_counts_the_reading(run):
     assert "100 % of the test interactions" in found["importance"]["note"]
     assert "split.kind = 'cold_item'" in found["importance"]["note"]
     for losses in of_features(found["importance"]).values():
-        assert abs(losses["filtered.ndcg@10"]["value"]) < 0.01
-        assert abs(losses["rmse"]["value"]) < 0.05
+        assert abs(losses["retrieval.filtered.ndcg@10"]["value"]) < 0.01
+        assert abs(losses["rating.rmse"]["value"]) < 0.05
     kept = read_report(folder / "report.json")
     assert kept == json.loads(json.dumps(found))
     assert kept["test_reads"] == 2
     assert "Importance of features" in (folder / "report.html").read_text()
 
 
-def test_dealing_nothing_changes_nothing(cold_items, monkeypatch):
+def test_permuting_nothing_changes_nothing(cold_items, monkeypatch):
     monkeypatch.setattr(EntityFeatures, "permuted", lambda self, name, rng: self)
     for losses in of_features(importance(cold_items[1], repeats=1)["importance"]).values():
         assert {loss["value"] for loss in losses.values()} == {0.0}
@@ -112,27 +118,27 @@ def test_what_cannot_be_asked_is_named(run, changes, error, message):
 
 @pytest.fixture(scope="module")
 def dot_rmse(run):
-    return run(**PLANTED)[0]["models"][0]["metrics"]["rmse"]
+    return run(**PLANTED)[0]["models"][0]["metrics"]["rating"]["rmse"]
 
 
 @pytest.mark.parametrize("head", ["cross", "low_rank_cross"])
 def test_a_cross_head_finds_what_a_user_and_an_item_make_together(run, dot_rmse, head):
-    report, folder = run(**PLANTED | {"model": PLANTED["model"] | {"rating_head": head}})
-    assert report["models"][0]["metrics"]["rmse"] < dot_rmse - 0.5
-    found = importance(folder, repeats=1)["importance"]["cross"]["rating head"]
+    report, folder = run(**PLANTED | {"tasks": [PLANTED["tasks"][0] | {"head": head}]})
+    assert report["models"][0]["metrics"]["rating"]["rmse"] < dot_rmse - 0.5
+    found = importance(folder, repeats=1)["importance"]["cross"]["head of rating"]
     names, norms = found["names"], np.array(found["norms"])
     row, column = np.unravel_index(norms.argmax(), norms.shape)
     assert {names[row], names[column]} == {"user.club", "item.shelf"}
 
 
-def test_cross_layers_of_towers_are_shown_too(run):
+def test_cross_layers_of_encoders_are_shown_too(run):
     features = FEATURES | {"layers": "cross"}
     _, folder = run(features=features, training={"epochs": 1})
     found = importance(folder, repeats=1)["importance"]["cross"]
     assert {place: of["names"] for place, of in found.items()} == {
-        "user tower": ["club", "mood"],
-        "item tower": ["shelf", "colour"],
+        "user encoder": ["club", "mood"],
+        "item encoder": ["shelf", "colour"],
     }
     assert (
-        "What the cross layers of the item tower multiply" in (folder / "report.html").read_text()
+        "What the cross layers of the item encoder multiply" in (folder / "report.html").read_text()
     )

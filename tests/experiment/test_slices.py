@@ -1,13 +1,12 @@
 import polars as pl
 import pytest
-from maxella.experiment.compare import compare
 
 import maxella
-from maxella.data.dataset import build_dataset
 from maxella.errors import ConfigError
-from maxella.experiment.build import load_tables, split_table
+from maxella.experiment.build import build_data, label, load_tables, split_table, with_tasks
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.reevaluate import reevaluate
+from maxella.experiment.run import compare
 
 
 @pytest.fixture
@@ -37,7 +36,10 @@ def test_every_model_and_baseline_is_sliced_alike(options):
     popular = next(one for one in report["models"] if one["name"] == "popularity")
     head, tail = (by_slice(popular)["popularity"][value] for value in ("head", "tail"))
     name = "top_k_accuracy@10"
-    assert head["metrics"]["filtered"][name] > tail["metrics"]["filtered"][name]
+    assert (
+        head["metrics"]["retrieval"]["filtered"][name]
+        > tail["metrics"]["retrieval"]["filtered"][name]
+    )
 
 
 def test_no_slices_where_none_are_asked_for(options):
@@ -95,9 +97,8 @@ def test_columns_reach_their_rows(options, tmp_path, write_films, is_text):
     options["evaluation"] = {"slices": ["item.genres", "item.genres"], "resamples": 0}
     config = parse_config(options, where="the test")
     tables = load_tables(config.data)
-    log = tables.interactions
-    dataset = build_dataset(log, split_table(log, config.split))
-    numbers = dataset.items.ids_of(dataset.test.items).str.strip_prefix("i").cast(int)
+    dataset = build_data(with_tasks(config, tables), tables)
+    numbers = dataset.items.ids_of(dataset.test.rows.items).str.strip_prefix("i").cast(int)
     found = by_slice(maxella.run(options)["models"][0])["item.genres"]
     assert {value: one["interactions"] for value, one in found.items()} == {
         "War": (numbers < 6).sum(),
@@ -114,12 +115,12 @@ def test_items_held_out_whole_are_all_cold(options):
         assert cold["value"] == "cold"
         assert cold["interactions"] == report["dataset"]["test"]
         of_lists = {"coverage@10", "coverage@100", "distinct_lists@10"}
-        for protocol, figures in model["metrics"].items():
-            if isinstance(figures, dict):
-                expected = {name: of for name, of in figures.items() if name not in of_lists}
-                assert cold["metrics"][protocol] == expected
-            else:
-                assert cold["metrics"][protocol] == figures
+        for task, metrics in model["metrics"].items():
+            for key, figures in metrics.items():
+                expected = figures
+                if isinstance(figures, dict):
+                    expected = {name: of for name, of in figures.items() if name not in of_lists}
+                assert cold["metrics"][task][key] == expected
 
 
 def test_activity_of_users_held_out_whole_is_what_they_are_given(options):
@@ -141,7 +142,8 @@ def test_genders_of_movielens_100k(shared_data):
     }
     config = parse_config(options, where="the test")
     tables = load_tables(config.data)
-    test = tables.interactions[split_table(tables.interactions, config.split).test]
+    config = with_tasks(config, tables)
+    test = tables.interactions[split_table(config, tables, label(config, tables)).test]
     counted = test.join(tables.users, on="user_id").group_by("gender")
     expected = {
         gender: {"users": users, "interactions": interactions}
@@ -156,10 +158,13 @@ def test_genders_of_movielens_100k(shared_data):
             value: {key: one[key] for key in ("users", "interactions")}
             for value, one in found.items()
         } == expected
-        if "filtered" in model["metrics"]:
+        if "retrieval" in model["metrics"]:
             name = "top_k_accuracy@100"
             hits = sum(
-                one["interactions"] * one["metrics"]["filtered"][name] for one in found.values()
+                one["interactions"] * one["metrics"]["retrieval"]["filtered"][name]
+                for one in found.values()
             )
-            assert hits / len(test) == pytest.approx(model["metrics"]["filtered"][name])
-            assert all(one["intervals"]["filtered"][name] for one in found.values())
+            assert hits / len(test) == pytest.approx(
+                model["metrics"]["retrieval"]["filtered"][name]
+            )
+            assert all(one["intervals"]["retrieval"]["filtered"][name] for one in found.values())

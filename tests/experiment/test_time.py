@@ -11,12 +11,21 @@ from maxella.report.findings import findings
 
 OPTIONS = {
     "split": {"kind": "random", "test": 0.25},
-    "model": {"dim": 4, "history_dim": 4, "start": "closed_form", "rating_head": "mixed"},
-    "tasks": {"retrieval_loss": "leave_one_out_softmax", "rating_shapes_towers": False, "l2": 0.0},
-    "training": {"learning_rate": 0.02, "batch_size": 64, "epochs": 10},
+    "model": {"dim": 4, "history_dim": 4, "start": "closed_form"},
+    "training": {"l2": 0.0, "learning_rate": 0.02, "batch_size": 64, "epochs": 10},
     "evaluation": {"resamples": 0},
     "compare": {"baselines": []},
 }
+
+
+RETRIEVAL = {"name": "retrieval", "kind": "retrieval", "loss": "leave_one_out_softmax"}
+RATING = {"name": "rating", "kind": "rating", "weight": 0.3, "head": "mixed"}
+
+
+def tasks(uses_time):
+    """Retrieval and rating, of which some use time."""
+    rating = RATING | {"shapes_encoders": False}
+    return [task | {"uses_time": task["name"] in uses_time} for task in (RETRIEVAL, rating)]
 
 
 @pytest.fixture
@@ -42,8 +51,7 @@ def log():
 def run(log, tmp_path):
     def run(uses_time, split="random", log=log):
         log.write_csv(tmp_path / "log.csv")
-        model = OPTIONS["model"] | {"uses_time": uses_time}
-        changes = {"model": model, "split": {"kind": split, "test": 0.25}}
+        changes = {"tasks": tasks(uses_time), "split": {"kind": split, "test": 0.25}}
         data = {"path": str(tmp_path / "log.csv")}
         return maxella.run(OPTIONS | changes | {"data": data}, tmp_path / "run", overwrite=True)
 
@@ -51,28 +59,29 @@ def run(log, tmp_path):
 
 
 def test_ratings_follow_how_the_user_rated_around_then(run):
-    plain, timed = (run(uses)["models"][0]["metrics"] for uses in ([], ["ratings"]))
-    assert timed["rmse"] < plain["rmse"] - 0.2
-    assert timed["log_loss"] < plain["log_loss"] - 0.1
-    assert timed["filtered"] == plain["filtered"]
+    plain, timed = (run(uses)["models"][0]["metrics"] for uses in ([], ["rating"]))
+    assert timed["rating"]["rmse"] < plain["rating"]["rmse"] - 0.2
+    assert timed["rating"]["log_loss"] < plain["rating"]["log_loss"] - 0.1
+    assert timed["retrieval"] == plain["retrieval"]
 
 
 def test_neighbours_do_not_tell_a_shuffled_rating(run, log):
     shuffled = log.with_columns(pl.col("rating").shuffle(seed=1))
-    plain, timed = (run(uses, log=shuffled)["models"][0]["metrics"] for uses in ([], ["ratings"]))
-    assert timed["rmse"] > plain["rmse"] - 0.01
+    plain, timed = (run(uses, log=shuffled)["models"][0]["metrics"] for uses in ([], ["rating"]))
+    assert timed["rating"]["rmse"] > plain["rating"]["rmse"] - 0.01
 
 
 def test_lists_follow_the_latest_items(run):
     plain, timed = (
         run(uses, split="leave_last_out")["models"][0]["metrics"] for uses in ([], ["retrieval"])
     )
-    assert timed["filtered"]["top_k_accuracy@5"] > plain["filtered"]["top_k_accuracy@5"] + 0.3
-    assert timed["rmse"] == plain["rmse"]
+    hits, hits_plain = (of["retrieval"]["filtered"]["top_k_accuracy@5"] for of in (timed, plain))
+    assert hits > hits_plain + 0.3
+    assert timed["rating"] == plain["rating"]
 
 
 def test_the_report_says_what_uses_time(run, tmp_path):
-    both = [line for line in findings(run(["ratings", "retrieval"])) if "uses time" in line]
+    both = [line for line in findings(run(["rating", "retrieval"])) if "uses time" in line]
     assert [line.split(":")[0] for line in both] == ["joint uses time"] * 2
     assert "joint uses time: a held-out rating" in (tmp_path / "run/report.html").read_text()
     assert "joint uses time: a held-out" in (tmp_path / "run/bundle/MODEL_CARD.md").read_text()
@@ -80,7 +89,7 @@ def test_the_report_says_what_uses_time(run, tmp_path):
 
 
 def test_a_saved_model_answers_for_any_time(run, log, tmp_path):
-    report = run(["ratings"])
+    report = run(["rating"])
     assert reevaluate(tmp_path / "run")["models"][0]["metrics"] == report["models"][0]["metrics"]
     recommender = maxella.load(tmp_path / "run")
     pairs = log.select("user_id", "item_id").unique(maintain_order=True)[:400]
@@ -99,12 +108,12 @@ def test_a_saved_model_answers_for_any_time(run, log, tmp_path):
 def test_a_log_without_times_is_refused(run, log, tmp_path):
     log.drop("timestamp").write_csv(tmp_path / "without.csv")
     options = OPTIONS | {"data": {"path": str(tmp_path / "without.csv")}}
-    options["model"] = OPTIONS["model"] | {"uses_time": ["ratings"]}
+    options["tasks"] = tasks(["rating"])
     with pytest.raises(ConfigError, match="wants a timestamp in every interaction"):
         maxella.run(options)
 
 
-def test_lists_want_a_history(log):
-    options = {"data": {"kind": "synthetic"}, "model": {"uses_time": ["retrieval"]}}
+def test_lists_want_a_history():
+    options = {"data": {"kind": "synthetic"}, "tasks": [RETRIEVAL | {"uses_time": True}]}
     with pytest.raises(ConfigError, match=r"wanted model\.history_dim above 0"):
         maxella.run(options)

@@ -1,1 +1,1 @@
-"""Popularity, bias model, EASE, iALS: what every model is shown beside."""
+"""Popularity, bias model, EASE, iALS and their like: what every model is shown beside."""

@@ -6,12 +6,15 @@ by now, without fitting again.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from maxella.baselines.bias import Bias
+from maxella.baselines.conversion import Conversion
 from maxella.baselines.ease import Ease
 from maxella.baselines.ials import ImplicitALS
 from maxella.baselines.popularity import Popularity
+from maxella.baselines.rates import Rates
 from maxella.data.labelled import LabelledPairs, TaskData
 
 
@@ -24,9 +27,23 @@ class Baseline:
     wants_events: bool = False  # whether it says nothing in a log of one event
 
 
+_stacked = partial(Ease.fit, stacked=True)
 BASELINES: dict[str, Baseline] = {
     "popularity": Baseline(Popularity.fit, "retrieval"),
     "ease": Baseline(Ease.fit, "retrieval"),
     "ials": Baseline(ImplicitALS.fit, "retrieval"),
+    "conversion": Baseline(Conversion.fit, "retrieval", wants_events=True),
+    "stacked_ease": Baseline(
+        partial(_stacked, name="stacked_ease"), "retrieval", wants_events=True
+    ),
+    "stacked_edlae": Baseline(
+        partial(_stacked, name="stacked_edlae", dropout=0.33, user_exponent=-0.5),
+        "retrieval",
+        wants_events=True,
+    ),
+    "event_ials": Baseline(
+        partial(ImplicitALS.fit, with_events=True), "retrieval", wants_events=True
+    ),
     "bias": Baseline(Bias.fit, "rating"),
+    "rates": Baseline(Rates.fit, "binary"),
 }

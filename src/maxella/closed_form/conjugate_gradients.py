@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import torch
 
-_MAX_STEPS = 50
 TINY = torch.finfo(torch.float32).tiny  # makes 0 / 0 nought where there is nothing to solve
 
 
@@ -15,19 +14,20 @@ def conjugate_gradients(
     *,
     dim: int,
     tolerance: float,
+    steps: int = 50,
 ) -> torch.Tensor:
     """X with left_side(X) = right: a system for each vector along `dim`, all (n, m).
 
     The left sides are symmetric and positive definite; `diagonal`, theirs or near it, is the
     preconditioner (Hestenes and Stiefel 1952). Ends when the residual of each has fallen to
-    `tolerance` of its first in the norm of the preconditioner, and after 50 steps in any case.
+    `tolerance` of its first in the norm of the preconditioner, and after `steps` in any case.
     """
     solution = torch.zeros_like(right)
     residual = right.clone()
     direction = residual / diagonal
     size = (residual * direction).sum(dim=dim, keepdim=True)
     small_enough = tolerance**2 * size
-    for _ in range(_MAX_STEPS):
+    for _ in range(steps):
         image = left_side(direction)
         step = size / (direction * image).sum(dim=dim, keepdim=True).clamp_min(TINY)
         solution += step * direction

@@ -1,8 +1,10 @@
 """Low-rank EDLAE: a user as the sum of their items' readings, in closed form."""
 
+from collections.abc import Sequence
+
 import torch
 
-from maxella.closed_form.gram import Gram, ItemWeights, gram, item_weights
+from maxella.closed_form.gram import Gram, ItemWeights, item_weights, stacked_gram
 from maxella.closed_form.low_rank import leading_eigenvectors
 from maxella.data.history import History
 
@@ -17,6 +19,7 @@ def low_rank_edlae(
     l2: float = 400.0,
     dropout: float = 0.33,
     user_exponent: float = -0.5,
+    others: Sequence[tuple[History, float]] = (),
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Readings H and items V: a user is the sum of H over their history, u·V_i their score.
 
@@ -29,14 +32,20 @@ def low_rank_edlae(
     comes nearer to the predictions of B (Jin et al. 2021, "Towards a better understanding of
     linear models for recommendation").
 
+    Each of `others`, what the same users did besides and how much it counts, stands below X as
+    further rows, with user weights by its own counts: G is the sum over all, so that views say
+    which items are alike and a user is still read from what they took. The zero diagonal keeps
+    every event of a pair from speaking for the pair.
+
     Columns beyond the rank of W^½XB are zero, and so are the rows of items that no one took.
 
     G and B are matrices up to 5,000 item rows. Beyond, they are products alone
     (`gram.ItemWeights`), exact to a few percent, and the cost is linear in the pairs.
     """
-    user_weights = _user_weights(history, user_exponent)
+    blocks = [(history, user_weights(history, user_exponent))]
+    blocks += [(other, count * user_weights(other, user_exponent)) for other, count in others]
     is_small = history.n_item_rows <= DENSE_ITEM_ROWS
-    together = gram(history, user_weights) if is_small else Gram(history, user_weights)
+    together = stacked_gram(blocks) if is_small else Gram(*blocks)
     penalty = l2 + dropout * together.diagonal()
     weights = (
         item_weights(together.clone(), penalty)
@@ -56,7 +65,7 @@ def low_rank_edlae(
     return weights @ items, items
 
 
-def _user_weights(history: History, exponent: float) -> torch.Tensor:
+def user_weights(history: History, exponent: float) -> torch.Tensor:
     """(user rows,) float32: (n_u / n̄)^exponent, n̄ over users with history; 0 without."""
     counts = history.starts.diff()
     has_history = counts > 0

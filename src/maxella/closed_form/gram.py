@@ -1,6 +1,8 @@
 """How often two items were taken together, and the regression of each item on the others."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import torch
 from torch.nn import functional
@@ -41,6 +43,15 @@ def gram(history: History, weights: torch.Tensor | None = None) -> torch.Tensor:
     return together
 
 
+def stacked_gram(blocks: Sequence[tuple[History, torch.Tensor | None]]) -> torch.Tensor:
+    """The sum of `gram` over matrices that stand one below another, each with its weights."""
+    first, *rest = blocks
+    together = gram(*first)
+    for history, weights in rest:
+        together += gram(history, weights)
+    return together
+
+
 def item_weights(together: torch.Tensor, l2: torch.Tensor | float) -> torch.Tensor:
     """B with a zero diagonal that minimises ‖X - XB‖² + Σ_ij l2_i B_ij², from XᵀX.
 
@@ -58,19 +69,27 @@ def item_weights(together: torch.Tensor, l2: torch.Tensor | float) -> torch.Tens
 
 
 class Gram:
-    """`gram` as products with it, which walk over the pairs: no matrix of items by items."""
+    """The sum of `gram` over blocks as products with it, which walk over the pairs: no matrix."""
 
-    def __init__(self, history: History, weights: torch.Tensor) -> None:
-        self._taken, self._taken_by = history, history.transposed()
-        self._weights = weights[:, None]
+    def __init__(self, *blocks: tuple[History, torch.Tensor]) -> None:
+        self._blocks = [(taken, taken.transposed(), weights[:, None]) for taken, weights in blocks]
 
     def __matmul__(self, matrix: torch.Tensor) -> torch.Tensor:
         """(item rows, m) → (item rows, m)."""
-        return _sums(self._taken_by, _sums(self._taken, matrix).mul_(self._weights))
+        return self._sum(
+            _sums(taken_by, _sums(taken, matrix).mul_(weights))
+            for taken, taken_by, weights in self._blocks
+        )
 
     def diagonal(self) -> torch.Tensor:
         """(item rows,)."""
-        return _sums(self._taken_by, self._weights).squeeze(1)
+        return self._sum(
+            _sums(taken_by, weights).squeeze(1) for _, taken_by, weights in self._blocks
+        )
+
+    @staticmethod
+    def _sum(parts: Iterable[torch.Tensor]) -> torch.Tensor:
+        return reduce(torch.Tensor.add_, parts)
 
 
 def _sums(history: History, rows: torch.Tensor) -> torch.Tensor:

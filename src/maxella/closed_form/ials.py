@@ -25,26 +25,28 @@ def ials(
     unobserved: float = _UNOBSERVED,
     l2: float | None = None,
     exponent: float = 0.7,
+    confidences: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """User and item embeddings, (user rows, dim) and (item rows, dim) float32.
 
-    Minimises, with α = `unobserved`,
+    Minimises, with α = `unobserved` and a confidence c_ui of each pair taken, 1 if none is given,
 
-        Σ_taken (1 - u·v)² + α Σ_all (u·v)² + Σ_u ρ_u |u|² + Σ_i ρ_i |v_i|²,
+        Σ_taken c_ui (1 - u·v)² + α Σ_all (u·v)² + Σ_u ρ_u |u|² + Σ_i ρ_i |v_i|²,
         ρ_u = l2 r_u,                      r_u = n_u + α N_i,
         ρ_i = l2 r̄ (r_i / r̄)^exponent,    r_i = c_i + α N_u,
 
-    where n_u and c_i count a user's and an item's interactions, N_u and N_i the users and
-    items that have any, and r̄ is the mean of r_i over those items: the frequency-scaled
+    where n_u and c_i are the sums of a user's and an item's confidences, N_u and N_i the users
+    and items that have any, and r̄ is the mean of r_i over those items: the frequency-scaled
     penalty of Rendle et al. 2021 (arXiv:2110.14037). A sweep solves for all items, then for
     all users; before the first, the users are solved for items from N(0, .1² / dim). The
     penalty `l2` must be positive; not given, it is `usual_l2`. Rows without interactions are
-    zero.
+    zero. (pairs,) `confidences` ≥ 0 stand in the order of `history.items`.
     """
     if l2 is None:
         l2 = usual_l2(history, unobserved)
     taken_by = history.transposed()
-    counts = taken_by.starts.diff()
+    of_items = None if confidences is None else confidences[history.items.argsort(stable=True)]
+    counts = _totals(taken_by, of_items)
     n_users = (history.starts.diff() > 0).sum()
     reach = counts + unobserved * n_users
     mean = reach[counts > 0].mean()
@@ -53,10 +55,10 @@ def ials(
     drawn = torch.randn(history.n_item_rows, dim, generator=generator) * (0.1 / dim**0.5)
     items = drawn.to(history.device)
     items[counts == 0] = 0.0
-    users = fold_in(history, items, unobserved=unobserved, l2=l2)
+    users = fold_in(history, items, unobserved=unobserved, l2=l2, confidences=confidences)
     for _ in range(sweeps):
-        items = least_squares(taken_by, users, item_l2, unobserved)
-        users = fold_in(history, items, unobserved=unobserved, l2=l2)
+        items = least_squares(taken_by, users, item_l2, unobserved, of_items)
+        users = fold_in(history, items, unobserved=unobserved, l2=l2, confidences=confidences)
     return users, items
 
 
@@ -80,7 +82,12 @@ def usual_l2(history: History, unobserved: float = _UNOBSERVED) -> float:
 
 
 def fold_in(
-    history: History, items: torch.Tensor, *, unobserved: float = _UNOBSERVED, l2: float = _L2
+    history: History,
+    items: torch.Tensor,
+    *,
+    unobserved: float = _UNOBSERVED,
+    l2: float = _L2,
+    confidences: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The embeddings of users of any history at the minimum of `ials` for fixed items.
 
@@ -90,20 +97,34 @@ def fold_in(
     known = items.clone()
     known[UNKNOWN_ROW] = 0.0
     n_items = known.any(dim=1).sum()
-    l2_of_users = l2 * (history.starts.diff() + unobserved * n_items)
-    return least_squares(history, known, l2_of_users, unobserved)
+    l2_of_users = l2 * (_totals(history, confidences) + unobserved * n_items)
+    return least_squares(history, known, l2_of_users, unobserved, confidences)
+
+
+def _totals(history: History, confidences: torch.Tensor | None) -> torch.Tensor:
+    """(user rows,) pairs of each user, or the sum of their confidences."""
+    counts = history.starts.diff()
+    if confidences is None:
+        return counts
+    users = torch.repeat_interleave(counts)
+    return torch.zeros(len(counts), device=history.device).index_add_(0, users, confidences)
 
 
 def least_squares(
-    history: History, factors: torch.Tensor, l2: torch.Tensor, unobserved: float
+    history: History,
+    factors: torch.Tensor,
+    l2: torch.Tensor,
+    unobserved: float,
+    confidences: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """For each user u the x that minimises Σ_taken (1 - x·f)² + α Σ_all (x·f)² + l2_u |x|².
+    """For each user u the x that minimises Σ_taken c (1 - x·f)² + α Σ_all (x·f)² + l2_u |x|².
 
-    (item rows, dim) factors and (user rows,) → (user rows, dim), with α = `unobserved`: the
-    solutions of (α FᵀF + Σ_taken f fᵀ + l2_u I) x = Σ_taken f. In the basis in which FᵀF is
-    diagonal, the left side is too but for the sum over the items taken. With that diagonal as
-    their preconditioner, conjugate gradients need about eight steps on real data, each the
-    cost of two passes over the pairs; a matrix for each user would cost dim of them.
+    (item rows, dim) factors and (user rows,) → (user rows, dim), with α = `unobserved` and c the
+    confidences, 1 if none are given: the solutions of
+    (α FᵀF + Σ_taken c f fᵀ + l2_u I) x = Σ_taken c f. In the basis in which FᵀF is diagonal, the
+    left side is too but for the sum over the items taken. With that diagonal as their
+    preconditioner, conjugate gradients need about eight steps on real data, each the cost of two
+    passes over the pairs; a matrix for each user would cost dim of them.
     """
     if len(history.items) == 0:
         return factors.new_zeros(history.n_user_rows, factors.shape[1])
@@ -120,9 +141,11 @@ def least_squares(
 
     def left_side(x: torch.Tensor) -> torch.Tensor:
         products = torch.sparse.sampled_addmm(taken, x, rotated.T, beta=0.0)  # x·f of each pair
-        return diagonal * x + sum_taken(products.values())
+        values = products.values()
+        return diagonal * x + sum_taken(values if confidences is None else values * confidences)
 
-    solution = conjugate_gradients(left_side, sum_taken(), diagonal, dim=1, tolerance=_TOLERANCE)
+    right = sum_taken(confidences)
+    solution = conjugate_gradients(left_side, right, diagonal, dim=1, tolerance=_TOLERANCE)
     return torch.matmul(solution, basis.T)
 
 

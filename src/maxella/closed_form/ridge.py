@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from maxella.closed_form.conjugate_gradients import conjugate_gradients
 from maxella.features.bags import WeightedBags
 
 _DAMPINGS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # rows that hold a column's embedding at 0
@@ -58,20 +59,9 @@ def _solve(bags: WeightedBags, n_columns: int, targets: torch.Tensor, damping: f
         moved = x @ table - means.T @ table
         return x_t @ moved - means * moved.sum(dim=0) + damping * table
 
-    residual = x_t @ (targets - centre)
-    table = torch.zeros_like(residual)
-    direction, size = residual, residual.square().sum(dim=0)
-    least = _TOLERANCE**2 * size
-    for _ in range(_STEPS):
-        if (size <= least).all():
-            break
-        moved = normal(direction)
-        step = size / (direction * moved).sum(dim=0).clamp(min=1e-30)
-        table = table + step * direction
-        residual = residual - step * moved
-        next_size = residual.square().sum(dim=0)
-        direction = residual + next_size / size.clamp(min=1e-30) * direction
-        size = next_size
+    right = x_t @ (targets - centre)
+    diagonal = torch.ones_like(means)  # no scaling: the least change that fits comes first
+    table = conjugate_gradients(normal, right, diagonal, dim=0, tolerance=_TOLERANCE, steps=_STEPS)
     return LinearMap(table, (centre - means.T @ table).squeeze(0))
 
 

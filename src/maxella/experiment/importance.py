@@ -118,7 +118,7 @@ def _by_query(dataset: Dataset) -> tuple[Dataset, Contexts | None]:
 def _permutations(
     ask: _Question, repeats: int, on_step: Callable[[int, int], None] | None
 ) -> dict[str, Any]:
-    """The figures as they are, and for each feature what dealing it anew costs."""
+    """The figures as they are, and for each feature what permuting it costs."""
     seed = ask.config.split.seed
     known = ask.bundle.features
     before = ask.figures(known, ask.contexts)
@@ -132,11 +132,13 @@ def _permutations(
             if on_step:
                 on_step(n * repeats + repeat + 1, len(names) * repeats)
         found = losses(before, afters, seed=seed)
-        of_tasks = {
-            task: {key: loss.to_dict() for key, loss in of.items()} for task, of in found.items()
+        flat = {
+            f"{task}.{key}": of.to_dict()
+            for task, all_ in found.items()
+            for key, of in all_.items()
         }
-        rows.append({"side": side, "name": name, "losses": of_tasks})
-    return {"metrics": before.values, "features": rows}
+        rows.append({"side": side, "name": name, "losses": flat})
+    return {"metrics": before.flat, "features": rows}
 
 
 def _permuted(

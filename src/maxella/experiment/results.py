@@ -114,7 +114,11 @@ def _with_paired(outcome: Outcome, outcomes: list[Outcome], config: Config) -> d
                 best[key] = max(known, key=lambda name: metric.turned(known[name]))
         others = {key: baselines[name] for key, name in best.items()}
         found = paired(task, outcome.found, others, seed=config.split.seed)  # type: ignore[arg-type]
-        differences[task] = {key: {"against": best[key], **asdict(of)} for key, of in found.items()}
+        differences[task] = {
+            key: {"against": best[key], **asdict(of)}
+            for key, of in found.items()
+            if of.low is not None  # enough users for an interval
+        }
     return outcome.row | {"paired": differences}
 
 

@@ -34,6 +34,7 @@ from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.recommend.engine import Engine
 from maxella.sources.tables import Tables
+from maxella.training.checkpoint import Progress
 from maxella.training.cold_start import ColdStart
 from maxella.training.device import find_device, on_cpu
 from maxella.training.gradient_steps import GradientSteps, Validation
@@ -123,11 +124,13 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         log=folder.log,
         on_step=experiment.on_step,
     )
+    steps = (stage.progress for stage in stages if isinstance(stage, GradientSteps))
     seconds: dict[str, float] = {}
     for stage in stages:
         started = perf_counter()
         stage(model, dataset)
         seconds[stage.name] = perf_counter() - started
+    progress = next(steps, Progress())
     engine = Engine.of(model, dataset.known, torch.from_numpy(trained), dataset.contexts)
     held_out = HeldOut.of(dataset, config)
     found = None
@@ -147,12 +150,8 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         "stages": [
             {"name": stage.name, "seconds": seconds[stage.name], **stage.facts} for stage in stages
         ],
-        "history": [
-            entry
-            for stage in stages
-            if isinstance(stage, GradientSteps)
-            for entry in stage.progress.history
-        ],
+        "history": progress.history,
+        "best_epoch": progress.best_epoch,
         "uses_time": _uses_time(
             config, reads_context=bool(features.context and features.context.read_time)
         ),

@@ -43,8 +43,7 @@ def write_config(suggestion: Suggestion, path: Path) -> str:
     if suggestion.choices.left_out:
         lines += [*(_comment(f"No task: {why}.") for why in suggestion.choices.left_out), ""]
     lines += ["[model]", f"# {WHY['closed_form']}", *_pairs(options["model"]), ""]
-    lines += ["[training]", *_pairs(options["training"]), ""]
-    lines += ["[compare]", *_pairs(options["compare"])]
+    lines += ["[training]", *_pairs(options["training"])]
     return "\n".join(lines) + "\n"
 
 

@@ -108,7 +108,8 @@ class TaskAnswers:
     @property
     def levels(self) -> torch.Tensor:
         """(K,) the labels that `distribution` is over; none where there is no such thing."""
-        return self.users.heads[self.task].levels
+        head = self.users.heads.get(self.task)
+        return torch.empty(0) if head is None else head.levels
 
     @property
     def rates_by_time(self) -> bool:

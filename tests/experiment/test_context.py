@@ -1,15 +1,15 @@
-"""Worlds in which the moment of a request decides, and what a model makes of it."""
+"""Worlds in which the context decides, and what a model makes of it."""
 
 import numpy as np
 import polars as pl
 import pytest
-from maxella.experiment.compare import compare
 
 import maxella
 from maxella.errors import ConfigError, DataError
 from maxella.experiment.importance import importance
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.reevaluate import reevaluate
+from maxella.experiment.run import compare
 from maxella.recommend.bundle import load_bundle
 from maxella.recommend.new_items import with_items
 
@@ -37,14 +37,18 @@ def log(tmp_path_factory):
 
 OPTIONS = {
     "split": {"kind": "random", "test": 0.25},
-    "features": {"request": {"device": "category"}},
-    "model": {
-        "dim": 6,
-        "history_dim": 6,
-        "start": "closed_form",
-        "rating_head": "variational",
-    },
-    "tasks": {"retrieval_loss": "leave_one_out_softmax", "rating_shapes_towers": False},
+    "features": {"context": {"device": "category"}},
+    "model": {"dim": 6, "history_dim": 6, "start": "closed_form"},
+    "tasks": [
+        {"name": "retrieval", "kind": "retrieval", "loss": "leave_one_out_softmax"},
+        {
+            "name": "rating",
+            "kind": "rating",
+            "weight": 0.3,
+            "head": "variational",
+            "shapes_encoders": False,
+        },
+    ],
     "training": {"learning_rate": 0.02, "batch_size": 64, "epochs": 8},
     "evaluation": {"resamples": 0},
     "compare": {"baselines": ["popularity"]},
@@ -55,20 +59,22 @@ OPTIONS = {
 def devices(log, tmp_path_factory):
     """The report and the folder of a comparison: a model that reads the device, and one not."""
     out = tmp_path_factory.mktemp("devices")
-    models = [{"name": "reads"}, {"name": "unread", "model": {"reads_requests": False}}]
+    models = [{"name": "reads"}, {"name": "unread", "model": {"reads_context": False}}]
     options = OPTIONS | {"data": {"path": str(log)}}
     options["compare"] = {"baselines": ["popularity"], "models": models}
     report = compare(parse_config(options, where="here"), out)
     return {model["name"]: model for model in report["models"]}, report, out
 
 
-def test_a_model_that_reads_the_moment_finds_what_it_decides(devices):
+def test_a_model_that_reads_the_context_finds_what_it_decides(devices):
     models, report, _ = devices
     read, unread = (models[name]["metrics"] for name in ("reads", "unread"))
-    assert read["filtered"]["ndcg@10"] > 1.5 * unread["filtered"]["ndcg@10"]
+    assert (
+        read["retrieval"]["filtered"]["ndcg@10"] > 1.5 * unread["retrieval"]["filtered"]["ndcg@10"]
+    )
     # Half a star to either side is what the phone makes; half a star is noise.
-    assert read["rmse"] < unread["rmse"] - 0.05
-    assert "once for each user and moment of the test (device)" in report["dataset"]["notes"][-1]
+    assert read["rating"]["rmse"] < unread["rating"]["rmse"] - 0.05
+    assert "once for each user and context of the test (device)" in report["dataset"]["notes"][-1]
     assert models["reads"]["uses_time"] == []
 
 
@@ -77,15 +83,15 @@ def bundle(devices):
     return load_bundle(devices[2] / "models" / "reads")
 
 
-def test_answers_are_for_the_moment_that_they_are_asked_for(bundle):
+def test_answers_are_for_the_context_that_they_are_asked_for(bundle):
     recommender = bundle.recommender()
     shares = {}
     for device in ("phone", "tv"):
-        found = recommender.recommend(["u1", "u2", "u3"], 5, request={"device": device})
+        found = recommender.recommend(["u1", "u2", "u3"], 5, context={"device": device})
         shares[device] = np.mean([int(item[1:]) % 2 for item in found["item_id"]])
     assert shares["phone"] < 0.2
     assert shares["tv"] > 0.8
-    lists = recommender.recommend(["u1"], 3, request={"device": "phone"})
+    lists = recommender.recommend(["u1"], 3, context={"device": "phone"})
     pairs = lists.select("user_id", "item_id").with_columns(device=pl.lit("phone"))
     again = recommender.predict(pairs)
     for column in ("score", "predicted_rating"):
@@ -94,7 +100,7 @@ def test_answers_are_for_the_moment_that_they_are_asked_for(bundle):
     assert (again["predicted_rating"] - on_tv["predicted_rating"]).min() > 0.4
 
 
-def test_without_a_moment_answers_are_those_of_a_model_that_reads_none(bundle, devices):
+def test_without_a_context_answers_are_those_of_a_model_that_reads_none(bundle, devices):
     unread = load_bundle(devices[2] / "models" / "unread").recommender()
     read = bundle.recommender()
     asked = ["u1", "u2", "nobody"]
@@ -102,43 +108,43 @@ def test_without_a_moment_answers_are_those_of_a_model_that_reads_none(bundle, d
     pairs = pl.DataFrame({"user_id": ["u1"], "item_id": ["i3"]})
     assert read.predict(pairs).equals(unread.predict(pairs))
     # A device that training did not have says nothing of scores.
-    other = read.recommend(["u1"], request={"device": "watch"})
+    other = read.recommend(["u1"], context={"device": "watch"})
     assert other["item_id"].equals(read.recommend(["u1"])["item_id"])
 
 
-def test_whom_nobody_knows_gets_what_is_picked_at_such_moments(bundle):
-    found = bundle.recommender().recommend(["nobody"], 5, request={"device": "tv"})
+def test_whom_nobody_knows_gets_what_is_picked_in_such_contexts(bundle):
+    found = bundle.recommender().recommend(["nobody"], 5, context={"device": "tv"})
     assert set(found["source"]) == {"popularity"}
     assert all(int(item[1:]) % 2 for item in found["item_id"])
 
 
 def test_a_column_that_no_feature_reads_is_refused(bundle, devices):
-    with pytest.raises(ConfigError, match=r"columns of the features of requests \(device: "):
-        bundle.recommender().recommend(["u1"], request={"browser": "x"})
+    with pytest.raises(ConfigError, match=r"columns of the features of contexts \(device: "):
+        bundle.recommender().recommend(["u1"], context={"browser": "x"})
     unread = load_bundle(devices[2] / "models" / "unread").recommender()
-    with pytest.raises(ConfigError, match=r"requests \(none: "):
-        unread.recommend(["u1"], request={"device": "tv"})
+    with pytest.raises(ConfigError, match=r"contexts \(none: "):
+        unread.recommend(["u1"], context={"device": "tv"})
     with pytest.raises(DataError, match="dict from columns to values"):
-        bundle.recommender().recommend(["u1"], request=["device"])
+        bundle.recommender().recommend(["u1"], context=["device"])
 
 
-def test_a_reopened_run_is_asked_at_the_same_moments(devices):
+def test_a_reopened_run_is_asked_in_the_same_contexts(devices):
     models, _, out = devices
     for name in ("reads", "unread"):
         again = reevaluate(out / "models" / name)["models"][0]["metrics"]
         assert again == models[name]["metrics"]
 
 
-def test_dealing_the_moments_anew_costs_what_they_brought(devices):
+def test_permuting_the_contexts_costs_what_they_brought(devices):
     models, _, out = devices
     found = importance(out / "models" / "reads", repeats=2)["importance"]["features"]
-    assert [(one["side"], one["name"]) for one in found] == [("request", "device")]
-    loss = found[0]["losses"]["filtered.ndcg@10"]
+    assert [(one["side"], one["name"]) for one in found] == [("context", "device")]
+    loss = found[0]["losses"]["retrieval.filtered.ndcg@10"]
     gain = (
-        models["reads"]["metrics"]["filtered"]["ndcg@10"]
-        - models["unread"]["metrics"]["filtered"]["ndcg@10"]
+        models["reads"]["metrics"]["retrieval"]["filtered"]["ndcg@10"]
+        - models["unread"]["metrics"]["retrieval"]["filtered"]["ndcg@10"]
     )
-    assert loss["interval"][0] > 0.5 * gain  # dealt anew, half of the devices are wrong
+    assert loss["interval"][0] > 0.5 * gain  # permuted, half of the devices are wrong
 
 
 def test_noise_is_not_read(log, tmp_path):
@@ -149,15 +155,15 @@ def test_noise_is_not_read(log, tmp_path):
     )
     noise.write_csv(tmp_path / "log.csv")
     maxella.run(OPTIONS | {"data": {"path": str(tmp_path / "log.csv")}}, tmp_path / "run")
-    part = load_bundle(tmp_path / "run").model.request
-    assert not part.table.any()
-    assert part.ratings.abs().max() < 0.1
+    parts = load_bundle(tmp_path / "run").model.contexts
+    assert not parts["retrieval"].table.any()
+    assert parts["rating"].table.abs().max() < 0.1
 
 
 def test_a_model_may_not_be_asked_otherwise_than_the_others():
-    models = [{"name": "other", "features": {"request": {}}}]
+    models = [{"name": "other", "features": {"context": {}}}]
     options = OPTIONS | {"data": {"kind": "synthetic"}, "compare": {"models": models}}
-    with pytest.raises(ConfigError, match="reads_requests = false"):
+    with pytest.raises(ConfigError, match="reads_context = false"):
         parse_config(options, where="here")
 
 
@@ -183,15 +189,15 @@ def fashion(tmp_path_factory):
 
 def test_the_age_of_items_tells_what_is_new_at_a_moment(fashion, tmp_path):
     age = {"age": {"kind": "age", "column": "released"}}
-    features = {"item": {"released": "number"}, "request": age}
+    features = {"item": {"released": "number"}, "context": age}
     report = maxella.run(OPTIONS | {"data": fashion, "features": features}, tmp_path)
-    popularity = report["models"][1]["metrics"]["filtered"]
-    assert report["models"][0]["metrics"]["filtered"]["ndcg@10"] > 2 * popularity["ndcg@10"]
-    assert report["models"][0]["uses_time"] == ["requests"]
+    found, popularity = (of["metrics"]["retrieval"]["filtered"] for of in report["models"])
+    assert found["ndcg@10"] > 2 * popularity["ndcg@10"]
+    assert report["models"][0]["uses_time"] == ["context"]
     bundle = load_bundle(tmp_path)
     recommender = bundle.recommender()
     for day in (40, 70):
-        found = recommender.recommend(["u1", "nobody"], 5, request={"timestamp": day * DAY})
+        found = recommender.recommend(["u1", "nobody"], 5, context={"timestamp": day * DAY})
         numbers = np.array([int(item[1:]) for item in found["item_id"]])
         assert (numbers <= day).all()  # nothing that is not there yet
         assert np.mean(numbers > day - 10) > 0.8
@@ -205,7 +211,7 @@ def test_the_age_of_items_tells_what_is_new_at_a_moment(fashion, tmp_path):
     found = (
         with_items(bundle, arrivals)
         .recommender()
-        .recommend(["u1"], 92, request={"timestamp": 91 * DAY})
+        .recommend(["u1"], 92, context={"timestamp": 91 * DAY})
     )
     places = dict(found.select("item_id", "rank").iter_rows())
     assert places["soon"] < places["later"]

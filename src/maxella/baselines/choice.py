@@ -1,0 +1,123 @@
+"""What a baseline's own settings are to be: tried on held-out pairs, one setting after another."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from maxella.baselines.events import other_events, pair_keys
+from maxella.data.labelled import LabelledPairs, TaskData
+from maxella.evaluation.protocols import Ranker
+from maxella.evaluation.ranking_exam import RankingExam
+from maxella.features.id import UNKNOWN_ROW
+from maxella.seeds import numpy_generator
+
+_HELD_OUT = 0.1  # of the training pairs, where there is no validation part
+_USERS = 2000  # asked in a trial, evenly over the rows
+_ITEMS = 4000  # in a trial whose cost grows with the cube of the items
+EVENT_COUNTS = (0.0, 0.1, 0.3, 1.0)  # of one pair of another event beside one of the task
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is known when settings are tried, and what is asked."""
+
+    known: TaskData
+    asked: LabelledPairs
+
+    @classmethod
+    def of(cls, train: TaskData, validation: LabelledPairs | None) -> "Trial":
+        """Training and the validation pairs of its users; without any a tenth of training is asked.
+
+        That tenth leaves the events that are the task's own as well, or it would stand among what
+        is known.
+        """
+        if validation is not None:
+            validation = validation.take(np.isin(validation.users, train.pairs.users))
+            if len(validation):
+                return cls(train, _of_some_users(validation))
+        pairs, n_item_rows = train.pairs, train.n_item_rows
+        draw = numpy_generator(0, "baselines")
+        asked = pairs.take(draw.random(len(pairs)) < _HELD_OUT)
+        gone, others = pair_keys(asked, n_item_rows), other_events(train)
+
+        def rest(of: LabelledPairs) -> LabelledPairs:
+            return of.take(~np.isin(pair_keys(of, n_item_rows), gone))
+
+        events = {
+            name: others[name] if name in others else rest(train.events[name])
+            for name in train.events
+        }
+        return cls(replace(train, pairs=rest(pairs), events=events), _of_some_users(asked))
+
+    def of_popular_items(self) -> "Trial":
+        """The same with the 4,000 items alone that have most pairs, as rows 1, 2, ..."""
+        known = self.known
+        if known.n_item_rows <= _ITEMS + 1:
+            return self
+        counts = np.bincount(known.pairs.items, minlength=known.n_item_rows)
+        counts[UNKNOWN_ROW] = 0
+        row_of = np.full(known.n_item_rows, UNKNOWN_ROW)
+        row_of[np.argsort(-counts, kind="stable")[:_ITEMS]] = np.arange(1, _ITEMS + 1)
+
+        def kept(of: LabelledPairs) -> LabelledPairs:
+            some = of.take(row_of[of.items] != UNKNOWN_ROW)
+            return replace(some, items=row_of[some.items])
+
+        events = {name: kept(of) for name, of in known.events.items()}
+        few = replace(known, pairs=kept(known.pairs), events=events, n_item_rows=_ITEMS + 1)
+        return Trial(few, kept(self.asked))
+
+    def ndcg(self, ranker: Ranker) -> float:
+        """NDCG@100 among all items without those known in the task; 0 where nothing is asked."""
+        if not len(self.asked):
+            return 0.0
+        exam = RankingExam(
+            "trial", self.asked, self.known.pairs, metrics=["ndcg@100"], protocols=["filtered"]
+        )
+        group = exam.ask(ranker, self.known.n_item_rows).group(None)
+        return group.statistics["filtered.ndcg@100"].value()
+
+
+def choose(
+    grid: Mapping[str, Sequence[float]], quality: Callable[[dict[str, float]], float]
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The settings of most quality, and for reports: these and the number of `trials`.
+
+    From the middle of all values one setting after another goes to that of its values which is
+    best; of equals that which was tried first. 1 + Σ (values - 1) trials.
+
+    >>> choose({"x": (1, 2, 3), "y": (5, 6)}, lambda s: -abs(s["x"] - 1) - s["y"])
+    ({'x': 1, 'y': 5}, {'trials': 4, 'x': 1, 'y': 5})
+    """
+    chosen = {name: values[len(values) // 2] for name, values in grid.items()}
+    best, trials = quality(chosen), 1
+    for name, values in grid.items():
+        start = chosen
+        for value in values:
+            if value == start[name]:
+                continue
+            found = quality(start | {name: value})
+            trials += 1
+            if found > best:
+                best, chosen = found, start | {name: value}
+    return chosen, {"trials": trials, **chosen}
+
+
+def event_grid(events: Iterable[str]) -> dict[str, Sequence[float]]:
+    """How much each of these events may count, under names that no other setting has."""
+    return {f"events.{name}": EVENT_COUNTS for name in events}
+
+
+def event_counts(events: Iterable[str], settings: Mapping[str, float]) -> dict[str, float]:
+    """What each of these events counts, 1 if no setting says; without those that count nothing."""
+    counts = {event: settings.get(f"events.{event}", 1.0) for event in events}
+    return {event: count for event, count in counts.items() if count}
+
+
+def _of_some_users(pairs: LabelledPairs) -> LabelledPairs:
+    """The pairs of at most 2,000 users, without contexts: a user is asked once."""
+    users = np.unique(pairs.users)
+    kept = users[:: max(1, -(-len(users) // _USERS))]
+    return replace(pairs.take(np.isin(pairs.users, kept)), contexts=None)
