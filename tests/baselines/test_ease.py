@@ -95,6 +95,36 @@ def test_views_that_say_which_items_go_together_are_counted(name, world, make):
     assert found(Ease.fit(train, validation)) < 0.05
 
 
+def test_views_that_mislead_count_nothing(world, make):
+    # Taken together are items 2k and 2k + 1 of 100; viewed together are j and j + 50. Of every
+    # third user the second item is held out.
+    draw = np.random.default_rng(1)
+    first, users = draw.integers(0, 100, 300), np.arange(300)
+    taken, viewed = np.zeros((300, 100), dtype=int), np.zeros((300, 100), dtype=int)
+    taken[users, first] = taken[users, first ^ 1] = 1
+    taken[users[::3], first[::3] ^ 1] = 0
+    for user in users:
+        seen = draw.choice(50, 10, replace=False)
+        viewed[user, seen] = viewed[user, seen + 50] = 1
+    validation = make[0](users[::3] + 1, (first[::3] ^ 1) + 1)
+    fitted = Ease.fit(world(taken, view=viewed), validation, stacked=True)
+    assert fitted.tuned["events.view"] == 0
+    assert fitted.counts == {}
+
+
+def test_the_chosen_count_weighs_the_rows_of_an_event(world, monkeypatch):
+    monkeypatch.setattr("maxella.baselines.choice.EVENT_COUNTS", (0.3,))
+    draw = np.random.default_rng(2)
+    taken, viewed = (draw.random((60, 12)) < chance for chance in (0.3, 0.5))
+    found = Ease.fit(world(taken, view=viewed), stacked=True)
+    together = taken.T.astype(float) @ taken + 0.3 * (viewed.T.astype(float) @ viewed)
+    l2 = found.tuned["penalty"] * np.sqrt(together.diagonal().mean())
+    inverse = np.linalg.inv(together + l2 * np.eye(12))
+    wanted = -inverse / inverse.diagonal()
+    np.fill_diagonal(wanted, 0.0)
+    np.testing.assert_allclose(found.weights[1:, 1:], wanted, atol=1e-5)
+
+
 def test_the_best_penalty_of_the_validation_part_is_taken(world, make):
     # Every user has ten of the 20 items of their group at random. One penalty after another by
     # hand, on the same validation part.
