@@ -41,6 +41,7 @@ def test_unknown_keys_are_refused_with_the_nearest_name():
         (STARS | {"head": "logistic"}, "No head of rating is called 'logistic'"),
         (BUY | {"loss": "full_sofmax"}, "No loss is called 'full_sofmax'.*mean 'full_softmax'"),
         (BUY | {"wieght": 2.0}, r"No option in \[tasks.*\] is called 'wieght'.*mean 'weight'"),
+        (BUY | {"name": ""}, r"tasks\.0\.name: .*at least 1 character"),
         (BUY | {"weight": -1}, r"tasks\.0\.weight: .*got -1"),
         (STARS | {"loss": "bpr"}, "loss is for tasks of the kind retrieval, not rating"),
         (STARS | {"among": "view"}, "among is for tasks of the kind binary, not rating"),
@@ -120,6 +121,12 @@ def test_a_model_of_a_comparison_changes_tasks_by_their_names():
     misspelt = entry.model_copy(update={"tasks": {"star": {"weight": 0}}})
     with pytest.raises(ConfigError, match=r"'alone': No task is called 'star'.*mean 'stars'"):
         config_of_model(config, misspelt)
+
+
+@pytest.mark.parametrize("other", ["a b", "A-b"])
+def test_each_model_of_a_comparison_has_a_folder_of_its_own(other):
+    with pytest.raises(ConfigError, match=r"a folder of its own for each; got \['a b', "):
+        parse([BUY], compare={"models": [{"name": "a b"}, {"name": other}]})
 
 
 def test_every_option_is_read_outside_the_page_that_declares_it():

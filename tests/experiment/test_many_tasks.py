@@ -100,6 +100,11 @@ def test_the_name_of_a_module_is_no_name_of_a_task(shop):
             maxella.run(options_of(shop, BUY | {"name": name}))
 
 
+def test_a_task_without_rows_to_learn_from_is_refused(shop):
+    with pytest.raises(ConfigError, match=r"tasks\.buy wants rows to learn from.*'rating > 9'"):
+        maxella.run(options_of(shop, BUY | {"rows": "rating > 9"}))
+
+
 def test_without_tasks_a_log_says_what_there_is_to_learn(shop, tmp_path):
     config = parse_config(options_of(shop), where="here")
     tables = load_tables(config.data)

@@ -76,7 +76,7 @@ def evaluate(
 def importance(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     data: Data = None,
-    repeats: Annotated[int, typer.Option(min=1, help="How often each feature is dealt.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each feature is permuted.")] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Show what each feature is worth on the test part; the run's report.html shows it too."""

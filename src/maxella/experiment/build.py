@@ -99,7 +99,14 @@ def build_data(config: Config, tables: Tables) -> Dataset:
     labels = label(config, tables)
     split = split_table(config, tables, labels)
     specs = [feature_spec(name, how) for name, how in config.features.context.items()]
-    return build_dataset(tables.interactions, split, labels, specs, seed=config.split.seed)
+    dataset = build_dataset(tables.interactions, split, labels, specs, seed=config.split.seed)
+    for task in config.learnt:
+        if not len(dataset.train.pairs(task.name)):
+            raise ConfigError(
+                f"tasks.{task.name} wants rows to learn from; the training part has none with "
+                f"rows = {task.rows!r}. Mend rows, split otherwise, or leave the task out."
+            )
+    return dataset
 
 
 def label(config: Config, tables: Tables) -> dict[str, TaskLabels]:

@@ -92,6 +92,11 @@ def clashes(model: Any, tasks: Sequence[Any], training: Any) -> list[tuple[bool,
     return found
 
 
+def folder_name(model: str) -> str:
+    """What the folder of a model of a comparison is called."""
+    return "".join(letter if letter.isalnum() else "-" for letter in model.lower())
+
+
 def _losses(**facts: bool) -> str:
     """The names of the losses with these facts."""
     return ", ".join(

@@ -19,7 +19,7 @@ from pydantic import (
 
 from maxella.baselines.table import BASELINES
 from maxella.errors import unknown_name
-from maxella.experiment.clashes import clashes
+from maxella.experiment.clashes import clashes, folder_name
 from maxella.model.build import USER_ENCODERS
 from maxella.tasks.kinds import KINDS
 from maxella.tasks.losses import LOSSES
@@ -182,7 +182,7 @@ class ModelOptions(Section):
 class TaskOptions(Section):
     """One thing to learn."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     """What it is called in reports, in columns and on the command line."""
     kind: str
     """retrieval (which items a user picks), rating (the number they give), binary (yes or no)."""
@@ -328,6 +328,14 @@ class CompareOptions(Section):
     """The models, each trained on the same split."""
     baselines: list[str] | None = None
     """Baselines to show beside them; all that answer one of the tasks, if absent."""
+
+    @field_validator("models")
+    @classmethod
+    def _have_folders(cls, models: list[ModelEntry]) -> list[ModelEntry]:
+        names = [entry.name for entry in models]
+        if len({folder_name(name) for name in names}) < len(names):
+            raise ValueError(f"wanted names with a folder of its own for each; got {names}")
+        return models
 
     @field_validator("baselines")
     @classmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from maxella.errors import ConfigError
+from maxella.experiment.clashes import folder_name
 from maxella.experiment.results import Outcome
 from maxella.recommend.bundle import save_bundle
 from maxella.report.card import model_card
@@ -56,8 +57,7 @@ class RunFolder:
         """The folder of one model of a comparison."""
         if self.path is None:
             return self
-        letters = [letter if letter.isalnum() else "-" for letter in name.lower()]
-        return RunFolder(self.path / "models" / "".join(letters))
+        return RunFolder(self.path / "models" / folder_name(name))
 
     @property
     def checkpoint(self) -> Path:
