@@ -17,7 +17,7 @@ def made(name, dataset, task):
 # Three times the sampling error over 250,000 test interactions, which is .001.
 @pytest.mark.parametrize(
     ("name", "raw", "filtered"),
-    [("popularity", 0.182, 0.257), ("ease", 0.223, 0.462), ("ials", 0.265, 0.470)],
+    [("popularity", 0.182, 0.257), ("ease", 0.217, 0.462), ("ials", 0.274, 0.470)],
 )
 def test_top_100_accuracy(name, raw, filtered, ml_1m, share_in_best_100):
     score = made(name, ml_1m, "retrieval").score
