@@ -27,7 +27,10 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """120 users of two camps and 20 items: 8 views each, 3 purchases of these, with stars."""
+    """120 users of two camps and 20 items: 8 views each, 3 purchases of these, with stars.
+
+    And a last view, after all purchases.
+    """
     rng = np.random.default_rng(5)
     rows = []
     for user in range(120):
@@ -40,6 +43,7 @@ def shop(tmp_path_factory):
             (f"u{user}", f"i{i}", "buy", float(4 + i % 2), 1000 + 100 * t)
             for t, i in enumerate(bought)
         ]
+        rows.append((f"u{user}", f"i{min(set(range(20)) - set(viewed))}", "view", None, 5000))
     columns = ["user_id", "item_id", "event", "rating", "timestamp"]
     log = pl.DataFrame(rows, schema=columns, orient="row")
     path = tmp_path_factory.mktemp("shop") / "log.csv"
@@ -64,7 +68,7 @@ def test_every_task_of_one_checkpoint_is_reported(report):
     assert {"auc", "log_loss"} <= joint["metrics"]["bought"].keys()
     assert {"rmse", "mae"} <= joint["metrics"]["stars"].keys()
     assert {f"{task}_loss" for task in joint["tasks"]} <= joint["history"][0].keys()
-    assert report["dataset"]["events"] == {"view": 960, "buy": pytest.approx(360, abs=15)}
+    assert report["dataset"]["events"] == {"view": 1080, "buy": pytest.approx(360, abs=15)}
     for task in report["tasks"]:
         for key in task["headline"]:
             assert key in report["metrics"][task["name"]]
