@@ -30,16 +30,6 @@ class BundleError(MaxellaError):
     """A saved bundle is missing, damaged or of another format."""
 
 
-class MissingExtraError(MaxellaError):
-    """An optional dependency is not installed."""
-
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"This needs the package '{package}', which is not installed. "
-            f"Install it with: pip install 'maxella[{extra}]'"
-        )
-
-
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that is not in a table, with the nearest one.
 

@@ -1,36 +1,50 @@
-import sys
-
 import numpy as np
 import pytest
 import torch
 
 from maxella.baselines.ials import ImplicitALS
-from maxella.errors import MissingExtraError
+from maxella.closed_form.ials import ials
+from maxella.data.history import History
+from maxella.seeds import torch_generator
 
 
-def fitted(world, **options):
-    return ImplicitALS.fit(world.train, world.n_user_rows, world.n_item_rows, **options)
-
-
-def test_the_factors_are_at_the_minimum_of_the_weighted_loss(checkerboard):
-    # After many sweeps; there the gradient over a user's factor vanishes:
-    # Σ_i c_ui (x_ui - u·v_i) v_i = λ u, with c = α where x = 1 and 1 elsewhere.
-    ials = fitted(checkerboard, factors=2, l2=10.0, alpha=4.0, sweeps=60)
-    taken = np.zeros((checkerboard.n_user_rows, checkerboard.n_item_rows))
-    taken[checkerboard.train.users, checkerboard.train.items] = 1.0
-    users, items = ials.user_factors.numpy(), ials.item_factors.numpy()
-    left = np.where(taken == 1, 4.0, 1.0) * (taken - users @ items.T)
-    np.testing.assert_allclose(left @ items, 10.0 * users, atol=0.01)
-    np.testing.assert_allclose(left.T @ users, 10.0 * items, atol=0.01)
-    assert np.abs(users).max() > 0.1
+def test_of_one_event_it_is_the_closed_form_to_the_last_bit(checkerboard):
+    train = checkerboard.task("retrieval")
+    history = History.of(train.pairs, train.n_user_rows, train.n_item_rows)
+    users, items = ials(history, 8, torch_generator(42, "ials"))
+    for with_events, others in ((False, train.events), (True, {"take": train.pairs})):
+        events = {"take": train.pairs} | dict(others)
+        task = type(train)("task", "retrieval", train.pairs, events, 202, 42)
+        found = ImplicitALS.fit(task, None, factors=8, with_events=with_events)
+        assert torch.equal(found.user_factors, users)
+        assert torch.equal(found.item_factors, items)
+        assert found.tuned is None
 
 
 def test_another_seed_starts_elsewhere(checkerboard):
-    first, second = (fitted(checkerboard, sweeps=1, seed=seed) for seed in (1, 2))
+    train = checkerboard.task("retrieval")
+    first, second = (ImplicitALS.fit(train, None, seed=seed) for seed in (1, 2))
     assert not torch.equal(first.user_factors, second.user_factors)
 
 
-def test_without_the_extra_it_names_the_command(checkerboard, monkeypatch):
-    monkeypatch.setitem(sys.modules, "implicit.cpu.als", None)
-    with pytest.raises(MissingExtraError, match=r"'implicit'.*pip install 'maxella\[baselines\]'"):
-        fitted(checkerboard)
+@pytest.mark.parametrize("informative", [True, False], ids=["say", "do not say"])
+def test_views_count_where_they_say_what_is_taken_next(informative, make):
+    # Of 8 groups of 15 items a user likes one. They take two items of it, and view ten of it or
+    # ten of another group, which says nothing of what they take.
+    pairs_of, task_of = make
+    draw = np.random.default_rng(4)
+    taken, asked, viewed = [], [], []
+    for user in range(1, 241):
+        own, other = draw.choice(8, 2, replace=False)
+        bought = own * 15 + 1 + draw.choice(15, 5, replace=False)
+        seen = (own if informative else other) * 15 + 1 + draw.choice(15, 10, replace=False)
+        taken += [(user, item) for item in bought[:2]]
+        asked += [(user, item) for item in bought[2:]]
+        viewed += [(user, item) for item in seen]
+    pairs = (pairs_of(*np.transpose(rows)) for rows in (taken, viewed, asked))
+    taken, viewed, asked = pairs
+    found = ImplicitALS.fit(
+        task_of(taken, 241, 121, view=viewed), asked, with_events=True, factors=8
+    )
+    assert found.tuned["trials"] == 4
+    assert (found.counts.get("view", 0.0) > 0) == informative

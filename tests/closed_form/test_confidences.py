@@ -4,7 +4,7 @@ import torch
 
 from maxella.closed_form.confidences import pooled
 from maxella.closed_form.edlae import low_rank_edlae
-from maxella.closed_form.gram import Gram, ItemWeights, stacked_gram
+from maxella.closed_form.gram import Gram, ItemWeights, gram
 from maxella.closed_form.ials import fold_in, ials, least_squares
 from maxella.seeds import torch_generator
 
@@ -131,7 +131,10 @@ def test_products_with_several_blocks_are_those_with_their_sum(worlds):
     _, (of_bought, of_viewed) = worlds
     draw = torch_generator(2, "weights")
     blocks = [(h, torch.rand(61, generator=draw)) for h in (of_bought, of_viewed, of_viewed)]
-    whole = stacked_gram(blocks)
+    whole = sum(gram(*block) for block in blocks)
+    torch.testing.assert_close(
+        gram(*blocks[1], gram(*blocks[0])), gram(*blocks[0]) + gram(*blocks[1])
+    )
     products = Gram(*blocks)
     torch.testing.assert_close(products @ torch.eye(13), whole)
     torch.testing.assert_close(products.diagonal(), whole.diagonal())

@@ -39,5 +39,5 @@ def test_eigenvectors_of_a_diagonal_matrix_by_hand():
 
 def test_a_catalogue_that_is_too_large_is_refused():
     history = History(torch.empty(0, dtype=torch.int64), torch.zeros(2, dtype=torch.int64), 20_001)
-    with pytest.raises(ConfigError, match="demotion_dim = 0"):
+    with pytest.raises(ConfigError, match="seen_penalty_dim = 0"):
         taste_directions(history, 2, torch_generator(1, "test"))

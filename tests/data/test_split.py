@@ -109,18 +109,6 @@ def test_a_cold_user_is_held_out_whole_and_told_half():
     assert not set(users[split.test]) & set(users[split.validation])
 
 
-def test_a_share_of_the_training_rows_keeps_its_rating():
-    log = log_of(range(100))
-    plain, split = (
-        split_interactions(log, kind="random", test=0.25, validation=0.2, seed=1, rated=rated)
-        for rated in (1.0, 0.05)
-    )
-    assert len(plain.unrated) == 0
-    assert len(split.unrated) == 57  # of 60
-    assert set(split.unrated) < set(split.train)
-    assert split.train.tolist() == plain.train.tolist()
-
-
 @pytest.mark.parametrize(("given", "n_given"), [(0.0, 0), (0.2, 3), (0.5, 6)])
 def test_the_share_that_a_cold_user_is_told_is_rounded_up(given, n_given):
     users = np.repeat(["a", "b", "c", "d"], 11)
@@ -156,27 +144,44 @@ def test_an_unknown_split_names_the_nearest():
         split_interactions(log_of("ab"), kind="randon", test=0.5, validation=0.0, seed=0)
 
 
-@pytest.mark.parametrize("kind", ["random", "leave_last_out", "temporal", "user_temporal"])
+@pytest.mark.parametrize("kind", ["leave_last_out", "user_temporal"])
 @given(
     rows=st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=6, max_size=60),
     seed=st.integers(0, 9),
 )
-def test_only_target_rows_are_held_out_and_as_if_there_were_no_others(kind, rows, seed):
+def test_the_latest_target_rows_are_held_out_and_all_that_came_with_or_after_them(kind, rows, seed):
     users, is_target = (np.array(column) for column in zip(*rows, strict=True))
-    log = log_of(users, times=[(7 * row + 3) % 64 for row in range(len(users))])
+    times = np.array([(7 * row + 3) % 64 for row in range(len(users))])
+    log = log_of(users, times=times.tolist())
     targets = np.flatnonzero(is_target)
-    options = {"kind": kind, "test": 0.3, "validation": 0.2, "seed": seed}
+    options = {"kind": kind, "test": 0.3, "seed": seed}
     try:
-        alone = split_interactions(log[targets], **options)
-        split = split_interactions(log, is_target=is_target, **options)
+        alone = split_interactions(log[targets], validation=0.0, **options)
+        split = split_interactions(log, validation=0.0, is_target=is_target, **options)
+        three = split_interactions(log, validation=0.2, is_target=is_target, **options)
     except DataError:  # nothing left to train on
-        assert kind == "temporal" or len(targets) < 4
         return
-    assert split.test.tolist() == targets[alone.test].tolist()
-    assert split.validation.tolist() == targets[alone.validation].tolist()
-    assert sorted(np.concatenate([split.train, split.validation, split.test])) == list(
-        range(len(log))
-    )
+    held_out = targets[alone.test]
+    assert [row for row in split.test if is_target[row]] == held_out.tolist()
+    for user in np.unique(users[held_out]):
+        first = times[held_out[users[held_out] == user]].min()
+        assert all(times[split.train[users[split.train] == user]] < first)
+        others = split.test[users[split.test] == user]
+        assert all(times[others] >= first)
+    assert three.test.tolist() == split.test.tolist()
+    for part in (split, three):
+        together = np.concatenate([part.train, part.validation, part.test])
+        assert sorted(together) == list(range(len(log)))
+
+
+@pytest.mark.parametrize("kind", ["random", "temporal"])
+def test_other_splits_hold_out_rows_of_every_event(kind):
+    log = log_of("abcdefgh" * 5, times=list(range(40)))
+    options = {"kind": kind, "test": 0.3, "validation": 0.2, "seed": 1}
+    masked = split_interactions(log, is_target=np.arange(40) % 3 == 0, **options)
+    plain = split_interactions(log, **options)
+    assert masked.test.tolist() == plain.test.tolist()
+    assert masked.train.tolist() == plain.train.tolist()
 
 
 def test_a_column_says_where_each_row_belongs():

@@ -1,10 +1,8 @@
 """Published-size data: what the two recalls of EASE and popularity are on MovieLens 1M."""
 
-import numpy as np
 import pytest
 
-from maxella.baselines.table import RANKERS
-from maxella.data.labelled import LabelledPairs
+from maxella.baselines.table import BASELINES
 from maxella.evaluation.evaluate import evaluate
 from maxella.evaluation.ranking_exam import RankingExam
 
@@ -23,11 +21,9 @@ NAMES = ["recall@100", "capped_recall@20", "capped_recall@100", "ndcg@10", "ndcg
     ],
 )
 def test_figures_of_baselines(name, expected, ml_1m):
-    ranker = RANKERS[name](ml_1m.train, ml_1m.users.n_rows, ml_1m.items.n_rows)
-    test, train = (
-        LabelledPairs(part.users, part.items, np.ones(len(part)))
-        for part in (ml_1m.test, ml_1m.train)
-    )
+    data = ml_1m.train.task_data("retrieval", "retrieval")
+    ranker = BASELINES[name].fit(data, ml_1m.validation.pairs("retrieval"))
+    test, train = (part.pairs("retrieval") for part in (ml_1m.test, ml_1m.train))
     found = evaluate(
         [RankingExam("watch", test, train, metrics=NAMES)],
         {"watch": ranker},

@@ -12,7 +12,7 @@ from maxella.sources.tables import Tables
 
 @pytest.fixture
 def first_batch():
-    """The first batch, of one user who took two of 40 items, for these options of [training]."""
+    """The first batch, of a user who took two of 40 items, for a loss and options of [training]."""
     rows = [(f"u{user}", f"i{2 * user + side}") for user in range(20) for side in range(2)]
     log = pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row")
     tables = Tables("toy", log, log.select("user_id").unique(), log.select("item_id").unique())

@@ -140,8 +140,9 @@ def test_an_event_that_would_read_as_a_condition_is_a_list():
 
 
 def test_the_split_asks_for_the_goal():
-    # Views are all of new users from some time on, purchases are not.
-    log = log_of({"purchase": 100, "view": 300}).with_columns(timestamp=pl.int_range(pl.len()))
+    # Each view is of a new user, purchases are not.
+    log = log_of({"purchase": 100, "view": 300})
+    log = log.with_columns(timestamp=pl.int_range(pl.len()) * 7 % 400)
     log = log.with_columns(
         user_id=pl.when(pl.col("event") == "view")
         .then(pl.format("v{}", "timestamp"))

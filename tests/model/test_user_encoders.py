@@ -162,6 +162,8 @@ def test_the_weights_of_events_learn_by_the_sum_alone(make_spec, scramble):
     spec = make_spec(dim=0, history_dim=3, events=("view", "buy"))
     model = scramble(build_model(spec, 1)).eval()
     reading, user = model.user_encoder.history, torch.tensor([1])
+    with torch.no_grad():
+        reading.event_weights.copy_(torch.tensor([0.5, 3.0]))
     bags = history_of(("view", "buy")).bags(user)
     (gradient,) = torch.autograd.grad(reading(bags).sum(), reading.event_weights)
     rows = reading.readings.weight

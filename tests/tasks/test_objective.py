@@ -251,7 +251,7 @@ def test_gradients_are_the_same_bytes_each_time(name, head, make_spec):
         share=1.0,
     )
     found = []
-    for _ in range(5):
+    for _ in range(3):
         model = build_model(spec, seed=1)
         tasks = [with_loss(name, counts_repeats=True), RATING]
         Objective(tasks, 0.0)(model, batch, 0, 10)[0].backward()

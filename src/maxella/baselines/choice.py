@@ -8,6 +8,7 @@ import numpy as np
 
 from maxella.baselines.events import other_events, pair_keys
 from maxella.data.labelled import LabelledPairs, TaskData
+from maxella.evaluation.candidates import CandidateSubset
 from maxella.evaluation.protocols import Ranker
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.features.id import UNKNOWN_ROW
@@ -45,10 +46,7 @@ class Trial:
         def rest(of: LabelledPairs) -> LabelledPairs:
             return of.take(~np.isin(pair_keys(of, n_item_rows), gone))
 
-        events = {
-            name: others[name] if name in others else rest(train.events[name])
-            for name in train.events
-        }
+        events = {name: rest(of) for name, of in train.events.items()} | others
         return cls(replace(train, pairs=rest(pairs), events=events), _of_some_users(asked))
 
     def of_popular_items(self) -> "Trial":
@@ -58,16 +56,12 @@ class Trial:
             return self
         counts = np.bincount(known.pairs.items, minlength=known.n_item_rows)
         counts[UNKNOWN_ROW] = 0
-        row_of = np.full(known.n_item_rows, UNKNOWN_ROW)
-        row_of[np.argsort(-counts, kind="stable")[:_ITEMS]] = np.arange(1, _ITEMS + 1)
-
-        def kept(of: LabelledPairs) -> LabelledPairs:
-            some = of.take(row_of[of.items] != UNKNOWN_ROW)
-            return replace(some, items=row_of[some.items])
-
-        events = {name: kept(of) for name, of in known.events.items()}
-        few = replace(known, pairs=kept(known.pairs), events=events, n_item_rows=_ITEMS + 1)
-        return Trial(few, kept(self.asked))
+        popular = np.sort(np.argsort(-counts, kind="stable")[:_ITEMS])
+        subset = CandidateSubset(popular, known.n_item_rows)
+        events = {name: subset.pairs(of) for name, of in known.events.items()}
+        pairs, n_item_rows = subset.pairs(known.pairs), subset.n_item_rows
+        few = replace(known, pairs=pairs, events=events, n_item_rows=n_item_rows)
+        return Trial(few, subset.pairs(self.asked))
 
     def ndcg(self, ranker: Ranker) -> float:
         """NDCG@100 among all items without those known in the task; 0 where nothing is asked."""
@@ -82,8 +76,8 @@ class Trial:
 
 def choose(
     grid: Mapping[str, Sequence[float]], quality: Callable[[dict[str, float]], float]
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """The settings of most quality, and for reports: these and the number of `trials`.
+) -> tuple[dict[str, float], dict[str, Any] | None]:
+    """The settings of most quality, and for reports: these and the number of `trials`, if any.
 
     From the middle of all values one setting after another goes to that of its values which is
     best; of equals that which was tried first. 1 + Σ (values - 1) trials.
@@ -91,6 +85,8 @@ def choose(
     >>> choose({"x": (1, 2, 3), "y": (5, 6)}, lambda s: -abs(s["x"] - 1) - s["y"])
     ({'x': 1, 'y': 5}, {'trials': 4, 'x': 1, 'y': 5})
     """
+    if not grid:
+        return {}, None
     chosen = {name: values[len(values) // 2] for name, values in grid.items()}
     best, trials = quality(chosen), 1
     for name, values in grid.items():

@@ -66,7 +66,7 @@ class Ease:
         counts = event_counts(others, settings)
         together = _gram(train, train.pairs, user_exponent)
         for event, count in counts.items():
-            together.add_(_gram(train, others[event], user_exponent), alpha=count)
+            together = _gram(train, others[event], user_exponent, count, together)
         l2 = settings["penalty"] * _noise(together) if l2 is None else l2
         weights = item_weights(together, l2 + dropout * together.diagonal())
         known = best_known(train, {event: others[event] for event in counts})
@@ -105,9 +105,15 @@ def _quality(
     return quality
 
 
-def _gram(data: TaskData, pairs: LabelledPairs, user_exponent: float) -> torch.Tensor:
+def _gram(
+    data: TaskData,
+    pairs: LabelledPairs,
+    user_exponent: float,
+    count: float = 1.0,
+    together: torch.Tensor | None = None,
+) -> torch.Tensor:
     taken = history_of(data, pairs)
-    return gram(taken, user_weights(taken, user_exponent))
+    return gram(taken, count * user_weights(taken, user_exponent), together)
 
 
 def _noise(together: torch.Tensor) -> float:

@@ -16,7 +16,6 @@ from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.seeds import torch_generator
 
 _TRIAL_FACTORS = 32
-_TRIAL_SWEEPS = 3
 
 
 @dataclass(frozen=True)
@@ -42,43 +41,28 @@ class ImplicitALS:
         *,
         with_events: bool = False,
         factors: int = 128,
-        sweeps: int = 7,
         seed: int = 42,
     ) -> "ImplicitALS":
         """From a start drawn by `seed`.
 
         What other events count is chosen on the validation part, or on a part of training, with
-        32 factors and 3 sweeps; `tuned` says what, and in how many trials.
+        32 factors; `tuned` says what, and in how many trials.
         """
-        others = other_events(train) if with_events else {}
-        settings: dict[str, float] = {}
-        tuned = None
-        if others:
-            trial = Trial.of(train, validation)
-            few = min(factors, _TRIAL_FACTORS)
-            settings, tuned = choose(
-                event_grid(others),
-                lambda tried: trial.ndcg(
-                    cls._of(trial.known, event_counts(others, tried), few, _TRIAL_SWEEPS, seed)
-                ),
-            )
-        fitted = cls._of(train, event_counts(others, settings), factors, sweeps, seed)
-        return replace(fitted, tuned=tuned)
+        others, trial = other_events(train) if with_events else {}, Trial.of(train, validation)
 
-    @classmethod
-    def _of(
-        cls, train: TaskData, counts: Mapping[str, float], factors: int, sweeps: int, seed: int
-    ) -> "ImplicitALS":
-        history, confidences = _taken(train, counts)
-        users, items = ials(
-            history,
-            factors,
-            torch_generator(seed, "ials"),
-            sweeps=sweeps,
-            confidences=confidences,
+        def fitted(data: TaskData, settings: Mapping[str, float], dim: int) -> "ImplicitALS":
+            counts = event_counts(others, settings)
+            history, confidences = _taken(data, counts)
+            start = torch_generator(seed, "ials")
+            users, items = ials(history, dim, start, confidences=confidences)
+            has_history, l2 = history.starts.diff() > 0, usual_l2(history)
+            return cls(users, items, has_history, Popularity.fit(data), l2, counts)
+
+        settings, tuned = choose(
+            event_grid(others),
+            lambda tried: trial.ndcg(fitted(trial.known, tried, min(factors, _TRIAL_FACTORS))),
         )
-        has_history = history.starts.diff() > 0
-        return cls(users, items, has_history, Popularity.fit(train), usual_l2(history), counts)
+        return replace(fitted(train, settings, factors), tuned=tuned)
 
     def told(self, known: TaskData) -> "ImplicitALS":
         """The same items, and users at the minimum of the loss for what is `known` by now."""

@@ -43,34 +43,29 @@ class Rates:
         A damping that is not given is chosen by log loss on the validation part, or on a part
         of training.
         """
-        if damping is not None:
-            return cls._of(train, damping)
-        trial = Trial.of(train, validation)
+        tuned = None
+        if damping is None:
+            trial = Trial.of(train, validation)
+            columns = trial.asked.users, trial.asked.items, trial.asked.labels
+            users, items, labels = map(torch.from_numpy, columns)
 
-        asked = trial.asked
-        users, items, labels = map(torch.from_numpy, (asked.users, asked.items, asked.labels))
+            def quality(settings: dict[str, float]) -> float:
+                found = cls.fit(trial.known, damping=settings["damping"]).predict(users, items)
+                return -float(functional.binary_cross_entropy(found, labels, reduction="sum"))
 
-        def quality(settings: dict[str, float]) -> float:
-            found = cls._of(trial.known, settings["damping"]).predict(users, items)
-            return -float(functional.binary_cross_entropy(found, labels, reduction="sum"))
-
-        chosen, tuned = choose({"damping": _DAMPINGS}, quality)
-        return replace(cls._of(train, chosen["damping"]), tuned=tuned)
-
-    @classmethod
-    def _of(cls, train: TaskData, damping: float) -> "Rates":
+            chosen, tuned = choose({"damping": _DAMPINGS}, quality)
+            damping = chosen["damping"]
         pairs = train.pairs
         rate = (pairs.labels.sum() + 0.5) / (len(pairs) + 1)
         intercept = float(np.log(rate / (1 - rate)))
-        users, items = np.zeros(train.n_user_rows), np.zeros(train.n_item_rows)
+        of_users, of_items = np.zeros(train.n_user_rows), np.zeros(train.n_item_rows)
         for _ in range(_SWEEPS):
-            items = _moved(
-                items, pairs.items, pairs.labels, intercept + users[pairs.users], damping
-            )
-            users = _moved(
-                users, pairs.users, pairs.labels, intercept + items[pairs.items], damping
-            )
-        return cls(intercept, torch.from_numpy(users), torch.from_numpy(items), damping)
+            others = intercept + of_users[pairs.users]
+            of_items = _moved(of_items, pairs.items, pairs.labels, others, damping)
+            others = intercept + of_items[pairs.items]
+            of_users = _moved(of_users, pairs.users, pairs.labels, others, damping)
+        effects = torch.from_numpy(of_users), torch.from_numpy(of_items)
+        return cls(intercept, *effects, damping, tuned)
 
     def told(self, known: TaskData) -> "Rates":
         """The same items, and user effects from the labels that are `known` by now."""

@@ -14,14 +14,13 @@ def pooled(events: Sequence[tuple[History, float]]) -> tuple[History, torch.Tens
     viewed (counts .1) and bought (counts 1) has 1.1.
     """
     first = events[0][0]
-    keys, counts = [], []
-    for history, count in events:
-        users = torch.repeat_interleave(history.starts.diff())
-        keys.append(users * first.n_item_rows + history.items)
-        counts.append(torch.full((len(users),), count, device=history.device))
-    pairs, positions = torch.unique(torch.cat(keys), return_inverse=True)
-    confidences = torch.zeros(len(pairs), device=first.device)
-    confidences.index_add_(0, positions, torch.cat(counts))
+    users = torch.cat([torch.repeat_interleave(history.starts.diff()) for history, _ in events])
+    items = torch.cat([history.items for history, _ in events])
+    counts = torch.cat(
+        [torch.full_like(h.items, count, dtype=torch.float32) for h, count in events]
+    )
+    pairs, positions = torch.unique(users * first.n_item_rows + items, return_inverse=True)
+    confidences = torch.zeros(len(pairs), device=first.device).index_add_(0, positions, counts)
     every_user = torch.arange(first.n_user_rows + 1, device=first.device)
     starts = torch.searchsorted(pairs // first.n_item_rows, every_user)
     return History(pairs % first.n_item_rows, starts, first.n_item_rows), confidences

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from maxella.closed_form.gram import Gram, ItemWeights, item_weights, stacked_gram
+from maxella.closed_form.gram import Gram, ItemWeights, gram, item_weights
 from maxella.closed_form.low_rank import leading_eigenvectors
 from maxella.data.history import History
 
@@ -45,7 +45,11 @@ def low_rank_edlae(
     blocks = [(history, user_weights(history, user_exponent))]
     blocks += [(other, count * user_weights(other, user_exponent)) for other, count in others]
     is_small = history.n_item_rows <= DENSE_ITEM_ROWS
-    together = stacked_gram(blocks) if is_small else Gram(*blocks)
+    together: torch.Tensor | Gram = Gram(*blocks)
+    if is_small:
+        together = gram(*blocks[0])
+        for other, weights_of_users in blocks[1:]:
+            together = gram(other, weights_of_users, together)
     penalty = l2 + dropout * together.diagonal()
     weights = (
         item_weights(together.clone(), penalty)

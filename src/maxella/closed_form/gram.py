@@ -1,6 +1,5 @@
 """How often two items were taken together, and the regression of each item on the others."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -27,12 +26,16 @@ def refuse_large(name: str, n_item_rows: int, matrices: int, advice: str) -> Non
         )
 
 
-def gram(history: History, weights: torch.Tensor | None = None) -> torch.Tensor:
+def gram(
+    history: History, weights: torch.Tensor | None = None, together: torch.Tensor | None = None
+) -> torch.Tensor:
     """XᵀWX, with X the 0/1 matrix of who took what and W = diag(weights), the identity if none.
 
-    (user rows,) float32 → (item rows, item rows) float32.
+    (user rows,) float32 → (item rows, item rows) float32, added to `together` where that is given:
+    the product of matrices that stand one below another.
     """
-    together = torch.zeros(history.n_item_rows, history.n_item_rows, device=history.device)
+    if together is None:
+        together = torch.zeros(history.n_item_rows, history.n_item_rows, device=history.device)
     everyone = torch.arange(history.n_user_rows, device=history.device)
     for users in torch.split(everyone, _USERS_AT_ONCE):
         taken = history.matrix(users)  # (chunk, item rows)
@@ -40,15 +43,6 @@ def gram(history: History, weights: torch.Tensor | None = None) -> torch.Tensor:
         transposed = taken.T if taken.is_cuda else taken.T.to_sparse()
         weighted = taken if weights is None else taken * weights[users, None]
         together.addmm_(transposed, weighted)
-    return together
-
-
-def stacked_gram(blocks: Sequence[tuple[History, torch.Tensor | None]]) -> torch.Tensor:
-    """The sum of `gram` over matrices that stand one below another, each with its weights."""
-    first, *rest = blocks
-    together = gram(*first)
-    for history, weights in rest:
-        together += gram(history, weights)
     return together
 
 
@@ -76,20 +70,16 @@ class Gram:
 
     def __matmul__(self, matrix: torch.Tensor) -> torch.Tensor:
         """(item rows, m) → (item rows, m)."""
-        return self._sum(
+        parts = (
             _sums(taken_by, _sums(taken, matrix).mul_(weights))
             for taken, taken_by, weights in self._blocks
         )
+        return reduce(torch.Tensor.add_, parts)
 
     def diagonal(self) -> torch.Tensor:
         """(item rows,)."""
-        return self._sum(
-            _sums(taken_by, weights).squeeze(1) for _, taken_by, weights in self._blocks
-        )
-
-    @staticmethod
-    def _sum(parts: Iterable[torch.Tensor]) -> torch.Tensor:
-        return reduce(torch.Tensor.add_, parts)
+        parts = (_sums(taken_by, weights) for _, taken_by, weights in self._blocks)
+        return reduce(torch.Tensor.add_, parts).squeeze(1)
 
 
 def _sums(history: History, rows: torch.Tensor) -> torch.Tensor:

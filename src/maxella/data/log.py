@@ -49,12 +49,6 @@ class Log:
         """The pairs that are labels of a task."""
         return History.of(self.pairs(task), self.n_user_rows, self.n_item_rows)
 
-    def history_of(self, events: Sequence[str]) -> History:
-        """The pairs that occur by any of some events."""
-        assert self.rows.events is not None  # noqa: S101 - who names events has looked
-        rows = self.rows.take(np.isin(self.rows.events, self.codes(events)))
-        return History.of(rows, self.n_user_rows, self.n_item_rows)
-
     def history(
         self, events: Sequence[str] = (), *, with_times: bool = False, in_time_order: bool = False
     ) -> History:

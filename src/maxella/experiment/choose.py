@@ -79,6 +79,7 @@ def _known_share(log: pl.DataFrame, kind: str, is_target: np.ndarray | None) -> 
         )
     except DataError:  # nothing would be left to train on
         return 0.0
-    train, test = (log[rows].select("user_id", "item_id") for rows in (split.train, split.test))
+    asked = split.test if is_target is None else split.test[is_target[split.test]]
+    train, test = (log[rows].select("user_id", "item_id") for rows in (split.train, asked))
     known = [test[key].is_in(train[key].unique().implode()).to_numpy() for key in test.columns]
     return float(np.logical_and(*known).mean()) if len(test) else 0.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from maxella.baselines.table import BASELINES
 from maxella.data.dataset import Dataset
-from maxella.errors import ConfigError, MissingExtraError
+from maxella.errors import ConfigError
 from maxella.evaluation.candidates import CandidateSubset
 from maxella.evaluation.evaluate import Exam, Report, evaluate
 from maxella.evaluation.ranking_exam import RankingExam
@@ -98,7 +98,7 @@ def judge_baselines(
             continue
         try:
             outcomes.append(_baseline(name, tasks, dataset, config, held_out, slices))
-        except (ConfigError, MissingExtraError) as error:  # too large for it, or not installed
+        except ConfigError as error:  # too large for it
             notes.append(f"No baseline {name}: {error}")
     if config.split.kind == "cold_item":
         notes.append(_chance(dataset))

@@ -75,7 +75,7 @@ def report_dict(
         "split": config.split.model_dump(),
         "candidates": _n_candidates(config, dataset),
         "test_reads": 1 if len(dataset.test) else 0,
-        "tasks": [_task_facts(task, dataset) for task in config.tasks],
+        "tasks": [_task_facts(task, dataset, found) for task in config.tasks],
         "metrics": described,
         "models": [_with_paired(outcome, outcomes, config) for outcome in outcomes],
         "ceiling": ceilings[0] if ceilings else {},
@@ -83,9 +83,12 @@ def report_dict(
     return report | {"findings": findings(report)}
 
 
-def _task_facts(task: TaskOptions, dataset: Dataset) -> dict[str, Any]:
+def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]) -> dict[str, Any]:
     rows = "all" if task.rows is None else task.rows
+    counts = next((of.counts[task.name] for of in found if task.name in of.counts), {})
+    visited = {"visited": counts["visited"]} if "visited" in counts else {}
     return {
+        **visited,
         "name": task.name,
         "kind": task.kind,
         "rows": rows if isinstance(rows, str) else ", ".join(rows),

@@ -181,7 +181,7 @@ def _validation(
         raise ConfigError(
             f"training.monitor = '{monitor}' wants a task, a point and a metric, such as "
             f"{names[0]}.{KINDS[config.tasks[0].kind].headline[0]}. "
-            + unknown_name("task", task, names)
+            f"{unknown_name('task', task, names)}"
         )
     held_out = HeldOut.of(dataset, config, on_validation=True)
 

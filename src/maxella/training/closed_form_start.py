@@ -21,7 +21,7 @@ from maxella.training.device import on_device
 GAIN = 10.0
 ID_WEIGHT = 0.55  # of the id part in the teacher's blend; the history part has the rest
 SHARPNESS = 1.6  # of the teacher, in standard deviations of its scores
-OTHERS = 0.3  # what a pair of another event counts
+_SAMPLE = 1000  # users that a scale is found from
 
 
 @dataclass
@@ -33,9 +33,10 @@ class ClosedFormStart:
     the model keeps what both know of the pairs that nobody took, while it learns to tell apart
     those that somebody did.
 
-    Where the log has several events, EDLAE accounts for the others, too, for less: which items go
-    together is learnt from views as well. A user is read from the task's own events alone, at
-    first: what somebody viewed says less of what they will buy than what they bought (docs/log.md).
+    Where the log has several events, the history part has two halves: EDLAE of the task's own
+    pairs, and EDLAE of all that users met, whatever the event: which items go together is
+    learnt from views, too. Both read the task's own events, the others count nothing yet: what
+    somebody viewed says less of what they will buy than what they bought (docs/log.md).
     """
 
     task: str  # of which the labels are the pairs to account for
@@ -55,46 +56,78 @@ class ClosedFormStart:
                 "'random'."
             )
         log = dataset.train
-        own, others = log.picks(self.task), []
-        generator = torch_generator(self.seed, "closed form")
+        picks = [log.picks(self.task)]
+        weights = None
         if len(model.events) > 1:
-            events = log.events_of(self.task)
-            rest = [event for event in log.events if event not in events]
-            others = [(log.history_of(rest).to(self.device), OTHERS)] if rest else []
-            if encoder.history is not None and encoder.history.event_weights is not None:
-                weights = [float(event in events) for event in model.events]
-                encoder.history.event_weights.copy_(torch.tensor(weights))
+            picks.append(log.history())
+            own = log.events_of(self.task)
+            weights = torch.tensor([float(event in own) for event in model.events])
         with on_device(model, self.device):
-            self.teacher = _start(model, encoder, own.to(self.device), others, generator)
+            if encoder.history is not None and weights is not None:
+                encoder.history.event_weights.copy_(weights)  # type: ignore[union-attr]
+            generator = torch_generator(self.seed, "closed form")
+            picks = [history.to(self.device) for history in picks]
+            self.teacher = _start(model, encoder, picks, generator)
 
 
 def _start(
-    model: Model,
-    encoder: SumEncoder,
-    history: History,
-    others: list[tuple[History, float]],
-    generator: torch.Generator,
+    model: Model, encoder: SumEncoder, picks: list[History], generator: torch.Generator
 ) -> Teacher:
+    """From the pairs of the task and, where there are other events, all pairs."""
     ids, reading = encoder.ids, encoder.history
+    own = picks[0]
     factors: list[tuple[torch.Tensor, torch.Tensor]] = []
     items: list[torch.Tensor] = []
     if ids is not None:
-        of_users, of_items = ials(history, ids.dim, generator)
+        of_users, of_items = ials(own, ids.dim, generator)
         ids.table.weight.copy_(of_users * GAIN**0.5)
         items.append(of_items * GAIN**0.5)
         factors.append((of_users, of_items))
     if reading is not None:
-        dim = reading.readings.embedding_dim
-        readings, of_items = low_rank_edlae(history, dim, generator, others=others)
+        widths = _halves(reading.readings.embedding_dim, len(picks))
+        found = _on_one_scale(
+            own,
+            [
+                low_rank_edlae(pairs, width, generator)
+                for pairs, width in zip(picks, widths, strict=True)
+            ],
+        )
+        factors += [(_read(own, readings), of_items) for readings, of_items in found]
         # One scale for both sides, so that one learning rate suits them.
-        ratio = (readings.norm() / of_items.norm().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
-        reading.readings.weight.copy_(readings / ratio)
+        ratios = [
+            (readings.norm() / of_items.norm().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
+            for readings, of_items in found
+        ]
+        both = list(zip(found, ratios, strict=True))
+        readings = [of_history / ratio for (of_history, _), ratio in both]
+        reading.readings.weight.copy_(torch.cat(readings, dim=1))
         reading.log_gain.fill_(GAIN).log_()
-        items.append(of_items * ratio)
-        factors.append((_read(history, readings), of_items))
+        items += [of_items * ratio for (_, of_items), ratio in both]
     model.item_encoder.table.weight.copy_(torch.cat(items, dim=1))
-    weights = [ID_WEIGHT, 1 - ID_WEIGHT] if len(factors) == 2 else [1.0]
-    return blend(history, factors, weights, SHARPNESS)
+    of_histories = len(factors) - (ids is not None)
+    weights = [1 / max(1, of_histories)] * of_histories
+    if ids is not None:
+        weights = [ID_WEIGHT, *(weight * (1 - ID_WEIGHT) for weight in weights)]
+    return blend(own, factors, weights if len(factors) > 1 else [1.0], SHARPNESS)
+
+
+def _halves(dim: int, n: int) -> list[int]:
+    return [dim - dim // n * (n - 1), *[dim // n] * (n - 1)]
+
+
+def _on_one_scale(
+    own: History, found: list[tuple[torch.Tensor, torch.Tensor]]
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Readings and items of several forms, such that the scores of all vary as those of one."""
+    if len(found) == 1:
+        return found
+    users = (own.starts.diff() > 0).nonzero().squeeze(1)
+    some = own.take(users[:: max(1, len(users) // _SAMPLE)])
+    spreads = [(_read(some, readings) @ items.T).std() for readings, items in found]
+    return [
+        (readings * (spreads[0] / spread.clamp(min=1e-12)), items)
+        for (readings, items), spread in zip(found, spreads, strict=True)
+    ]
 
 
 def _read(history: History, readings: torch.Tensor) -> torch.Tensor:
