@@ -10,8 +10,12 @@ from types import ModuleType
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import maxella
+from maxella.data.history import Bags
+from maxella.model.user_encoder import EncoderShape, Pairs
+from maxella.seeds import torch_generator
 
 DOC = Path(__file__).parents[1] / "docs" / "extending.md"
 MOST_FILES, MOST_LINES = 2, 10
@@ -119,7 +123,31 @@ def test_a_baseline(train):
     assert found["stars"] < found["item_mean"] < 2
 
 
+def own_part_is_left_out(encoder_class):
+    """Of each pair that is read, what its item's reading adds is the self-score."""
+    shape = EncoderShape(3, 9, 4, 4, 3.0, 0, 1.0, torch_generator(1, "test"), lambda width: None)
+    encoder = encoder_class(shape)
+    history = Bags(torch.tensor([1, 2, 3, 4, 5, 6, 7, 8]), torch.tensor([6, 2]))
+    pairs = Pairs(torch.tensor([0, 0, 1]), torch.tensor([0, 5, 6]))
+    items, embeddings = torch.arange(1, 9), torch.eye(4).repeat(2, 1)
+
+    def scores():
+        queries = encoder(torch.tensor([1, 2]), history)[pairs.user_positions]
+        return (queries * embeddings[pairs.item_positions]).sum(dim=1)
+
+    with torch.no_grad():
+        before, found = scores(), encoder.self_scores(history, pairs, items, embeddings)
+        for n, item in enumerate((1, 6, 7)):
+            reading = encoder.readings.weight[item].clone()
+            encoder.readings.weight[item] = 0.0
+            assert torch.isclose(before[n] - found[n], scores()[n])
+            encoder.readings.weight[item] = reading
+    assert found[0] == 0  # not among the latest five
+    assert found[1:].abs().min() > 0
+
+
 def test_a_user_encoder_that_reads_the_order(train):
     model, popularity, *_ = train("A user encoder")["models"]
+    own_part_is_left_out(sys.modules["maxella.model.latest_encoder"].LatestEncoder)
     own, other = (of["metrics"]["watch"]["filtered"]["ndcg@10"] for of in (model, popularity))
     assert own > other + 0.05

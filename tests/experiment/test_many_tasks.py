@@ -27,7 +27,10 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """120 users of two camps and 20 items: 8 views each, 3 purchases of these, with stars."""
+    """120 users of two camps and 20 items: 8 views each, 3 purchases of these, with stars.
+
+    And a last view, after all purchases.
+    """
     rng = np.random.default_rng(5)
     rows = []
     for user in range(120):
@@ -40,6 +43,7 @@ def shop(tmp_path_factory):
             (f"u{user}", f"i{i}", "buy", float(4 + i % 2), 1000 + 100 * t)
             for t, i in enumerate(bought)
         ]
+        rows.append((f"u{user}", f"i{min(set(range(20)) - set(viewed))}", "view", None, 5000))
     columns = ["user_id", "item_id", "event", "rating", "timestamp"]
     log = pl.DataFrame(rows, schema=columns, orient="row")
     path = tmp_path_factory.mktemp("shop") / "log.csv"
@@ -64,7 +68,7 @@ def test_every_task_of_one_checkpoint_is_reported(report):
     assert {"auc", "log_loss"} <= joint["metrics"]["bought"].keys()
     assert {"rmse", "mae"} <= joint["metrics"]["stars"].keys()
     assert {f"{task}_loss" for task in joint["tasks"]} <= joint["history"][0].keys()
-    assert report["dataset"]["events"] == {"view": 960, "buy": pytest.approx(360, abs=15)}
+    assert report["dataset"]["events"] == {"view": 1080, "buy": pytest.approx(360, abs=15)}
     for task in report["tasks"]:
         for key in task["headline"]:
             assert key in report["metrics"][task["name"]]
@@ -134,10 +138,11 @@ def dataset(shop, *tasks, **split):
 def test_leave_last_out_leaves_nothing_later_of_a_user_in_training(shop):
     found = dataset(shop, BUY, VIEW, kind="leave_last_out")
     test, train = found.test.rows, found.train.rows
-    assert len(test) == len(np.unique(test.users)) > 110
-    assert np.isfinite(test.labels["buy"]).all()  # of the first task
-    earliest = dict(zip(test.users.tolist(), test.timestamps.tolist(), strict=True))
+    goal = test.take(np.isfinite(test.labels["buy"]))  # of the first task
+    assert len(goal) == len(np.unique(goal.users)) > 110
+    earliest = dict(zip(goal.users.tolist(), goal.timestamps.tolist(), strict=True))
     held_out = np.array([earliest.get(user, 2**40) for user in train.users.tolist()])
+    assert (test.timestamps == 5000).sum() > 110  # the views that came after
     assert (train.timestamps < held_out).all()
 
 
