@@ -15,7 +15,7 @@ from maxella.errors import EXIT_CODE, MaxellaError
 
 app = typer.Typer(
     name="maxella",
-    help="One joint two-tower model: retrieves what a user will pick, predicts how they rate it.",
+    help="One model for many tasks: what users pick, how they rate it, whether they like it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

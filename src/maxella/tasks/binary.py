@@ -25,8 +25,9 @@ def labels(log: pl.DataFrame, task: Task) -> TaskLabels:
         offered, _ = chosen_rows(log, task.among, where=f"tasks.{task.name}.among")
         known = chosen | offered
     elif not is_condition(task.rows):
+        said = "absent" if task.rows is None else repr(task.rows)
         raise ConfigError(
-            f"{where} = {task.rows!r} says what is a 1 and nothing of what is a 0. Name the rows "
+            f"{where} = {said} says what is a 1 and nothing of what is a 0. Name the rows "
             "that it is decided among (among = 'view'), or write a condition such as 'rating >= 4'."
         )
     values = np.where(known, chosen.astype(np.float32), np.float32(np.nan))
