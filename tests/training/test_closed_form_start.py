@@ -128,7 +128,8 @@ def test_of_several_events_the_history_part_starts_by_the_tasks_own(start, shop,
 
 def test_an_encoder_that_has_no_such_parts_is_refused(make_spec, dataset_of, log):
     class Other(UserEncoder):
-        pass
+        def forward(self, rows, history):
+            return rows
 
     model = build_model(make_spec(n_user_rows=41, n_item_rows=13), 1)
     model.user_encoder = Other()

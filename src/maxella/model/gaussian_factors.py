@@ -1,5 +1,6 @@
 """Biases and Gaussian factors, which find for themselves how far to trust the data."""
 
+from abc import abstractmethod
 from functools import cached_property
 from typing import Any
 
@@ -140,11 +141,11 @@ class GaussianFactors(PairHead):
             ):
                 table.weight[rows] = found.to(table.weight.dtype)
 
+    @abstractmethod
     def posterior(
         self, rows: torch.Tensor, met: MetItems, labels: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(G,) user rows, (G, N) labels → (G, D) means and variances, where the loss is least."""
-        raise NotImplementedError
 
     def _met(self, pairs: EmbeddedPairs, group: UserGroup) -> MetItems:
         users, items = self.factors(pairs)

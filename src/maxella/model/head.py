@@ -1,6 +1,7 @@
 """Embeddings of users and items → the answers of a task: what a head is."""
 
 import copy
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -138,7 +139,7 @@ class Head(nn.Module):
         return other
 
 
-class PairHead(Head):
+class PairHead(Head, ABC):
     """A head that answers pairs: a rating, a probability.
 
     `forward` gives the answers, `loss` what training minimises, `distribution` how likely each
@@ -156,9 +157,9 @@ class PairHead(Head):
         self.register_buffer("levels", torch.tensor(levels), persistent=False)
         self.register_buffer("range", torch.tensor([low, high]), persistent=False)
 
+    @abstractmethod
     def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
         """Pairs and their labels → the loss of a label, a scalar."""
-        raise NotImplementedError
 
     def distribution(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels; of a head without, none of none."""
@@ -172,4 +173,4 @@ class PairHead(Head):
         """
         del pairs, labels
         if any(one.side == "user" for one in self.row_tables().values()):
-            raise NotImplementedError(f"{type(self).__name__} has tables of users: it wants a fit")
+            raise TypeError(f"{type(self).__name__} has tables of users: it wants a fit")

@@ -1,5 +1,6 @@
 """Users and what they did → queries: what an encoder of users is."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ class EncoderShape:
     features: Callable[[int], FeaturePart | None]  # width → what features of users add
 
 
-class UserEncoder(nn.Module):
+class UserEncoder(nn.Module, ABC):
     """Rows and histories of users in, queries out.
 
     A query's products with the items' embeddings are the scores, so both are `dim` wide. A
@@ -46,12 +47,12 @@ class UserEncoder(nn.Module):
     dim: int
     reads_order = False  # whether histories come in the order of time
 
+    @abstractmethod
     def forward(self, rows: torch.Tensor, history: Bags | None) -> torch.Tensor:
         """(batch,) int64 user rows, 0 for nobody known, and what they did → (batch, dim).
 
         The history is None in batches of rows, which only an encoder of ids can read.
         """
-        raise NotImplementedError
 
     def self_scores(
         self, history: Bags | None, pairs: Pairs, items: torch.Tensor, embeddings: torch.Tensor

@@ -4,13 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import nn
 
 from maxella.closed_form.ridge import ridge
 from maxella.data.dataset import Dataset
 from maxella.features.bags import WeightedBags
 from maxella.model.cold_start import ColdStartMap
-from maxella.model.feature_part import FeatureBags
+from maxella.model.feature_part import FeatureBags, FeaturePart
 from maxella.model.model import ENCODER, Model
+from maxella.model.row_table import Side
 from maxella.seeds import torch_generator
 
 
@@ -37,21 +39,19 @@ class ColdStart:
         everything = dataset.train.history()
         of_users = everything.starts.diff()
         of_items = torch.bincount(everything.items, minlength=dataset.items.n_rows)
-        part = model.user_encoder.feature_part
-        if part is not None:
-            known = {name: one.table.weight for name, one in model.head_tables("user").items()}
-            known[ENCODER] = users
-            trained = (of_users > 0).nonzero().squeeze(1)
-            for name, one in model.cold_users.items():
+        sides: tuple[tuple[Side, FeaturePart | None, nn.ModuleDict, torch.Tensor], ...] = (
+            ("user", model.user_encoder.feature_part, model.cold_users, of_users),
+            ("item", model.item_encoder.features, model.cold_items, of_items),
+        )
+        for (side, part, maps, counts), whole in zip(sides, (users, items), strict=True):
+            if part is None:
+                continue
+            known = {name: one.table.weight for name, one in model.head_tables(side).items()}
+            known[ENCODER] = whole
+            trained = (counts > 0).nonzero().squeeze(1)
+            for name, one in maps.items():
                 _fit(one, part.bags, known[name], trained, generator)  # type: ignore[arg-type]
-        part = model.item_encoder.features
-        if part is not None:
-            known = {name: one.table.weight for name, one in model.head_tables("item").items()}
-            known[ENCODER] = items
-            trained = (of_items > 0).nonzero().squeeze(1)
-            for name, one in model.cold_items.items():
-                _fit(one, part.bags, known[name], trained, generator)  # type: ignore[arg-type]
-            model.fill_cold_items((of_items == 0).nonzero().squeeze(1))
+        model.fill_cold_items((of_items == 0).nonzero().squeeze(1))
 
 
 def _fit(
