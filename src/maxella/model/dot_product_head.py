@@ -27,9 +27,8 @@ class DotProductHead(Head):
 
     def row_tables(self) -> dict[str, RowTable]:
         """The biases, where it has any."""
-        return (
-            {} if self.item_biases is None else {"item_biases": RowTable(self.item_biases, "item")}
-        )
+        biases = self.item_biases
+        return {} if biases is None else {"item_biases": RowTable(biases, "item")}
 
     def queries(self, users: torch.Tensor) -> torch.Tensor:
         """(n, dim) queries of the encoder → (n, dim) those of this task."""
@@ -38,6 +37,20 @@ class DotProductHead(Head):
     def items_met(self, items: torch.Tensor) -> torch.Tensor:
         """(n, dim) embeddings → (n, dim) those with which the encoder's query gives the score."""
         return items if self.projection is None else items + items @ self.projection.weight
+
+    def vectors(
+        self, queries: torch.Tensor, items: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, dim) queries of the encoder, (item rows, dim) embeddings → those of the scores.
+
+        A score is one plain product of an (n, d) and an (item rows, d) vector: the item's bias is
+        one more dimension, (u, 1)·(v, b) = u·v + b.
+        """
+        queries, biases = self.queries(queries), self.biases(torch.arange(len(items)))
+        if biases is None:
+            return queries, items
+        ones = queries.new_ones(len(queries), 1)
+        return torch.cat([queries, ones], dim=1), torch.cat([items, biases[:, None]], dim=1)
 
     def biases(self, items: torch.Tensor) -> torch.Tensor | None:
         """(n,) item rows → (n,) biases, where the head has them."""

@@ -1,6 +1,7 @@
 """A trained model, ready to answer for rows: evaluation and serving both ask here."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -159,7 +160,5 @@ class Engine:
 
     def _seen(self, task: str | None) -> History:
         """A user's labels of a task, or all that they did; put together once."""
-        found: dict[str | None, History] = self._users.found
-        if task not in found:
-            found[task] = self.known.history() if task is None else self.known.picks(task)
-        return found[task]
+        find = self.known.history if task is None else partial(self.known.picks, task)
+        return self._users.once(("seen", task), find)

@@ -1,7 +1,7 @@
 """A model and some users, asked for one task: what evaluation calls a ranker or a rater."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ import torch
 from maxella.closed_form.local_bias import LocalBias
 from maxella.data.contexts import Contexts
 from maxella.errors import ConfigError
-from maxella.model.context_part import InContext
+from maxella.model.context_part import ContextPart, InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs
+from maxella.model.model import Model
 from maxella.model.revisit import RevisitPart
 from maxella.recommend.users import EmbeddedUsers, ranks, timed
 from maxella.recommend.visited import Visited
@@ -22,11 +23,7 @@ _PAIRS = 2**12  # answered at once: what a head keeps fits the cache
 
 @dataclass(frozen=True)
 class TaskAnswers:
-    """Scores of a task that ranks, or answers of one that answers pairs, in row numbers.
-
-    The item bias of a score is folded in as one more dimension, (u, 1)·(v, b) = u·v + b, so a
-    score is one plain dot product.
-    """
+    """Scores of a task that ranks, or answers of one that answers pairs, in row numbers."""
 
     users: EmbeddedUsers
     task: str
@@ -40,15 +37,8 @@ class TaskAnswers:
         scores = of_users[users] @ of_items.T
         if self._visited is not None:
             self._visited.put_into(scores, users)
-        is_unknown = ~self.users.knows[users]
-        if is_unknown.any():
-            scores[is_unknown] = self.users.trained.picked(self.task)
-        asked = self._in_context
-        if asked is not None and contexts is not None:
-            added = asked.scores(contexts)
-            # Of somebody unknown the picks to be expected in such a context, else a logit.
-            scores = torch.where(is_unknown[:, None], scores * added.exp(), scores + added)
-        return scores
+        is_unknown, picked = ~self.users.knows[users], self.users.trained.picked[self.task]
+        return _completed(scores, is_unknown[:, None], picked, self._added(contexts))
 
     @torch.inference_mode()
     def score_pairs(
@@ -59,13 +49,8 @@ class TaskAnswers:
         scores = (of_users[users] * of_items[items]).sum(dim=1)
         if self._visited is not None:
             scores = self._visited.instead_of(scores, users, items)
-        is_unknown = ~self.users.knows[users]
-        scores = torch.where(is_unknown, self.users.trained.picked(self.task)[items], scores)
-        asked = self._in_context
-        if asked is not None and contexts is not None:
-            added = asked.of_pairs(contexts, items)
-            scores = torch.where(is_unknown, scores * added.exp(), scores + added)
-        return scores
+        is_unknown, picked = ~self.users.knows[users], self.users.trained.picked[self.task]
+        return _completed(scores, is_unknown, picked[items], self._added(contexts, items))
 
     @torch.inference_mode()
     def predict(
@@ -80,9 +65,7 @@ class TaskAnswers:
         (n,) times in seconds: when they would be given; not given: after all that is known.
         Only a task that uses time looks at them. (n,) context rows.
         """
-        head = self.users.heads[self.task]
-        low, high = head.range
-        return head(self._pairs(users, items, times, contexts)).clamp(low, high)  # type: ignore[no-any-return]
+        return self._answers(self._pairs(users, items, times, contexts))
 
     @torch.inference_mode()
     def distribution(self, users: torch.Tensor, items: torch.Tensor, **told: Any) -> torch.Tensor:
@@ -101,7 +84,7 @@ class TaskAnswers:
         self, users: torch.Tensor, items: torch.Tensor, contexts: torch.Tensor | None = None
     ) -> torch.Tensor:
         """(n,) user, item and context rows → (n,) scores, or answers of a task that gives these."""
-        if ranks(self.users.trained.model, self.task):
+        if ranks(self._model, self.task):
             return self.score_pairs(users, items, contexts)
         return self.predict(users, items, contexts=contexts)
 
@@ -119,7 +102,7 @@ class TaskAnswers:
     @property
     def reads_contexts(self) -> bool:
         """Whether it may be asked in a context."""
-        return self._in_context is not None
+        return self.contexts is not None and self.task in self._model.contexts
 
     @property
     def raw_ranker(self) -> "TaskAnswers | None":
@@ -127,75 +110,68 @@ class TaskAnswers:
 
         For lists that can leave nothing out; where seen items can be left out, that is better.
         """
-        if self.sinks_seen or self.users.trained.model.seen_penalty is None:
+        if self.sinks_seen or self._model.seen_penalty is None:
             return None
         return replace(self, sinks_seen=True)
 
-    def _once(self, name: str, find: Callable[[], Any]) -> Any:
-        """What is found of these users once, whoever asks."""
-        key = name, self.task, self.sinks_seen
-        if key not in self.users.found:
-            self.users.found[key] = find()
-        return self.users.found[key]
+    @property
+    def _model(self) -> Model:
+        return self.users.trained.model
 
     @property
     def _vectors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """(U, d) and (item rows, d), whose products are the scores."""
-        found: tuple[torch.Tensor, torch.Tensor] = self._once("vectors", self._found_vectors)
-        return found
 
-    def _found_vectors(self) -> tuple[torch.Tensor, torch.Tensor]:
-        known, model = self.users, self.users.trained.model
-        head: DotProductHead = model.heads[self.task]  # type: ignore[assignment]
-        users = head.queries(known.latest if self.task in model.uses_time else known.queries)
-        items = known.trained.items
-        biases = head.biases(torch.arange(len(items)))
-        if biases is not None:
-            users = torch.cat([users, users.new_ones(len(users), 1)], dim=1)
-            items = torch.cat([items, biases[:, None]], dim=1)
-        if self.sinks_seen and model.seen_penalty is not None:
-            of_users, of_items = model.seen_penalty.embeddings(known.bags)
-            users, items = torch.cat([users, of_users], dim=1), torch.cat([items, of_items], dim=1)
-        return users, items
+        def find() -> tuple[torch.Tensor, torch.Tensor]:
+            known, model = self.users, self._model
+            queries = known.latest if self.task in model.uses_time else known.queries
+            head: DotProductHead = model.heads[self.task]  # type: ignore[assignment]
+            users, items = head.vectors(queries, known.trained.items)
+            if not self.sinks_seen or model.seen_penalty is None:
+                return users, items
+            sunk = model.seen_penalty.embeddings(known.bags)
+            return torch.cat([users, sunk[0]], dim=1), torch.cat([items, sunk[1]], dim=1)
+
+        return self.users.once(("vectors", self.task, self.sinks_seen), find)
 
     @property
     def _visited(self) -> Visited | None:
         """What the users have met, but not picked, where that has scores of its own."""
-        revisits = self.users.trained.model.revisits
-        if self.task not in revisits:
+        if self.task not in self._model.revisits:
             return None
-        part: RevisitPart = revisits[self.task]  # type: ignore[assignment]
-        found: Visited = self._once(
-            "visited", lambda: Visited.of(part, self.users.known, self.task)
-        )
-        return found
-
-    @property
-    def _in_context(self) -> InContext | None:
-        """What the task is told of contexts, where it is told any."""
-        parts = self.users.trained.model.contexts
-        if self.contexts is None or self.task not in parts:
-            return None
-        return InContext(parts[self.task], self.contexts)  # type: ignore[arg-type]
+        part: RevisitPart = self._model.revisits[self.task]  # type: ignore[assignment]
+        find = partial(Visited.of, part, self.users.known, self.task)
+        return self.users.once(("visited", self.task), find)
 
     @property
     def _local_bias(self) -> LocalBias | None:
         """How users answered around a moment, where the task looks at it."""
-        if self.task not in timed(self.users.trained.model, self.users.known):
+        if self.task not in timed(self._model, self.users.known):
             return None
-        found: LocalBias = self._once("local bias", self._found_local_bias)
-        return found
+        return self.users.once(("local bias", self.task), self._found_local_bias)
 
     @torch.inference_mode()
     def _found_local_bias(self) -> LocalBias:
-        pairs, head = self.users.known.pairs(self.task), self.users.heads[self.task]
-        low, high = head.range
+        pairs = self.users.known.pairs(self.task)
         rows = torch.from_numpy(np.stack([pairs.users, pairs.items]))
-        answers = [
-            head(self._embedded(*block)).clamp(low, high)
-            for block in torch.split(rows, _PAIRS, dim=1)
-        ]
-        return LocalBias.of(pairs, pairs.labels - torch.cat(answers).numpy())
+        blocks = torch.split(rows, _PAIRS, dim=1)
+        answers = torch.cat([self._answers(self._embedded(*block)) for block in blocks])
+        return LocalBias.of(pairs, pairs.labels - answers.numpy())
+
+    def _added(
+        self, contexts: torch.Tensor | None, items: torch.Tensor | None = None
+    ) -> torch.Tensor | None:
+        """(n,) context rows → (n, item rows), or (n,) for (n,) item rows: what they add, if any."""
+        if contexts is None or self.contexts is None or self.task not in self._model.contexts:
+            return None
+        part: ContextPart = self._model.contexts[self.task]  # type: ignore[assignment]
+        asked = InContext(part, self.contexts)
+        return asked.scores(contexts) if items is None else asked.of_pairs(contexts, items)
+
+    def _answers(self, pairs: EmbeddedPairs) -> torch.Tensor:
+        head = self.users.heads[self.task]
+        low, high = head.range
+        return head(pairs).clamp(low, high)  # type: ignore[no-any-return]
 
     def _pairs(
         self,
@@ -204,13 +180,10 @@ class TaskAnswers:
         times: np.ndarray | None = None,
         contexts: torch.Tensor | None = None,
     ) -> EmbeddedPairs:
-        offsets = None
+        offsets = self._added(contexts, items)
         if self._local_bias is not None:
-            offsets = torch.from_numpy(self._local_bias.at(users.numpy(), times))
-        asked = self._in_context
-        if asked is not None and contexts is not None:
-            added = asked.of_pairs(contexts, items)
-            offsets = added if offsets is None else offsets + added
+            of_times = torch.from_numpy(self._local_bias.at(users.numpy(), times))
+            offsets = of_times if offsets is None else of_times + offsets
         return self._embedded(users, items, offsets)
 
     def _embedded(
@@ -220,3 +193,20 @@ class TaskAnswers:
         embeddings = known.queries[users], known.trained.items[items]
         rows = known.head_rows[self.task][users]
         return EmbeddedPairs(*embeddings, rows, items, each, each, offsets)
+
+
+def _completed(
+    scores: torch.Tensor,
+    is_unknown: torch.Tensor,
+    picked: torch.Tensor,
+    added: torch.Tensor | None,
+) -> torch.Tensor:
+    """Scores as they are given: of somebody unknown how often items were picked, in a context.
+
+    What a context adds is a logit, or makes of the picks those to be expected in it.
+    """
+    if is_unknown.any():
+        scores = torch.where(is_unknown, picked, scores)
+    if added is None:
+        return scores
+    return torch.where(is_unknown, scores * added.exp(), scores + added)

@@ -1,9 +1,9 @@
 """What a finished model makes of some users: known to it, or newcomers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,17 +19,16 @@ from maxella.model.feature_part import FeatureBags
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import ENCODER, Model
 
+_Found = TypeVar("_Found")
+
 
 @dataclass(frozen=True)
 class Trained:
     """A finished model, its items, and what its own users did: the same for whoever asks."""
 
     model: Model
-    rows: (
-        torch.Tensor
-    )  # (user rows,) int64 the model's row of each of its users; unknown: untrained
+    rows: torch.Tensor  # (user rows,) int64 the model's row of each user; unknown: untrained
     known: Log
-    popularity: dict[str, torch.Tensor] = field(default_factory=dict)  # by task, once asked for
 
     @cached_property
     def items(self) -> torch.Tensor:
@@ -44,12 +43,15 @@ class Trained:
         ids = encoder(self.rows, nothing)[:, : encoder.id_dim]
         return FoldIn.of(ids, self.items[:, : encoder.id_dim], picks(self.model, self.known))
 
-    def picked(self, task: str) -> torch.Tensor:
-        """(item rows,) how often each item was picked."""
-        if task not in self.popularity:
-            counts = np.bincount(self.known.pairs(task).items, minlength=len(self.items))
-            self.popularity[task] = torch.from_numpy(counts.astype(np.float32))
-        return self.popularity[task]
+    @cached_property
+    def picked(self) -> dict[str, torch.Tensor]:
+        """(item rows,) how often each item was picked, by task that ranks."""
+        n = len(self.items)
+        return {
+            task: torch.from_numpy(np.bincount(self.known.pairs(task).items, minlength=n)).float()
+            for task in self.model.heads
+            if ranks(self.model, task)
+        }
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class EmbeddedUsers:
     heads: Mapping[str, PairHead]  # of the tasks that answer pairs
     head_rows: Mapping[str, torch.Tensor]  # (U,) int64 row of each user in the head's tables
     found: dict[Any, Any] = field(default_factory=dict)  # what is found of them once asked for
+
+    def once(self, key: Any, find: Callable[[], _Found]) -> _Found:
+        """What is found of these users once, whoever asks."""
+        if key not in self.found:
+            self.found[key] = find()
+        return self.found[key]  # type: ignore[no-any-return]
 
 
 def embed_users(

@@ -214,11 +214,8 @@ class _NewItems:
         columns = torch.arange(1, len(items))
         if len(columns) > _COLUMNS:
             columns = columns[:: len(columns) // _COLUMNS + 1]
-        vectors = items if head.item_biases is None else _with_biases(items, head)
         users = torch.from_numpy(choice.users)
-        queries = head.queries(queries[users])
-        if head.item_biases is not None:
-            queries = torch.cat([queries, queries.new_ones(len(queries), 1)], dim=1)
+        queries, vectors = head.vectors(queries[users], items)
         chosen = torch.from_numpy(hidden.items[np.argsort(hidden.users, kind="stable")])
         of_chosen = (queries * vectors[chosen]).sum(dim=1)
         log_sums = torch.empty(len(_TEMPERATURES), len(users))
@@ -234,12 +231,6 @@ class _NewItems:
         fits = temperatures[:, None] * of_chosen - log_sums
         best = int(fits[:, is_new].sum(dim=1).argmax())
         return cls(_TEMPERATURES[best], log_sums[best])
-
-
-def _with_biases(items: torch.Tensor, head: DotProductHead) -> torch.Tensor:
-    biases = head.biases(torch.arange(len(items)))
-    assert biases is not None  # noqa: S101 - the caller has looked
-    return torch.cat([items, biases[:, None]], dim=1)
 
 
 def _fit(features: torch.Tensor, choice: _Choice) -> torch.Tensor:
