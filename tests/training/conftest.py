@@ -11,6 +11,7 @@ from maxella.model.heads import HEADS
 from maxella.tasks.losses import LOSSES
 from maxella.tasks.objective import Objective
 from maxella.tasks.task import Task
+from maxella.training.gradient_steps import GradientSteps
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,18 @@ def objective():
         return Objective(tasks, l2=0.01, teacher=teacher)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def fit():
+    """Trains a model by gradient steps; how far it came."""
+
+    def run(model, objective, batches, plan, **options):
+        steps = GradientSteps(objective, batches, plan, torch.device("cpu"), **options)
+        steps(model, None)
+        return steps.progress
+
+    return run
 
 
 @pytest.fixture(scope="session")

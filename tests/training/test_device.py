@@ -26,9 +26,9 @@ from maxella.training import row_tables
 from maxella.training.checkpoint import Checkpoint
 from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.device import find_device, on_cpu, on_device
-from maxella.training.gradient_steps import Plan, fit
+from maxella.training.gradient_steps import GradientSteps, Plan
 from maxella.training.optimiser import OPTIMISERS
-from maxella.training.seen_penalty import _Loss, _start
+from maxella.training.seen_penalty import _loss, _start
 
 USERS, ITEMS = 40, 60
 CPU = torch.device("cpu")
@@ -105,8 +105,7 @@ def plan(optimiser="adam"):
 
 
 def train(model, device, task, batches, optimiser="adam", **further):
-    with on_device(model, device):
-        fit(model, task, batches, plan(optimiser), **further)
+    GradientSteps(task, batches, plan(optimiser), device, **further)(model, None)
     return model
 
 
@@ -166,7 +165,7 @@ def test_no_tensor_is_made_where_the_model_is_not(case):
     # With another default device, what is made without naming one clashes with the weights.
     model, task, batches, optimiser = case()
     with torch.device("meta"):
-        fit(model, task, batches, plan(optimiser))
+        GradientSteps(task, batches, plan(optimiser), CPU)(model, None)
 
 
 @pytest.mark.parametrize("few", [0.0, 0.9])
@@ -244,7 +243,8 @@ def test_a_teacher_teaches_on_each_device(make, objective, log, dataset_of, devi
 
 def test_a_seen_penalty_is_trained_on_each_device(make, log, device):
     make = partial(make, "dot", seen_penalty_dim=4)
-    loss, batches = _Loss("retrieval", 0.5), batches_for("full", log)
+    loss = partial(_loss, task="retrieval", softness=0.5)
+    batches = batches_for("full", log)
     found, wanted = (train(make(), where, loss, batches) for where in (device, CPU))
     assert_near(found, wanted)
 

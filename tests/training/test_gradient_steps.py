@@ -15,7 +15,7 @@ from maxella.model.user_encoder import UserEncoder
 from maxella.tasks.teacher import Teacher
 from maxella.training.checkpoint import Checkpoint
 from maxella.training.closed_form_start import ClosedFormStart
-from maxella.training.gradient_steps import GradientSteps, Plan, Validation, fit
+from maxella.training.gradient_steps import GradientSteps, Plan, Validation
 from maxella.training.log import RunLog
 
 USERS, ITEMS = 12, 9
@@ -193,7 +193,7 @@ def test_each_step_is_told_and_each_batch_comes_once_an_epoch(make, steps):
     assert told == [(step, 12) for step in range(1, 13)]
 
 
-def test_the_loss_of_a_task_is_logged_as_its_mean_over_an_epoch(make, objective, log):
+def test_the_loss_of_a_task_is_logged_as_its_mean_over_an_epoch(make, fit, objective, log):
     """Also of one whose labels are in few batches: a batch without any counts as none."""
     labels = dict(log.rows.labels)
     labels["rating"] = np.where(log.rows.users == 3, labels["rating"], np.nan).astype(np.float32)
@@ -208,7 +208,7 @@ def test_the_loss_of_a_task_is_logged_as_its_mean_over_an_epoch(make, objective,
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
-def test_a_step_without_any_label_leaves_all_as_it_is(make, objective, log):
+def test_a_step_without_any_label_leaves_all_as_it_is(make, fit, objective, log):
     labels = {name: np.full_like(of, np.nan) for name, of in log.rows.labels.items()}
     silent = UserBatches(log.of(replace(log.rows, labels=labels)), 4, WholeCatalogue(ITEMS + 1))
     model = make()
@@ -249,7 +249,7 @@ class Latest(UserEncoder):
         return self.items(torch.tensor([int(item) for item in last]))
 
 
-def test_an_encoder_that_reads_order_gets_histories_in_the_order_of_time(make, log, objective):
+def test_an_encoder_that_reads_order_gets_histories_in_the_order_of_time(make, fit, log, objective):
     rng = np.random.default_rng(3)
     times = rng.permutation(len(log))
     timed = log.of(replace(log.rows, timestamps=times))

@@ -12,7 +12,7 @@ from maxella.model.build import build_model
 from maxella.model.heads import HEADS
 from maxella.training import row_tables
 from maxella.training.checkpoint import Checkpoint
-from maxella.training.gradient_steps import Plan, fit
+from maxella.training.gradient_steps import Plan
 from maxella.training.optimiser import OPTIMISERS
 from maxella.training.row_optimisers import RowAdam
 from maxella.training.row_tables import RowTables
@@ -97,7 +97,7 @@ def test_the_whole_of_a_table_is_each_row_once(monkeypatch):
 @pytest.mark.parametrize("optimiser", ["adagrad", "adam", "adamw"])
 @pytest.mark.parametrize("few", [True, False])
 def test_sparse_training_ends_where_dense_training_ends(
-    log, make, objective, monkeypatch, optimiser, few
+    log, make, fit, objective, monkeypatch, optimiser, few
 ):
     if optimiser != "adagrad":  # ε is of no weight here, as it is not quite the same in both
         decay = 0.01 if optimiser == "adamw" else 0.0
@@ -116,7 +116,9 @@ def test_sparse_training_ends_where_dense_training_ends(
 
 
 @pytest.mark.parametrize("optimiser", ["adagrad", "adam", "adamw"])
-def test_training_goes_on_from_a_checkpoint_bit_for_bit(log, make, objective, tmp_path, optimiser):
+def test_training_goes_on_from_a_checkpoint_bit_for_bit(
+    log, make, fit, objective, tmp_path, optimiser
+):
     checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "")
     whole, cut, resumed = make(), make(), make()
     further = {"batches": few_columns(log), "plan": plan(optimiser)}

@@ -17,7 +17,7 @@ from maxella.model.build import HeadSpec, build_model
 from maxella.tasks.losses import LOSSES
 from maxella.tasks.objective import Objective
 from maxella.tasks.task import Task
-from maxella.training.gradient_steps import Plan, fit
+from maxella.training.gradient_steps import GradientSteps, Plan
 
 USERS, SHELVES, SHELF = 200, 4, 10
 ITEMS = SHELVES * SHELF
@@ -56,7 +56,8 @@ def found_in_five(make_spec, log, bought, tasks, seed):
     loss = LOSSES["leave_one_out_softmax"]
     objective = Objective([Task(name, "retrieval", loss=loss) for name in tasks], l2=0.5)
     batches = UserBatches(log, USERS, WholeCatalogue(ITEMS + 1))
-    fit(model, objective, batches, Plan("adam", 0.03, 0.03, "one_cycle", 60, seed))
+    plan = Plan("adam", 0.03, 0.03, "one_cycle", 60, seed)
+    GradientSteps(objective, batches, plan, torch.device("cpu"))(model, None)
     with torch.no_grad():
         everyone, head = torch.arange(1, USERS + 1), model.heads["buy"]
         queries = head.queries(model.user_encoder(everyone, None))

@@ -57,9 +57,9 @@ class Validation:
 
 @dataclass
 class GradientSteps:
-    """Trains encoders and heads together on the weighted tasks, batch by batch."""
+    """Steps down the loss of batches: encoders and heads together, on the weighted tasks."""
 
-    objective: Objective
+    objective: Loss
     batches: Batches
     plan: Plan
     device: torch.device
@@ -73,77 +73,94 @@ class GradientSteps:
     progress: Progress = field(default_factory=Progress)
 
     def __call__(self, model: Model, dataset: Dataset) -> None:
-        """Train, and leave the model at its best epoch (the last, without validation)."""
+        """Train `model`, and leave it at its best epoch (the last, without validation).
+
+        `on_step` is told (steps done, steps in all) after each step.
+
+        With a checkpoint the state is saved after every epoch; `resume` goes on from there, and
+        the run ends with the weights of an undisturbed one. A loss that is not finite raises
+        TrainingError; the checkpoint of the last whole epoch stays.
+        """
         del dataset  # the batches hold it
-        teacher = None if self.start is None else self.start.teacher
+        objective = self.objective
+        if self.start is not None and isinstance(objective, Objective):
+            objective = replace(objective, teacher=self.start.teacher)
         with on_device(model, self.device):
-            self.progress = fit(
-                model,
-                replace(self.objective, teacher=teacher),
-                self.batches,
-                self.plan,
-                validation=self.validation,
-                checkpoint=self.checkpoint,
-                resume=self.resume,
-                log=self.log,
-                on_step=self.on_step,
-            )
+            self._fit(model, objective)
 
     @property
     def facts(self) -> dict[str, Any]:
         """Epochs done, and the one that was kept."""
         return {"epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch}
 
+    def _fit(self, model: Model, objective: Loss) -> None:
+        optimiser = OPTIMISERS[self.plan.optimiser](_groups(model, self.plan))
+        # By the first batch of the run, which is the same when it goes on from a checkpoint.
+        tables = RowTables.of(model, next(iter(self.batches.epoch(_order(self.plan, 0)))))
+        progress, best = Progress(), _weights(model)
+        if self.resume and self.checkpoint and self.checkpoint.path.exists():
+            best, progress = self.checkpoint.load(model, optimiser)
+            if self.log:
+                self.log.write("resumed", epoch=progress.epoch)
+        while progress.epoch < self.plan.epochs and not _has_stalled(progress, self.plan):
+            started = time.perf_counter()
+            losses = self._epoch(model, objective, optimiser, tables, progress.epoch)
+            progress.epoch += 1
+            entry: dict[str, Any] = {"epoch": progress.epoch, **losses}
+            entry["seconds"] = time.perf_counter() - started
+            value = None
+            if self.validation:
+                entry["validation"] = self.validation.measure()
+                value = self.validation.value(entry["validation"])
+            if value is None or progress.best_value is None or value > progress.best_value:
+                best, progress.best_value = _weights(model), value
+                progress.best_epoch = progress.epoch
+            progress.history.append(entry)
+            if self.checkpoint:
+                self.checkpoint.save(model, best, optimiser, progress)
+            if self.log:
+                self.log.write("epoch", **entry)
+        model.load_state_dict(best)
+        self.progress = progress
 
-def fit(
-    model: Model,
-    objective: Loss,
-    batches: Batches,
-    plan: Plan,
-    *,
-    validation: Validation | None = None,
-    checkpoint: Checkpoint | None = None,
-    resume: bool = False,
-    log: RunLog | None = None,
-    on_step: Callable[[int, int], None] | None = None,
-) -> Progress:
-    """Train `model` where it is, and leave it at its best epoch (the last, without validation).
-
-    `on_step` is told (steps done, steps in all) after each step.
-
-    With a checkpoint the state is saved after every epoch; `resume` goes on from there, and
-    the run ends with the weights of an undisturbed one. A loss that is not finite raises
-    TrainingError; the checkpoint of the last whole epoch stays.
-    """
-    optimiser = OPTIMISERS[plan.optimiser](_groups(model, plan))
-    # By the first batch of the run, which is the same when it goes on from a checkpoint.
-    first = next(iter(batches.epoch(_order(plan, 0))))
-    tables = RowTables.of(model, first)
-    progress = Progress()
-    best = _weights(model)
-    if resume and checkpoint is not None and checkpoint.path.exists():
-        best, progress = checkpoint.load(model, optimiser)
-        if log:
-            log.write("resumed", epoch=progress.epoch)
-    while progress.epoch < plan.epochs and not _has_stalled(progress, plan):
-        started = time.perf_counter()
-        losses = _epoch(model, objective, batches, plan, optimiser, tables, progress.epoch, on_step)
-        entry: dict[str, Any] = {"epoch": progress.epoch + 1, **losses}
-        entry["seconds"] = time.perf_counter() - started
-        progress.epoch += 1
-        value = None
-        if validation:
-            entry["validation"] = validation.measure()
-            value = validation.value(entry["validation"])
-        if value is None or progress.best_value is None or value > progress.best_value:
-            best, progress.best_value, progress.best_epoch = _weights(model), value, progress.epoch
-        progress.history.append(entry)
-        if checkpoint:
-            checkpoint.save(model, best, optimiser, progress)
-        if log:
-            log.write("epoch", **entry)
-    model.load_state_dict(best)
-    return progress
+    def _epoch(
+        self,
+        model: Model,
+        objective: Loss,
+        optimiser: RowAdagrad | RowAdam,
+        tables: RowTables,
+        epoch: int,
+    ) -> dict[str, float]:
+        """One pass over the log; gives the losses as means over interactions."""
+        model.train()
+        batches = self.batches.epoch(_order(self.plan, epoch))
+        steps = self.plan.epochs * len(self.batches)
+        sums: dict[str, float] = {}
+        counts: dict[str, int] = {}  # not every step has every part
+        for step, batch in enumerate(batches, start=epoch * len(self.batches)):
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * SCHEDULES[self.plan.schedule](step, steps)
+            batch = batch.to(model.device)  # noqa: PLW2901 - the one from here on
+            optimiser.zero_grad()
+            for table, rows in tables.read_by(batch):
+                optimiser.catch_up(table, rows)
+            loss, parts = objective(model, batch, step, steps)
+            if loss.requires_grad:  # else the batch has no label of this step's tasks
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+            # Read at once and last: a GPU has the whole step to do by then.
+            values = torch.stack([*parts.values(), loss.detach()]).tolist()
+            found = dict(zip([*parts, "loss"], values, strict=True))
+            _check_finite(found, epoch, step, self.plan)
+            for name, value in found.items():
+                sums[name] = sums.get(name, 0.0) + value * len(batch)
+                counts[name] = counts.get(name, 0) + len(batch)
+            if self.on_step:
+                self.on_step(step + 1, steps)
+        for table, rows in tables.whole():
+            optimiser.catch_up(table, rows)
+        model.eval()
+        return {name: total / counts[name] for name, total in sums.items()}
 
 
 def _groups(model: Model, plan: Plan) -> list[dict[str, Any]]:
@@ -156,49 +173,6 @@ def _groups(model: Model, plan: Plan) -> list[dict[str, Any]]:
     return [
         {"params": part, "lr": rate, "peak": rate} for part, rate in zip(parts, rates, strict=True)
     ]
-
-
-def _epoch(
-    model: Model,
-    objective: Loss,
-    batches: Batches,
-    plan: Plan,
-    optimiser: RowAdagrad | RowAdam,
-    tables: RowTables,
-    epoch: int,
-    on_step: Callable[[int, int], None] | None,
-) -> dict[str, float]:
-    """One pass over the log; gives the losses as means over interactions."""
-    model.train()
-    steps = plan.epochs * len(batches)
-    sums: dict[str, float] = {}
-    counts: dict[str, int] = {}  # not every step has every part
-    for step, batch in enumerate(batches.epoch(_order(plan, epoch)), start=epoch * len(batches)):
-        for group in optimiser.param_groups:
-            group["lr"] = group["peak"] * SCHEDULES[plan.schedule](step, steps)
-        batch = batch.to(model.device)  # noqa: PLW2901 - the one from here on
-        optimiser.zero_grad()
-        for table, rows in tables.read_by(batch):
-            optimiser.catch_up(table, rows)
-        loss, parts = objective(model, batch, step, steps)
-        if (
-            loss.requires_grad
-        ):  # a batch without any label of this step's tasks has nothing to learn
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-        # Read at once and last: a GPU has the whole step to do by then.
-        values = torch.stack([*parts.values(), loss.detach()]).tolist()
-        found = dict(zip([*parts, "loss"], values, strict=True))
-        _check_finite(found, epoch, step, plan)
-        for name, value in found.items():
-            sums[name] = sums.get(name, 0.0) + value * len(batch)
-            counts[name] = counts.get(name, 0) + len(batch)
-        if on_step:
-            on_step(step + 1, steps)
-    for table, rows in tables.whole():
-        optimiser.catch_up(table, rows)
-    model.eval()
-    return {name: total / counts[name] for name, total in sums.items()}
 
 
 def _order(plan: Plan, epoch: int) -> np.random.Generator:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
 from maxella.model.seen_penalty import SeenPenalty
 from maxella.seeds import torch_generator
-from maxella.training.gradient_steps import Plan, fit
+from maxella.training.gradient_steps import GradientSteps, Plan
 
 _LENGTH = 100  # of the list that seen items are kept out of
 _SOFTNESS = 0.05  # of the end of the list, in standard deviations of a user's scores
@@ -51,14 +52,15 @@ class SeenPenaltyStage:
         spread = _spread(model, self.task, dataset)
         with torch.no_grad():
             penalty.users.log_gain.add_(math.log(spread))
-        progress = fit(
-            model,
-            _Loss(self.task, _SOFTNESS * spread),
+        steps = GradientSteps(
+            partial(_loss, task=self.task, softness=_SOFTNESS * spread),
             UserBatches(log, _BATCH_SIZE, WholeCatalogue(log.n_item_rows), model.events),
             Plan("adam", _LEARNING_RATE, _LEARNING_RATE, "one_cycle", _EPOCHS, self.seed),
+            torch.device("cpu"),
             on_step=self.on_step,
         )
-        self.facts["loss"] = progress.history[-1]["loss"]
+        steps(model, dataset)
+        self.facts["loss"] = steps.progress.history[-1]["loss"]
 
 
 @torch.no_grad()
@@ -107,29 +109,22 @@ def penalty_loss(
     return functional.binary_cross_entropy_with_logits(found, wanted, reduction="sum")
 
 
-@dataclass(frozen=True)
-class _Loss:
-    """Of the penalty and nothing else, on batches of whole users."""
-
-    task: str
-    softness: float  # of the list's end, in units of the score
-
-    def __call__(
-        self, model: Model, batch: Batch, step: int, steps: int
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """A batch → the loss, a mean over the batch's rows, and its parts."""
-        del step, steps
-        penalty = model.seen_penalty
-        assert penalty is not None  # noqa: S101 - the stage has looked
-        with torch.no_grad():
-            users = model.user_encoder(batch.users, batch.history)
-            scores = _scores(model, self.task, users, batch.items)
-            is_seen = torch.zeros_like(scores, dtype=torch.bool)
-            is_seen[batch.user_positions, batch.item_positions] = True
-        assert batch.history is not None  # noqa: S101 - batches of whole users
-        penalties = penalty.users(batch.history) @ penalty.items(batch.items).T
-        loss = penalty_loss(scores, penalties, is_seen, length=_LENGTH, softness=self.softness)
-        return loss / len(batch), {}
+def _loss(
+    model: Model, batch: Batch, step: int, steps: int, *, task: str, softness: float
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Of the penalty and nothing else: a mean over the rows of a batch of whole users."""
+    del step, steps
+    penalty = model.seen_penalty
+    assert penalty is not None  # noqa: S101 - the stage has looked
+    assert batch.history is not None  # noqa: S101 - batches of whole users
+    with torch.no_grad():
+        users = model.user_encoder(batch.users, batch.history)
+        scores = _scores(model, task, users, batch.items)
+        is_seen = torch.zeros_like(scores, dtype=torch.bool)
+        is_seen[batch.user_positions, batch.item_positions] = True
+    penalties = penalty.users(batch.history) @ penalty.items(batch.items).T
+    loss = penalty_loss(scores, penalties, is_seen, length=_LENGTH, softness=softness)
+    return loss / len(batch), {}
 
 
 def _scores(model: Model, task: str, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
