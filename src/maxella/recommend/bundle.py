@@ -72,26 +72,16 @@ class Bundle:
 
     def recommender(self) -> Recommender:
         """Ready to answer."""
-        return Recommender(
-            self.engine(),
-            self.users,
-            self.items,
-            self._declared_tasks(),
-            self.features,
-        )
+        engine = self.engine()
+        return Recommender(engine, self.users, self.items, self._declared_tasks(), self.features)
 
     def _declared_tasks(self) -> list[Task]:
         """The tasks as far as answers and the labels of newcomers want them."""
+        wanted = {"name", "kind", "rows", "among", "column", "event_weights", "weight"}
         return [
             Task(
-                name=task["name"],
-                kind=task["kind"],
-                rows=task.get("rows"),
-                among=task.get("among"),
-                column=task.get("column", "rating"),
-                event_weights=task.get("event_weights", {}),
+                **{key: value for key, value in task.items() if key in wanted},
                 counts_repeats=task.get("count") == "log",
-                weight=task["weight"],
             )
             for task in self.config["tasks"]
         ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -116,25 +116,27 @@ class Engine:
         if not retrieve:
             retrieve = [task for task in self.model.heads if self.ranks(task)][:1]
         n = k if isinstance(tasks, str) else max(k, n_candidates)
-        parts, starts = [], list(range(0, max(1, len(users)), _USERS))
-        for start in starts:
-            asked = users[start : start + _USERS]
-            at = None if contexts is None else contexts[start : start + _USERS]
-            out = self._left_out(asked, retrieve, exclude, allow, deny)
+        everyone = torch.arange(len(users))
+        parts = []
+        for block in torch.split(everyone, _USERS):
+            at = None if contexts is None else contexts[block]
+            out = self._left_out(users[block], retrieve, exclude, allow, deny)
             scores = [
-                self.answers(task).score(asked, at).masked_fill_(out, -torch.inf)
+                self.answers(task).score(users[block], at).masked_fill_(out, -torch.inf)
                 for task in retrieve
             ]
             positions, items = candidates(scores, n)
-            asked_at = None if at is None else at[positions]
+            of_users = users[block][positions]
+            at = None if at is None else at[positions]
             found = torch.zeros(len(items), dtype=torch.float64)
             for task, weight in blend.items():
-                answers = self.answers(task).of_pairs(asked[positions], items, contexts=asked_at)
+                answers = self.answers(task).of_pairs(of_users, items, at)
                 if not isinstance(tasks, str):
-                    answers = weight * standardised(answers, positions, len(asked))
+                    answers = weight * standardised(answers, positions, len(block))
                 found += answers
-            parts.append(Lists.best(positions, items, found.float(), k, self.knows[asked]))
-        return Lists.join(parts, starts)
+            parts.append((block[positions], items, found.float()))
+        positions, items, found = map(torch.cat, zip(*parts, strict=True))
+        return Lists.best(positions, items, found, k, self.knows[users])
 
     def _left_out(
         self,
@@ -152,8 +154,8 @@ class Engine:
         if deny is not None:
             out[:, deny] = True
         out[:, UNKNOWN_ROW] = True
-        seen: list[str | None] = list(tasks) if exclude == "labels" else [None]
-        for task in seen if exclude else []:
+        by: dict[Exclude, list[Any]] = {"labels": tasks, "visited": [None], None: []}
+        for task in by[exclude]:
             bags = self._seen(task).bags(users)
             out[torch.repeat_interleave(bags.counts), bags.items] = True
         return out

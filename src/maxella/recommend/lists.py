@@ -1,6 +1,6 @@
 """Lists of items for users: of scores, or of several answers blended."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -36,24 +36,11 @@ class Lists:
 
         (users,) bool whom the model knows.
         """
-        order = np.lexsort((items.numpy(), -scores.numpy(), positions.numpy()))
-        chosen = torch.from_numpy(order)
-        counts = torch.bincount(positions, minlength=len(knows))
-        begins = counts.cumsum(0) - counts
-        ranks = torch.arange(1, len(order) + 1) - begins[positions[chosen]]
-        chosen, ranks = chosen[ranks <= k], ranks[ranks <= k]
-        of_users = positions[chosen]
-        return cls(of_users, items[chosen], ranks, scores[chosen], knows[of_users])
-
-    @classmethod
-    def join(cls, parts: list["Lists"], starts: list[int]) -> "Lists":
-        """Those of several blocks of users, which begin at these places."""
-        columns = {
-            one.name: torch.cat([getattr(part, one.name) for part in parts]) for one in fields(cls)
-        }
-        lengths = torch.tensor([len(part.items) for part in parts])
-        columns["positions"] += torch.tensor(starts).repeat_interleave(lengths)
-        return cls(**columns)
+        order = torch.from_numpy(np.lexsort((items.numpy(), -scores.numpy(), positions.numpy())))
+        of_users = positions[order]
+        ranks = torch.arange(1, len(order) + 1) - torch.searchsorted(of_users, of_users)
+        of_users, chosen = of_users[ranks <= k], order[ranks <= k]
+        return cls(of_users, items[chosen], ranks[ranks <= k], scores[chosen], knows[of_users])
 
 
 def source_names(is_known: torch.Tensor) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Raw ids in, raw ids out: recommendations, predictions and similar items."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from torch.nn import functional
 from maxella.data.contexts import Contexts
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.errors import ConfigError, DataError, unknown_name
-from maxella.evaluation.distribution import central_interval
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.index.exact import ExactIndex
 from maxella.recommend.engine import Engine
@@ -168,39 +168,29 @@ class Recommender:
         with_levels = self._with_levels(intervals)
         users = torch.from_numpy(self.users.rows_of(_ids(pairs, "user_id")))
         items = torch.from_numpy(self.items.rows_of(_ids(pairs, "item_id")))
-        engine, at = self._in_context(pairs)
+        engine, contexts = self._in_context(pairs)
         answers = {task: engine.answers(task) for task in [*self._answered, *self._ranked]}
         times = None
         if "timestamp" in pairs.columns and any(
             answers[task].rates_by_time for task in self._answered
         ):
             times = _times(pairs).to_numpy()
-        names = [f"predicted_{task}" for task in self._answered]
-        names += [f"{task}_{end}" for task in with_levels for end in ("low", "high")]
-        names += ["score" if task == self._ranked[0] else f"score_{task}" for task in self._ranked]
-        found = np.empty((len(names), len(pairs)), dtype=np.float32)
-        for start in range(0, len(pairs), _PAIRS):
-            block = slice(start, start + _PAIRS)
-            contexts = None if at is None else at[block]
-            asked = users[block], items[block]
-            told: dict[str, Any] = {
-                "times": None if times is None else times[block],
-                "contexts": contexts,
-            }
-            rows = [answers[task].predict(*asked, **told).numpy() for task in self._answered]
-            for task in with_levels:
-                probabilities = answers[task].distribution(*asked, **told).numpy()
-                rows += central_interval(
-                    probabilities, answers[task].levels.numpy(), intervals or 0
-                )
-            rows += [answers[task].score_pairs(*asked, contexts).numpy() for task in self._ranked]
-            found[:, block] = rows
-        columns = [pl.Series(name, values) for name, values in zip(names, found, strict=True)]
+        asked = users, items, times, contexts
+        found = {
+            f"predicted_{task}": _in_blocks(answers[task].predict, *asked)
+            for task in self._answered
+        }
+        for task in with_levels:
+            ends = partial(answers[task].interval, probability=intervals or 0)
+            found[f"{task}_low"], found[f"{task}_high"] = _in_blocks(ends, *asked).T
+        columns = [pl.Series(name, values.numpy()) for name, values in found.items()]
         has_none = pl.Series(items.numpy() == UNKNOWN_ROW)
-        n_scores = len(self._ranked)
-        scores = [column.set(has_none, None) for column in columns[len(columns) - n_scores :]]
+        for task in self._ranked:
+            name = "score" if task == self._ranked[0] else f"score_{task}"
+            scores = _in_blocks(answers[task].score_pairs, users, items, contexts)
+            columns.append(pl.Series(name, scores.numpy()).set(has_none, None))
         source = pl.Series("source", source_names(engine.knows[users]), dtype=pl.String)
-        return pairs.with_columns(*columns[: len(columns) - n_scores], *scores, source)
+        return pairs.with_columns(*columns, source)
 
     def similar(self, items: Sequence[str], k: int = 10) -> pl.DataFrame:
         """The k items nearest to each item by the cosine of their embeddings, biases left out.
@@ -309,6 +299,19 @@ class Recommender:
             return self._engine, None
         contexts: Contexts = features.read(table)
         return self._engine.in_contexts(contexts), torch.arange(1, len(table) + 1)
+
+
+def _in_blocks(
+    ask: Callable[..., torch.Tensor], *columns: torch.Tensor | np.ndarray | None
+) -> torch.Tensor:
+    """(n, ...) what is found of columns of n rows, some absent, a block of rows at a time."""
+    n = len(columns[0])  # type: ignore[arg-type]
+    return torch.cat(
+        [
+            ask(*(None if one is None else one[start : start + _PAIRS] for one in columns))
+            for start in range(0, max(1, n), _PAIRS)
+        ]
+    )
 
 
 def _check_length(k: int) -> None:

@@ -10,6 +10,7 @@ import torch
 from maxella.closed_form.local_bias import LocalBias
 from maxella.data.contexts import Contexts
 from maxella.errors import ConfigError
+from maxella.evaluation.distribution import central_interval
 from maxella.model.context_part import ContextPart, InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs
@@ -68,7 +69,13 @@ class TaskAnswers:
         return self._answers(self._pairs(users, items, times, contexts))
 
     @torch.inference_mode()
-    def distribution(self, users: torch.Tensor, items: torch.Tensor, **told: Any) -> torch.Tensor:
+    def distribution(
+        self,
+        users: torch.Tensor,
+        items: torch.Tensor,
+        times: np.ndarray | None = None,
+        contexts: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """As `predict`, but (n, K) probabilities of the levels.
 
         Raises ConfigError where the task's head has none.
@@ -78,7 +85,14 @@ class TaskAnswers:
                 f"Wanted a distribution of {self.task}; its head has none. Train with "
                 "head = 'ordinal'."
             )
-        return self.users.heads[self.task].distribution(self._pairs(users, items, **told))
+        return self.users.heads[self.task].distribution(self._pairs(users, items, times, contexts))
+
+    def interval(self, *asked: Any, probability: float) -> torch.Tensor:
+        """As `distribution`, but (n, 2) the ends of the interval that holds a probability."""
+        found = self.distribution(*asked).numpy()
+        return torch.from_numpy(
+            np.stack(central_interval(found, self.levels.numpy(), probability), 1)
+        )
 
     def of_pairs(
         self, users: torch.Tensor, items: torch.Tensor, contexts: torch.Tensor | None = None
