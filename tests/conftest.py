@@ -8,7 +8,8 @@ from hypothesis import settings
 
 from maxella.data.dataset import TaskLabels, build_dataset
 from maxella.data.split import split_interactions
-from maxella.model.build import HeadSpec, ModelSpec, build_model
+from maxella.model.build import ModelSpec, build_model
+from maxella.model.head import HeadSpec
 from maxella.seeds import torch_generator
 from maxella.sources.load import load_source
 from maxella.topk import top_k

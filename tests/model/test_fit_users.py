@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maxella.data.entity_features import Features
 from maxella.model import newton, ordinal_head
 from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, Targets
 from maxella.model.heads import HEADS
@@ -22,7 +23,20 @@ def make_head(name, *, members=1, levels=STARS, scale=0.3, seed=1, n_users=6):
     """Every weight drawn anew; in double precision, so that figures can be compared closely."""
     generator = torch_generator(seed, "test")
     mean = sum(levels) / len(levels)
-    shape = HeadShape(n_users, N_ITEMS, DIM, 4, members, levels, mean, None, True, False, generator)
+    shape = HeadShape(
+        task="task",
+        head=name,
+        factors=4,
+        members=members,
+        levels=levels,
+        mean=mean,
+        item_biases=True,
+        n_user_rows=n_users,
+        n_item_rows=N_ITEMS,
+        dim=DIM,
+        generator=generator,
+        features=Features(),
+    )
     head = HEADS[name].make(shape).double().eval()
     with torch.no_grad():
         for weight in head.parameters():

@@ -10,8 +10,8 @@ from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.errors import ConfigError
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.build import HeadSpec, build_model
-from maxella.model.head import EmbeddedPairs
+from maxella.model.build import build_model
+from maxella.model.head import EmbeddedPairs, HeadSpec
 from maxella.model.row_encoder import RowEncoder
 from maxella.seeds import torch_generator
 

@@ -10,7 +10,8 @@ from maxella.data.entity_features import Features
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.features.id import Vocabulary
-from maxella.model.build import HeadSpec, ModelSpec, build_model
+from maxella.model.build import ModelSpec, build_model
+from maxella.model.head import HeadSpec
 from maxella.recommend.engine import Engine
 from maxella.recommend.recommender import Recommender
 from maxella.tasks.task import Task

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from maxella.data.dataset import TaskLabels, build_dataset
 from maxella.data.interactions import Interactions
 from maxella.data.split import split_interactions
-from maxella.model.build import HeadSpec, ModelSpec, build_model
+from maxella.model.build import ModelSpec, build_model
+from maxella.model.head import HeadSpec
 from maxella.recommend.bundle import load_bundle
 from maxella.recommend.engine import Engine
 from maxella.training.closed_form_start import ClosedFormStart

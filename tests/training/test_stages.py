@@ -14,7 +14,8 @@ from maxella.data.dataset import build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.split import Split
 from maxella.features.feature_set import FeatureSpec
-from maxella.model.build import HeadSpec, build_model
+from maxella.model.build import build_model
+from maxella.model.head import HeadSpec
 from maxella.tasks.kinds import KINDS
 from maxella.tasks.losses import LOSSES
 from maxella.tasks.objective import Objective

@@ -13,7 +13,8 @@ from maxella.data.batches import UserBatches
 from maxella.data.columns import WholeCatalogue
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
-from maxella.model.build import HeadSpec, build_model
+from maxella.model.build import build_model
+from maxella.model.head import HeadSpec
 from maxella.tasks.losses import LOSSES
 from maxella.tasks.objective import Objective
 from maxella.tasks.task import Task

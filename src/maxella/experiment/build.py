@@ -22,7 +22,8 @@ from maxella.experiment.config import Config, DataOptions, TaskOptions, Training
 from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
-from maxella.model.build import HeadSpec, ModelSpec
+from maxella.model.build import ModelSpec
+from maxella.model.head import HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
 from maxella.sources.download import get

@@ -9,7 +9,7 @@ from maxella.data.entity_features import EntityFeatures, Features
 from maxella.errors import ConfigError
 from maxella.model.context_part import ContextPart
 from maxella.model.feature_part import FeaturePart
-from maxella.model.head import Head, HeadShape
+from maxella.model.head import Head, HeadShape, HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
 from maxella.model.revisit import RevisitPart
@@ -18,24 +18,6 @@ from maxella.model.seen_penalty import SeenPenalty
 from maxella.model.sum_encoder import SumEncoder
 from maxella.model.user_encoder import EncoderShape, UserEncoder
 from maxella.seeds import torch_generator
-
-
-@dataclass(frozen=True)
-class HeadSpec:
-    """All that fixes the head of one task but its weights."""
-
-    task: str
-    head: str  # of HEADS
-    factors: int = 1  # of its dot product
-    members: int = 1  # factorisations that it averages
-    mean: float = 0.0  # label of the training part
-    levels: tuple[float, ...] = ()  # distinct labels of training, ascending; () for too many
-    range: tuple[float, float] | None = None  # answers are clipped to it; None: not clipped
-    item_biases: bool = False  # whether a score has a bias for each item
-    projects: bool = False  # whether a score has a projection of the queries of its own
-    reads_context: bool = False  # whether it is told the context of a question
-    uses_time: bool = False  # whether it looks at the order of what a user did
-    patterns: tuple[int, ...] = ()  # of events by which items are visited; () to know none
 
 
 @dataclass(frozen=True)
@@ -78,31 +60,25 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         lambda width: part(features.users, width),
     )
     user_encoder = USER_ENCODERS[spec.encoder](encoder_shape)
+    dim = user_encoder.dim
     item_encoder = RowEncoder(
         spec.n_item_rows,
-        user_encoder.dim,
+        dim,
         scale=spec.embedding_scale,
         generator=generator,
-        features=part(features.items, user_encoder.dim),
+        features=part(features.items, dim),
     )
     heads: dict[str, Head] = {}
     contexts = nn.ModuleDict()
     for one in spec.heads:
         _refuse_taken_name(one.task)
         shape = HeadShape(
-            spec.n_user_rows,
-            spec.n_item_rows,
-            user_encoder.dim,
-            one.factors,
-            one.members,
-            one.levels,
-            one.mean,
-            one.range,
-            one.item_biases,
-            one.projects,
-            generator,
-            features.users,
-            features.items,
+            **vars(one),
+            n_user_rows=spec.n_user_rows,
+            n_item_rows=spec.n_item_rows,
+            dim=dim,
+            generator=generator,
+            features=features,
         )
         heads[one.task] = HEADS[one.head].make(shape)
         if features.context is not None and one.reads_context:
@@ -110,24 +86,17 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
             contexts[one.task] = ContextPart(features.context, spec.n_item_rows, ranks=ranks)
     penalty = None
     if spec.seen_penalty_dim:  # drawn last: the other weights are those of a model without
-        penalty = SeenPenalty(
-            spec.n_item_rows,
-            spec.seen_penalty_dim,
-            spec.mean_history,
-            generator=generator,
-        )
+        facts = spec.n_item_rows, spec.seen_penalty_dim, spec.mean_history
+        penalty = SeenPenalty(*facts, generator=generator)
+    revisits = {
+        one.task: RevisitPart(one.patterns, spec.n_item_rows) for one in spec.heads if one.patterns
+    }
     return Model(
         user_encoder,
         item_encoder,
         heads,
         seen_penalty=penalty,
-        revisits=nn.ModuleDict(
-            {
-                one.task: RevisitPart(one.patterns, spec.n_item_rows)
-                for one in spec.heads
-                if one.patterns
-            }
-        ),
+        revisits=nn.ModuleDict(revisits),
         contexts=contexts,
         events=spec.events,
         uses_time=tuple(one.task for one in spec.heads if one.uses_time),

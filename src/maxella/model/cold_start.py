@@ -2,7 +2,6 @@
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from maxella.model.feature_part import FeatureBags
 
@@ -21,8 +20,4 @@ class ColdStartMap(nn.Module):
 
     def forward(self, bags: FeatureBags, rows: torch.Tensor) -> torch.Tensor:
         """(n,) rows of these bags → (n, dim)."""
-        columns, weights, counts = bags.take(rows)
-        begins = counts.cumsum(0) - counts
-        return self.intercept + functional.embedding_bag(
-            columns, self.table, begins, mode="sum", per_sample_weights=weights
-        )
+        return self.intercept + bags.sums(rows, self.table)

@@ -3,26 +3,25 @@
 import torch
 from torch import nn
 
+_DEPTH = 2  # layers
 _START = 0.01  # standard deviation of the first weights beside the identity
 
 
 class CrossLayers(nn.Module):
     """x_{l+1} = x_0 ⊙ (W_l x_l + b_l) + x_l, DCN-v2 (Wang et al. 2021, arXiv:2008.13535).
 
-    A rank makes W_l = U_l V_lᵀ of that rank, with fewer weights.
+    Of low rank W_l = U_l V_lᵀ has a quarter of the rank, with fewer weights.
     """
 
-    def __init__(
-        self, width: int, depth: int, rank: int | None, *, generator: torch.Generator
-    ) -> None:
+    def __init__(self, width: int, generator: torch.Generator, *, low_rank: bool = False) -> None:
         super().__init__()
         self.width = width
-        inner = width if rank is None else rank
+        inner = width // 4 if low_rank else width
         self.narrow = nn.ModuleList(
-            nn.Identity() if rank is None else nn.Linear(width, rank, bias=False)
-            for _ in range(depth)
+            nn.Linear(width, inner, bias=False) if low_rank else nn.Identity()
+            for _ in range(_DEPTH)
         )
-        self.widen = nn.ModuleList(nn.Linear(inner, width) for _ in range(depth))
+        self.widen = nn.ModuleList(nn.Linear(inner, width) for _ in range(_DEPTH))
         for narrow in self.narrow.parameters():
             nn.init.normal_(narrow, std=width**-0.5, generator=generator)
         for wide in self.widen.parameters():
@@ -49,9 +48,5 @@ class CrossLayers(nn.Module):
         """
         squares = torch.stack([matrix.square() for matrix in self.matrices()]).sum(dim=0)
         strips = torch.split(squares, widths)
-        return torch.stack(
-            [
-                torch.stack([part.sum() for part in torch.split(strip, widths, dim=1)])
-                for strip in strips
-            ]
-        ).sqrt()
+        sums = [[part.sum() for part in torch.split(strip, widths, dim=1)] for strip in strips]
+        return torch.tensor(sums).sqrt()

@@ -5,12 +5,11 @@ from typing import Self
 import torch
 from torch import nn
 
+from maxella.data.entity_features import EntityFeatures
 from maxella.model.cross import CrossLayers
 from maxella.model.feature_part import WIDTH, FeatureBags, SideBySide
 from maxella.model.head import EmbeddedPairs, HeadShape
 from maxella.model.point_heads import DotHead
-
-_DEPTH = 2
 
 
 class CrossHead(DotHead):
@@ -20,28 +19,27 @@ class CrossHead(DotHead):
     side. The reading starts at zero, so the head starts as the dot product alone.
     """
 
-    low_rank = False
-
-    def __init__(self, shape: HeadShape) -> None:
+    def __init__(self, shape: HeadShape, *, low_rank: bool = False) -> None:
         super().__init__(shape)
         self.block_names = ["user", "item"]
         self.block_widths = [shape.factors, shape.factors]
-        self.user_side = self._side(shape, "user")
-        self.item_side = self._side(shape, "item")
+        self.user_side = self._side("user", shape.features.users, shape.generator)
+        self.item_side = self._side("item", shape.features.items, shape.generator)
+        self.feature_rows: torch.Tensor | None = None  # (U,) of other users; None: their own rows
         width = sum(self.block_widths)
-        rank = width // 4 if self.low_rank else None
-        self.cross = CrossLayers(width, _DEPTH, rank, generator=shape.generator)
+        self.cross = CrossLayers(width, shape.generator, low_rank=low_rank)
         self.read = nn.Linear(width, 1, bias=False)
         nn.init.zeros_(self.read.weight)
 
-    def _side(self, shape: HeadShape, side: str) -> SideBySide | None:
-        known = shape.user_features if side == "user" else shape.item_features
+    def _side(
+        self, side: str, known: EntityFeatures | None, generator: torch.Generator
+    ) -> SideBySide | None:
         if known is None:
             return None
         names = [f"{side}.{name}" for name in known.features.blocks]
         self.block_names += names
         self.block_widths += [WIDTH] * len(names)
-        return SideBySide(FeatureBags.of(known), generator=shape.generator)
+        return SideBySide(FeatureBags.of(known), generator=generator)
 
     def sums(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n,) sums."""
@@ -50,25 +48,19 @@ class CrossHead(DotHead):
             pairs.of_items(self.item_link(pairs.item_embeddings)),
         ]
         if self.user_side is not None:
-            parts.append(pairs.of_users(self.user_side(pairs.users)))
+            rows = pairs.users if self.feature_rows is None else self.feature_rows[pairs.users]
+            parts.append(pairs.of_users(self.user_side(rows)))
         if self.item_side is not None:
             parts.append(pairs.of_items(self.item_side(pairs.items)))
         crossed = self.read(self.cross(torch.cat(parts, dim=1))).squeeze(1)
         return super().sums(pairs) + crossed  # type: ignore[no-any-return]
 
     def of_users(self, rows: torch.Tensor) -> Self:
-        """The same head for other users, of whom it knows no features."""
+        """The same head for other users, of whom it knows the features that these rows have."""
         other = super().of_users(rows)
-        if self.user_side is not None:
-            other.user_side = self.user_side.of_rows(rows)
+        other.feature_rows = rows if self.feature_rows is None else self.feature_rows[rows]
         return other
 
     def block_norms(self) -> torch.Tensor:
         """(blocks, blocks) as `CrossLayers` has them. Names: `block_names`."""
         return self.cross.block_norms(self.block_widths)
-
-
-class LowRankCrossHead(CrossHead):
-    """The same with matrices of a quarter of the rank."""
-
-    low_rank = True

@@ -1,7 +1,7 @@
 """What the features of a row add to its embedding."""
 
-import copy
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -11,7 +11,6 @@ from maxella.data.entity_features import EntityFeatures
 from maxella.model.cross import CrossLayers
 
 WIDTH = 16  # dimensions of a feature where features meet in layers
-_DEPTH = 2  # cross layers
 _HIDDEN = 64  # units of the hidden layer
 
 
@@ -43,11 +42,6 @@ class FeatureBags(nn.Module):
         tensors = map(torch.from_numpy, (bags.begins, bags.columns, bags.weights))
         return cls(widths, *tensors)
 
-    def of_rows(self, rows: torch.Tensor) -> "FeatureBags":
-        """(n,) rows → the bags of these, as rows 0 to n - 1."""
-        columns, weights, counts = self.take(rows)
-        return FeatureBags(self.widths, counts.cumsum(0) - counts, columns, weights)
-
     @property
     def n_columns(self) -> int:
         """The columns of all features."""
@@ -61,6 +55,14 @@ class FeatureBags(nn.Module):
         places = torch.arange(int(counts.sum()), device=rows.device)
         places = places + shift.repeat_interleave(counts)
         return self.columns[places], self.weights[places], counts
+
+    def sums(self, rows: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+        """(n,) rows, (columns, dim) → (n, dim) Σ over the columns of a row of weight · table."""
+        columns, weights, counts = self.take(rows)
+        found: torch.Tensor = functional.embedding_bag(
+            columns, table, counts.cumsum(0) - counts, mode="sum", per_sample_weights=weights
+        )
+        return found
 
 
 class SideBySide(nn.Module):
@@ -76,12 +78,6 @@ class SideBySide(nn.Module):
         self.register_buffer("feature_of", of_columns, persistent=False)
         self.table = nn.Embedding(max(1, bags.n_columns), WIDTH)
         nn.init.normal_(self.table.weight, std=WIDTH**-0.5, generator=generator)
-
-    def of_rows(self, rows: torch.Tensor) -> "SideBySide":
-        """(n,) rows → the same for these, as rows 0 to n - 1."""
-        other = copy.copy(self)
-        other._modules = self._modules | {"bags": self.bags.of_rows(rows)}  # noqa: SLF001 - as in RatingHead
-        return other
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """(n,) rows → (n, features · 16); zeros where a row has nothing of a feature."""
@@ -101,7 +97,7 @@ class SideBySide(nn.Module):
 class FeaturePart(nn.Module):
     """Σ over the columns of a row of weight · embedding, which starts at zero.
 
-    So a tower with features starts as the one without. `layers` other than "sum" adds what
+    So an encoder with features starts as the one without. `layers` other than "sum" adds what
     they make of the features together, of `SideBySide`: "mlp" a hidden layer, "cross" DCN-v2,
     "low_rank_cross" the same with a quarter of the rank. Their projection starts at zero, too.
     """
@@ -123,14 +119,7 @@ class FeaturePart(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """(n,) int64 rows → (n, dim)."""
-        columns, weights, counts = self.bags.take(rows)
-        found: torch.Tensor = functional.embedding_bag(
-            columns,
-            self.table.weight,
-            counts.cumsum(0) - counts,
-            mode="sum",
-            per_sample_weights=weights,
-        )
+        found = self.bags.sums(rows, self.table.weight)
         return found if self.together is None else found + self.together(rows)
 
     def block_norms(self) -> torch.Tensor | None:
@@ -149,17 +138,9 @@ def _mlp(width: int, generator: torch.Generator) -> nn.Module:
     return nn.Sequential(layers[0], nn.ReLU(), layers[1])
 
 
-def _cross(width: int, generator: torch.Generator) -> nn.Module:
-    return CrossLayers(width, _DEPTH, None, generator=generator)
-
-
-def _low_rank_cross(width: int, generator: torch.Generator) -> nn.Module:
-    return CrossLayers(width, _DEPTH, width // 4, generator=generator)
-
-
 # (width, generator) → a module from (n, width) to (n, width)
 LAYERS: dict[str, Callable[[int, torch.Generator], nn.Module]] = {
     "mlp": _mlp,
-    "cross": _cross,
-    "low_rank_cross": _low_rank_cross,
+    "cross": CrossLayers,
+    "low_rank_cross": partial(CrossLayers, low_rank=True),
 }

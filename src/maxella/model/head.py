@@ -9,29 +9,39 @@ from typing import Self
 import torch
 from torch import nn
 
-from maxella.data.entity_features import EntityFeatures
+from maxella.data.entity_features import Features
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.reading import Reading
 from maxella.model.row_table import RowTable
 
 
 @dataclass(frozen=True)
-class HeadShape:
+class HeadSpec:
+    """All that fixes the head of one task but its weights."""
+
+    task: str
+    head: str  # of HEADS
+    factors: int = 1  # of its dot product
+    members: int = 1  # factorisations that it averages
+    mean: float = 0.0  # label of the training part
+    levels: tuple[float, ...] = ()  # distinct labels of training, ascending; () for too many
+    range: tuple[float, float] | None = None  # answers are clipped to it; None: not clipped
+    item_biases: bool = False  # whether a score has a bias for each item
+    projects: bool = False  # whether a score has a projection of the queries of its own
+    reads_context: bool = False  # whether it is told the context of a question
+    uses_time: bool = False  # whether it looks at the order of what a user did
+    patterns: tuple[int, ...] = ()  # of events by which items are visited; () to know none
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadShape(HeadSpec):
     """What a head is built from."""
 
     n_user_rows: int
     n_item_rows: int
     dim: int  # of the embeddings it reads
-    factors: int  # of the subspace in which it multiplies
-    members: int  # factorisations that are averaged
-    levels: tuple[float, ...]  # the labels that can be given, ascending; none: not known
-    mean: float  # label of training
-    range: tuple[float, float] | None  # that answers are clipped to, not what training sees
-    item_biases: bool  # whether a score has a bias for each item
-    projects: bool  # whether a score has a projection of the queries of its own
     generator: torch.Generator
-    user_features: EntityFeatures | None = None
-    item_features: EntityFeatures | None = None
+    features: Features
 
 
 class PairSide:

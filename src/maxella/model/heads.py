@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from maxella.model.cross_head import CrossHead, LowRankCrossHead
+from maxella.model.cross_head import CrossHead
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import Head, HeadShape
 from maxella.model.mixed_head import MixedHead
@@ -55,7 +56,9 @@ HEADS: dict[str, HeadChoice] = {
     ),
     "cross": HeadChoice(CrossHead, ("rating",), "dot, and DCN-v2 over all features of both sides"),
     "low_rank_cross": HeadChoice(
-        LowRankCrossHead, ("rating",), "the same with matrices of a quarter of the rank"
+        partial(CrossHead, low_rank=True),
+        ("rating",),
+        "the same with matrices of a quarter of the rank",
     ),
     "logistic": HeadChoice(
         LogisticHead, ("binary",), "a probability: the logistic function of what dot sums"

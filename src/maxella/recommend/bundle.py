@@ -27,7 +27,8 @@ from maxella.features.age import Age
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
-from maxella.model.build import HeadSpec, ModelSpec, build_model
+from maxella.model.build import ModelSpec, build_model
+from maxella.model.head import HeadSpec
 from maxella.model.model import Model
 from maxella.recommend.engine import Engine
 from maxella.recommend.recommender import Recommender
