@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from maxella.data.interactions import Interactions
@@ -161,6 +162,12 @@ class History:
         positions, places = self._places(users)
         matrix[positions, self.items[places]] = 1.0
         return matrix
+
+    def sparse(self) -> sp.csr_matrix:
+        """(user rows, item rows) float32 of the CPU: 1 where the user took the item."""
+        ones = np.ones(len(self.items), dtype=np.float32)
+        cells = ones, self.items.numpy(), self.starts.numpy()
+        return sp.csr_matrix(cells, shape=(self.n_user_rows, self.n_item_rows))
 
     def _places(self, users: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(batch,) user rows → (m,) positions of them and (m,) places of their pairs."""

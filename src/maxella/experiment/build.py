@@ -172,6 +172,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 reads_context=options.reads_context and task.kind != "binary",
                 uses_time=_uses_time(task, train),
                 patterns=_patterns(task, train, is_goal=[task.name] == ranking[:1]),
+                neighbours=task.neighbours,
             )
         )
     return ModelSpec(

@@ -221,6 +221,9 @@ class TaskOptions(Section):
     revisits: bool | None = None
     """For retrieval in a log of several events: whether items that a user has visited, but not
     picked, have scores of their own. Absent: for the first retrieval task."""
+    neighbours: Annotated[int, Field(ge=0, le=1000)] = 0
+    """For retrieval: how many of its nearest items speak for an item beside the dot product, with
+    weights of their own, found in closed form; 100 is much, for sparse logs; 0: none."""
     clip: bool = True
     """For rating: whether answers are clipped to the range of the training labels."""
     shapes_encoders: bool = True
@@ -245,6 +248,7 @@ class TaskOptions(Section):
         for is_set, name, kind in (
             (self.among is not None, "among", "binary"),
             (self.loss is not None, "loss", "retrieval"),
+            (self.neighbours > 0, "neighbours", "retrieval"),
             (bool(self.event_weights), "event_weights", "retrieval"),
             (self.distillation > 0, "distillation", "retrieval"),
         ):

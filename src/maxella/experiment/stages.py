@@ -15,6 +15,7 @@ from maxella.training.context_part import ContextStage
 from maxella.training.device import find_device
 from maxella.training.gradient_steps import GradientSteps, Validation
 from maxella.training.log import RunLog
+from maxella.training.neighbours import Neighbours
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
 from maxella.training.stage import Stage
@@ -61,6 +62,7 @@ def build_stages(
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}, seen-item penalty") if on_step else None
         stages.append(SeenPenaltyStage(ranking[0], seed, report))
+    stages += [Neighbours(task, seed) for task in model.neighbours]
     stages += [Revisits(task, seed) for task in model.revisits]
     if model.cold_users or model.cold_items:
         stages.append(ColdStart(seed))

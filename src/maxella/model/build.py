@@ -12,6 +12,7 @@ from maxella.model.feature_part import FeaturePart
 from maxella.model.head import Head, HeadShape, HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
+from maxella.model.neighbours import NeighbourPart
 from maxella.model.revisit import RevisitPart
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.seen_penalty import SeenPenalty
@@ -91,11 +92,17 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
     revisits = {
         one.task: RevisitPart(one.patterns, spec.n_item_rows) for one in spec.heads if one.patterns
     }
+    neighbours = {
+        one.task: NeighbourPart(spec.n_item_rows, one.neighbours)
+        for one in spec.heads
+        if one.neighbours
+    }
     return Model(
         user_encoder,
         item_encoder,
         heads,
         seen_penalty=penalty,
+        neighbours=nn.ModuleDict(neighbours),
         revisits=nn.ModuleDict(revisits),
         contexts=contexts,
         events=spec.events,

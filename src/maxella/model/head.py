@@ -31,6 +31,7 @@ class HeadSpec:
     reads_context: bool = False  # whether it is told the context of a question
     uses_time: bool = False  # whether it looks at the order of what a user did
     patterns: tuple[int, ...] = ()  # of events by which items are visited; () to know none
+    neighbours: int = 0  # items that speak for an item beside the dot product; 0: none
 
 
 @dataclass(frozen=True, kw_only=True)

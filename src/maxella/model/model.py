@@ -22,8 +22,8 @@ class Model(nn.Module):
     """Queries of users and embeddings of items, shared by the heads of all tasks.
 
     Beside these stand what is found once all else is trained and moves nothing of it: maps from
-    features to what new rows should hold, a penalty on seen items, what speaks for items that a
-    user has visited, and what the context adds.
+    features to what new rows should hold, a penalty on seen items, what an item's neighbours say
+    for it, what speaks for items that a user has visited, and what the context adds.
     `uses_time` names the tasks that may look at the order of what a user did, once trained.
     """
 
@@ -34,6 +34,7 @@ class Model(nn.Module):
         heads: Mapping[str, Head],
         *,
         seen_penalty: SeenPenalty | None = None,
+        neighbours: nn.ModuleDict | None = None,
         revisits: nn.ModuleDict | None = None,
         contexts: nn.ModuleDict | None = None,
         events: tuple[str, ...] = (),
@@ -46,6 +47,7 @@ class Model(nn.Module):
         self.item_encoder = item_encoder
         self.heads = nn.ModuleDict(heads)
         self.seen_penalty = seen_penalty
+        self.neighbours = neighbours or nn.ModuleDict()  # task → NeighbourPart, where it has one
         self.revisits = revisits or nn.ModuleDict()  # task → RevisitPart, where it has one
         self.contexts = contexts or nn.ModuleDict()  # task → ContextPart, where it is told it
         self.cold_users = self._cold_start_maps("user")

@@ -15,6 +15,7 @@ from maxella.model.context_part import ContextPart, InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs
 from maxella.model.model import Model
+from maxella.model.neighbours import PickedNeighbours
 from maxella.model.revisit import RevisitPart
 from maxella.recommend.users import EmbeddedUsers, ranks, timed
 from maxella.recommend.visited import Visited
@@ -36,6 +37,8 @@ class TaskAnswers:
         """(batch,) user rows, (batch,) context rows → (batch, item rows) scores."""
         of_users, of_items = self._vectors
         scores = of_users[users] @ of_items.T
+        if self._neighbours is not None:
+            scores += self._neighbours.scores(users)
         if self._visited is not None:
             self._visited.put_into(scores, users)
         is_unknown, picked = ~self.users.knows[users], self.users.trained.picked[self.task]
@@ -48,6 +51,8 @@ class TaskAnswers:
         """(n,) user, item and context rows → (n,) scores, those that `score` gives."""
         of_users, of_items = self._vectors
         scores = (of_users[users] * of_items[items]).sum(dim=1)
+        if self._neighbours is not None:
+            scores += self._neighbours.of_pairs(users, items)
         if self._visited is not None:
             scores = self._visited.instead_of(scores, users, items)
         is_unknown, picked = ~self.users.knows[users], self.users.trained.picked[self.task]
@@ -147,6 +152,17 @@ class TaskAnswers:
             return torch.cat([users, sunk[0]], dim=1), torch.cat([items, sunk[1]], dim=1)
 
         return self.users.once(("vectors", self.task, self.sinks_seen), find)
+
+    @property
+    def _neighbours(self) -> PickedNeighbours | None:
+        """What the neighbours of items say, for the users who have picked them."""
+        if self.task not in self._model.neighbours:
+            return None
+        trained = self.users.trained.neighbours[self.task]
+        if self.users.known is self.users.trained.known:
+            return trained
+        known, task = self.users.known, self.task
+        return self.users.once(("neighbours", task), lambda: trained.told(known.picks(task)))
 
     @property
     def _visited(self) -> Visited | None:

@@ -18,6 +18,7 @@ from maxella.model.dot_product_head import DotProductHead
 from maxella.model.feature_part import FeatureBags
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import ENCODER, Model
+from maxella.model.neighbours import PickedNeighbours
 
 _Found = TypeVar("_Found")
 
@@ -42,6 +43,12 @@ class Trained:
         nothing = Bags(torch.empty(0, dtype=torch.int64), torch.zeros_like(self.rows))
         ids = encoder(self.rows, nothing)[:, : encoder.id_dim]
         return FoldIn.of(ids, self.items[:, : encoder.id_dim], picks(self.model, self.known))
+
+    @cached_property
+    def neighbours(self) -> dict[str, PickedNeighbours]:
+        """What the neighbours of items say, by task that has such a part."""
+        parts = self.model.neighbours.items()
+        return {task: part.of(self.known.picks(task)) for task, part in parts}  # type: ignore[operator]
 
     @cached_property
     def picked(self) -> dict[str, torch.Tensor]:

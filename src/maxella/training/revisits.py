@@ -12,6 +12,7 @@ from maxella.data.log import Log
 from maxella.data.visits import Visits
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
+from maxella.model.neighbours import NeighbourPart
 from maxella.model.revisit import RevisitPart
 from maxella.seeds import numpy_generator
 
@@ -19,7 +20,7 @@ _PRIOR = 10.0  # cells that hold a rate at the mean of its pattern
 _L2 = 1e-3  # on the weights, for each choice
 _COLUMNS = 4096  # items that stand for the new ones
 _BLOCK = 512  # users scored at once
-_TEMPERATURES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
+_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
 @dataclass
@@ -218,9 +219,16 @@ class _NewItems:
         queries, vectors = head.vectors(queries[users], items)
         chosen = torch.from_numpy(hidden.items[np.argsort(hidden.users, kind="stable")])
         of_chosen = (queries * vectors[chosen]).sum(dim=1)
+        neighbours = None
+        if task in model.neighbours:
+            part: NeighbourPart = model.neighbours[task]  # type: ignore[assignment]
+            neighbours = part.of(log.picks(task))
+            of_chosen += neighbours.of_pairs(users, chosen)
         log_sums = torch.empty(len(_TEMPERATURES), len(users))
         for block in torch.split(torch.arange(len(users)), _BLOCK):
             scores = queries[block] @ vectors[columns].T
+            if neighbours is not None:
+                scores += neighbours.scores(users[block])[:, columns]
             is_met = met.matrix(users[block])[:, columns] > 0
             scores.masked_fill_(is_met, -torch.inf)
             for n, temperature in enumerate(_TEMPERATURES):

@@ -1,0 +1,110 @@
+"""The nearest items of each item, and what each of them says for it: regressions of few inputs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from maxella.closed_form.edlae import user_weights
+from maxella.data.history import History
+
+MOST_PRODUCTS = 200_000_000  # of two items of one user: 1.6 GB at most
+_BLOCK = 1000  # regressions solved side by side
+
+
+def item_neighbours(
+    blocks: Sequence[tuple[History, float]],
+    k: int,
+    rng: np.random.Generator,
+    *,
+    dropout: float = 0.5,
+    l2: float = 22.5,
+    popularity: float = -0.25,
+    user_exponent: float = -0.5,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each item the k others that say most for it, and how much they do.
+
+    Gives (item rows, k) int32 item rows and (item rows, k) float32 weights; where an item has
+    fewer, row 0 and the weight 0. An item's score for a user is the sum of the weights of those of
+    its neighbours that the user has.
+
+    `blocks` are histories of the same users, one below another, and what a pair of each counts.
+    With X the 0/1 matrix of a block, n_u the sums of its rows and n̄ their mean,
+    G = Σ over the blocks of count · Xᵀ diag((n_u / n̄)^user_exponent) X. The neighbours N of item i
+    are the items j with the largest G_ij / √G_jj, and their weights those of a ridge regression of
+    i on them, (G_NN + diag(λ + dropout · G_jj))⁻¹ G_Ni with λ = l2 · √c̄ and c̄ the mean of G_jj,
+    times (G_jj / c̄)^popularity. It is EDLAE (Steck 2020) at the places that matter, as SLIM is
+    sparse (Ning and Karypis 2011, "SLIM: Sparse linear methods for top-n recommender systems").
+
+    Time and memory grow with the sum of n_u², and no further than to 200 million such products:
+    beyond, the longest histories are read in part, drawn at random.
+    """
+    n_items = blocks[0][0].n_item_rows
+    together = sum(
+        (_together(history, count, user_exponent, rng) for history, count in blocks),
+        start=sp.csr_matrix((n_items, n_items), dtype=np.float32),
+    )
+    together.sort_indices()
+    own = together.diagonal()
+    mean = own[own > 0].mean() if own.any() else 1.0
+    diagonal = own * (1 + dropout) + l2 * mean**0.5
+    relative = np.maximum(own / mean, 1e-6).astype(np.float32)
+    lower = np.tril_indices(k, -1)
+    items, weights = torch.zeros(n_items, k, dtype=torch.int32), torch.zeros(n_items, k)
+    for start in range(0, n_items, _BLOCK):
+        rows = range(start, min(start + _BLOCK, n_items))
+        near = np.stack([_nearest(together, row, relative, k) for row in rows])
+        # Row 0 is nobody's: its products are zeros, so where it fills up its weight is 0.
+        systems = np.zeros((len(rows), k, k), dtype=np.float32)
+        systems[:, *lower] = _cells(together, near[:, lower[0]], near[:, lower[1]])
+        systems[:, np.arange(k), np.arange(k)] = diagonal[near]
+        factors = torch.linalg.cholesky(torch.from_numpy(systems))
+        wanted = torch.from_numpy(_cells(together, near, np.array(rows)[:, None]))
+        found = torch.cholesky_solve(wanted[:, :, None], factors)[:, :, 0]
+        items[start : start + len(rows)] = torch.from_numpy(near)
+        weights[start : start + len(rows)] = found * torch.from_numpy(relative[near] ** popularity)
+    return items, weights
+
+
+def _together(
+    history: History, count: float, user_exponent: float, rng: np.random.Generator
+) -> sp.csr_matrix:
+    """(item rows, item rows) float32: what one block adds to G."""
+    taken, lengths = history.sparse(), history.starts.diff().numpy()
+    most = _longest(lengths)
+    if most < lengths.max(initial=0):
+        # Kept are the pairs of the lowest draws of each user; they stand for the others.
+        owners = np.repeat(np.arange(len(lengths)), lengths)
+        order = np.lexsort((rng.random(len(owners)), owners))
+        places = np.arange(len(owners)) - np.repeat(history.starts[:-1].numpy(), lengths)
+        taken.data[order[places >= most]] = 0
+        taken.eliminate_zeros()
+    left_out = lengths / np.clip(lengths, 1, most)
+    of_users = count * left_out * user_weights(history, user_exponent).numpy()
+    return (taken.T @ sp.diags(of_users.astype(np.float32)) @ taken).tocsr()
+
+
+def _longest(lengths: np.ndarray) -> int:
+    """The most items of a user that can be read, for at most 200 million products in all."""
+    most = int(lengths.max(initial=1))
+    while most > 1 and (np.minimum(lengths, most).astype(np.float64) ** 2).sum() > MOST_PRODUCTS:
+        most = most * 9 // 10
+    return most
+
+
+def _nearest(together: sp.csr_matrix, row: int, relative: np.ndarray, k: int) -> np.ndarray:
+    """(k,) int32 the neighbours of an item, ascending; zeros first where there are fewer."""
+    cells = slice(together.indptr[row], together.indptr[row + 1])
+    columns, values = together.indices[cells], together.data[cells]
+    columns, values = columns[columns != row], values[columns != row]
+    if len(columns) > k:
+        strengths = values * relative[columns] ** -0.5
+        columns = np.sort(columns[np.argpartition(strengths, len(columns) - k)[-k:]])
+    return np.pad(columns, (k - len(columns), 0))
+
+
+def _cells(together: sp.csr_matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """G at rows and columns that broadcast; fastest where neighbouring columns ascend."""
+    rows, columns = np.broadcast_arrays(rows, columns)
+    return np.asarray(together[rows.ravel(), columns.ravel()]).reshape(rows.shape)
