@@ -119,18 +119,21 @@ class Model(nn.Module):
         cold = cold[cold != UNKNOWN_ROW]
         found = self.cold_items[ENCODER](features.bags, cold)
         self.item_encoder.table.weight[cold] = found - features(cold)
-        for name, one in self.head_tables("item").items():
-            says = one.cold if one.cold is not None else self.cold_items[name](features.bags, cold)
-            one.table.weight[cold] = says
+        _fill(self.head_tables("item"), self.cold_items, features.bags, cold)
 
     @torch.no_grad()
     def fill_cold_users(
         self, head: Head, task: str, features: FeatureBags, rows: torch.Tensor
     ) -> None:
         """Let what features say be all that a task's head holds of (n,) rows of some users."""
-        for name, one in head.row_tables().items():
-            if one.side == "user":
-                says = one.cold
-                if says is None:
-                    says = self.cold_users[f"{task} {name}"](features, rows)
-                one.table.weight[rows] = says
+        tables = head.row_tables().items()
+        of_users = {f"{task} {name}": one for name, one in tables if one.side == "user"}
+        _fill(of_users, self.cold_users, features, rows)
+
+
+def _fill(
+    tables: dict[str, RowTable], maps: nn.ModuleDict, features: FeatureBags, rows: torch.Tensor
+) -> None:
+    for name, one in tables.items():
+        says = maps[name](features, rows) if one.cold is None else one.cold
+        one.table.weight[rows] = says
