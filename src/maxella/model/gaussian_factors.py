@@ -27,7 +27,7 @@ _RAMP = 0.4  # share of the run after which the priors count in full
 class GaussianFactors(PairHead):
     """μ + b_u + b_i + m_u·n_i with m_u = P_u + W x_u, n_i = Q_i + V x_i.
 
-    x are the towers' embeddings, over their root mean square norm: the link through which
+    x are the encoders' embeddings, over their root mean square norm: the link through which
     ratings learn from what was picked. P and Q are private tables with a variance for each
     factor, which the bound of a head trains together with the prior of each
     dimension: mean-field variational Bayes for matrix factorisation (Lim and Teh 2007).

@@ -159,7 +159,7 @@ class TaskAnswers:
 
     @property
     def _local_bias(self) -> LocalBias | None:
-        """How users answered around a moment, where the task looks at it."""
+        """How users answered around some time, where the task looks at it."""
         if self.task not in self.users.heads or self.task not in timed(
             self._model, self.users.known
         ):
