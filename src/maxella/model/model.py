@@ -7,8 +7,7 @@ from torch import nn
 
 from maxella.data.history import History
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.cold_start import ColdStartMap
-from maxella.model.feature_part import FeatureBags, FeaturePart
+from maxella.model.feature_part import ColdStartMap, FeatureBags, FeaturePart
 from maxella.model.head import Head
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.row_table import SIDES, RowTable, Side
