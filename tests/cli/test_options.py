@@ -7,7 +7,7 @@ from maxella.data.split import SPLITS
 from maxella.experiment.config import FeatureOptions, SplitOptions, TrainingOptions
 from maxella.experiment.read_config import load_config
 from maxella.model.feature_part import LAYERS
-from maxella.training.optimiser import OPTIMISERS
+from maxella.training.row_optimisers import OPTIMISERS
 from maxella.training.schedule import SCHEDULES
 
 

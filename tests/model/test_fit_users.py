@@ -12,7 +12,6 @@ from maxella.model import newton, ordinal_head
 from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, Targets
 from maxella.model.heads import HEADS
 from maxella.model.newton import Point, minimise
-from maxella.model.user_groups import user_groups
 from maxella.seeds import torch_generator
 
 STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
@@ -240,7 +239,7 @@ def test_users_are_grouped_by_how_much_they_gave_and_no_label_is_lost():
     counts = [1, 40, 3, 3]
     pairs = make_pairs(*counts)
     seen = {}
-    for group in user_groups(pairs):
+    for group in pairs.user_groups():
         n = group.given.shape[1]
         for user, own, mask in zip(group.users.tolist(), group.pairs, group.given, strict=True):
             assert n / 2 < mask.sum() <= n

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -151,6 +152,14 @@ def test_the_penalty_on_seen_items_is_in_the_scores_of_a_raw_list_alone(dataset)
     assert raw.raw_ranker is None
     pairs = torch.tensor([3, 8]), torch.tensor([2, 20])
     torch.testing.assert_close(raw.score_pairs(*pairs), raw.score(pairs[0])[[0, 1], pairs[1]])
+
+
+def test_a_ranking_that_reads_the_latest_most_is_asked_nothing_by_time(dataset):
+    heads = (replace(HEADS[0], uses_time=True), HEADS[1])
+    model = build_model(ModelSpec(61, 21, "sum", 3, 3, (), 10.0, 0.5, heads), seed=1).eval()
+    log = dataset.known
+    timed = log.of(replace(log.rows, timestamps=np.arange(len(log))))
+    assert not Engine.of(model, timed).answers("retrieval").rates_by_time
 
 
 @settings(deadline=None, max_examples=60)

@@ -27,7 +27,7 @@ from maxella.training.checkpoint import Checkpoint
 from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.device import find_device, on_cpu, on_device
 from maxella.training.gradient_steps import GradientSteps, Plan
-from maxella.training.optimiser import OPTIMISERS
+from maxella.training.row_optimisers import OPTIMISERS
 from maxella.training.seen_penalty import _loss, _start
 
 USERS, ITEMS = 40, 60

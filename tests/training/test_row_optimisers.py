@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from maxella.seeds import torch_generator
-from maxella.training.optimiser import OPTIMISERS
+from maxella.training.row_optimisers import OPTIMISERS
 
 ROWS, DIM = 7, 3
 BETAS = {"betas": (0.9, 0.99)}

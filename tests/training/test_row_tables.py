@@ -1,6 +1,7 @@
 """Which tables have sparse gradients, and that training with them is training without."""
 
 from functools import partial
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,9 +14,8 @@ from maxella.model.heads import HEADS
 from maxella.training import row_tables
 from maxella.training.checkpoint import Checkpoint
 from maxella.training.gradient_steps import Plan
-from maxella.training.optimiser import OPTIMISERS
-from maxella.training.row_optimisers import RowAdam
-from maxella.training.row_tables import RowTables
+from maxella.training.row_optimisers import OPTIMISERS, RowAdam
+from maxella.training.row_tables import catch_up, sparse_tables
 
 USERS, ITEMS = 40, 60
 
@@ -81,16 +81,17 @@ def test_a_table_is_sparse_where_a_batch_names_few_of_its_rows(log, make):
         (RowBatches(log, 100), 0, 0),
     ):
         batch = next(iter(batches.epoch(np.random.default_rng(1))))
-        tables = RowTables.of(model, batch)
-        assert (len(tables.of_users), len(tables.of_items)) == (n_of_users, n_of_items)
+        tables = sparse_tables(model, batch)
+        assert (len(tables["user"]), len(tables["item"])) == (n_of_users, n_of_items)
         sparse = [table.sparse for table in [*all_users, *all_items]]
         assert sum(sparse) == n_of_users + n_of_items
 
 
 def test_the_whole_of_a_table_is_each_row_once(monkeypatch):
     monkeypatch.setattr(row_tables, "_BLOCK", 4)
-    tables = RowTables([torch.zeros(10, 1)], [torch.zeros(3, 1)])
-    rows = torch.cat([rows for _, rows in tables.whole()])
+    optimiser = Mock()
+    catch_up(optimiser, {"user": [torch.zeros(10, 1)], "item": [torch.zeros(3, 1)]})
+    rows = torch.cat([call.args[1] for call in optimiser.catch_up.call_args_list])
     assert rows.tolist() == [*range(10), *range(3)]
 
 

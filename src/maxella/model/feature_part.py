@@ -1,4 +1,4 @@
-"""What the features of a row add to its embedding."""
+"""What the features of a row add to its embedding, and what they say where there is none."""
 
 from collections.abc import Callable
 from functools import partial
@@ -128,6 +128,23 @@ class FeaturePart(nn.Module):
         if not isinstance(met, CrossLayers):
             return None
         return met.block_norms([WIDTH] * len(self.bags.widths))
+
+
+class ColdStartMap(nn.Module):
+    """intercept + Σ over the columns of a row of weight · table; fitted once all else is trained.
+
+    A linear map from features to embeddings (Gantner et al. 2010, "Learning attribute-to-feature
+    mappings for cold-start recommendations").
+    """
+
+    def __init__(self, n_columns: int, dim: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(n_columns, dim))
+        self.intercept = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, bags: FeatureBags, rows: torch.Tensor) -> torch.Tensor:
+        """(n,) rows of these bags → (n, dim)."""
+        return self.intercept + bags.sums(rows, self.table)
 
 
 def _mlp(width: int, generator: torch.Generator) -> nn.Module:

@@ -8,10 +8,9 @@ import torch
 from torch import nn
 
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, PairSide, Targets
+from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, PairSide, Targets, UserGroup
 from maxella.model.met_items import MetItems, by_member, with_bias
 from maxella.model.row_table import RowTable
-from maxella.model.user_groups import UserGroup, user_groups
 
 USER_BIAS_PRIOR = 0.15  # prior variances
 ITEM_BIAS_PRIOR = 0.3
@@ -28,7 +27,7 @@ _RAMP = 0.4  # share of the run after which the priors count in full
 class GaussianFactors(PairHead):
     """μ + b_u + b_i + m_u·n_i with m_u = P_u + W x_u, n_i = Q_i + V x_i.
 
-    x are the towers' embeddings, over their root mean square norm: the link through which
+    x are the encoders' embeddings, over their root mean square norm: the link through which
     ratings learn from what was picked. P and Q are private tables with a variance for each
     factor, which the bound of a head trains together with the prior of each
     dimension: mean-field variational Bayes for matrix factorisation (Lim and Teh 2007).
@@ -126,7 +125,7 @@ class GaussianFactors(PairHead):
     @torch.no_grad()
     def fit_users(self, pairs: EmbeddedPairs, labels: torch.Tensor) -> None:
         """As of any head: the users' posterior for what is known of the items."""
-        for group in user_groups(pairs):
+        for group in pairs.user_groups():
             rows = pairs.users[group.users]
             given = labels[group.pairs].double().repeat_interleave(self.members, dim=1)
             means, variances = (

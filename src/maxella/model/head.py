@@ -2,6 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -13,6 +14,8 @@ from maxella.data.entity_features import Features
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.reading import Reading
 from maxella.model.row_table import RowTable
+
+_MOST_CELLS = 2**14  # of a group of users
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,15 @@ class PairSide:
 
 
 @dataclass(frozen=True)
+class UserGroup:
+    """G users with about as many pairs each: n at most, and more than half of that."""
+
+    users: torch.Tensor  # (G,) int64 positions of the users
+    pairs: torch.Tensor  # (G, n) int64 positions of their pairs; past a user's own, of any
+    given: torch.Tensor  # (G, n) float64: 1 at a user's own pairs, else 0
+
+
+@dataclass(frozen=True)
 class EmbeddedPairs:
     """n pairs of U users and I items, each user and item given once."""
 
@@ -111,6 +123,24 @@ class EmbeddedPairs:
         """(U,) where each user's pairs begin, of pairs that are sorted by user."""
         counts = torch.bincount(self.user_positions, minlength=len(self.users))
         return counts.cumsum(0) - counts
+
+    def user_groups(self) -> Iterator[UserGroup]:
+        """The users of pairs that are sorted by user, from those with the most pairs on.
+
+        As tables of equal rows, so that all are fitted side by side.
+        """
+        counts = torch.bincount(self.user_positions, minlength=len(self.users))
+        counts, order = counts.sort(descending=True, stable=True)
+        begins, start = self.begins[order], 0
+        while start < len(order):
+            n = int(counts[start])
+            alike = int((2 * counts[start:] > n).sum()) if n else len(order) - start
+            stop = start + min(alike, max(1, _MOST_CELLS // max(1, n)))
+            places = torch.arange(n).expand(stop - start, n)
+            is_given = places < counts[start:stop, None]
+            positions = (begins[start:stop, None] + places).where(is_given, 0)
+            yield UserGroup(order[start:stop], positions, is_given.double())
+            start = stop
 
     def with_offsets(self, answers: torch.Tensor) -> torch.Tensor:
         """(n, ...) sums → the same with the offsets added, where there are any."""

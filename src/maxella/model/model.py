@@ -7,11 +7,10 @@ from torch import nn
 
 from maxella.data.history import History
 from maxella.features.id import UNKNOWN_ROW
-from maxella.model.cold_start import ColdStartMap
-from maxella.model.feature_part import FeatureBags
+from maxella.model.feature_part import ColdStartMap, FeatureBags, FeaturePart
 from maxella.model.head import Head
 from maxella.model.row_encoder import RowEncoder
-from maxella.model.row_table import RowTable, Side
+from maxella.model.row_table import SIDES, RowTable, Side
 from maxella.model.seen_penalty import SeenPenalty
 from maxella.model.user_encoder import UserEncoder
 
@@ -88,21 +87,25 @@ class Model(nn.Module):
         """The weights of the encoders' tables and feature parts: they have a rate of their own."""
         for one in self.encoder_tables().values():
             yield from one.table.parameters()
-        for part in (self.user_encoder.feature_part, self.item_encoder.features):
+        for part in map(self.feature_part, SIDES):
             if part is not None:
                 yield from part.parameters()
 
+    def feature_part(self, side: Side) -> FeaturePart | None:
+        """What features add to the embeddings of a side, where they add anything."""
+        return self.user_encoder.feature_part if side == "user" else self.item_encoder.features
+
     def _cold_start_maps(self, side: Side) -> nn.ModuleDict:
         """A map for each table whose new rows are what features say, and one for the embedding."""
-        encoder = self.user_encoder if side == "user" else None
-        part = encoder.feature_part if encoder is not None else self.item_encoder.features
-        maps = nn.ModuleDict()
+        part, maps = self.feature_part(side), nn.ModuleDict()
         if part is not None:
-            n_columns = part.bags.n_columns
-            maps[ENCODER] = ColdStartMap(n_columns, self.item_encoder.dim)
+            widths = {ENCODER: self.item_encoder.dim}
             for name, one in self.head_tables(side).items():
                 if one.cold is None:
-                    maps[name] = ColdStartMap(n_columns, one.table.embedding_dim)
+                    widths[name] = one.table.embedding_dim
+            maps.update(
+                {name: ColdStartMap(part.bags.n_columns, of) for name, of in widths.items()}
+            )
         return maps
 
     @torch.no_grad()
@@ -117,18 +120,21 @@ class Model(nn.Module):
         cold = cold[cold != UNKNOWN_ROW]
         found = self.cold_items[ENCODER](features.bags, cold)
         self.item_encoder.table.weight[cold] = found - features(cold)
-        for name, one in self.head_tables("item").items():
-            says = one.cold if one.cold is not None else self.cold_items[name](features.bags, cold)
-            one.table.weight[cold] = says
+        _fill(self.head_tables("item"), self.cold_items, features.bags, cold)
 
     @torch.no_grad()
     def fill_cold_users(
         self, head: Head, task: str, features: FeatureBags, rows: torch.Tensor
     ) -> None:
         """Let what features say be all that a task's head holds of (n,) rows of some users."""
-        for name, one in head.row_tables().items():
-            if one.side == "user":
-                says = one.cold
-                if says is None:
-                    says = self.cold_users[f"{task} {name}"](features, rows)
-                one.table.weight[rows] = says
+        tables = head.row_tables().items()
+        of_users = {f"{task} {name}": one for name, one in tables if one.side == "user"}
+        _fill(of_users, self.cold_users, features, rows)
+
+
+def _fill(
+    tables: dict[str, RowTable], maps: nn.ModuleDict, features: FeatureBags, rows: torch.Tensor
+) -> None:
+    for name, one in tables.items():
+        says = maps[name](features, rows) if one.cold is None else one.cold
+        one.table.weight[rows] = says

@@ -10,7 +10,6 @@ from maxella.features.id import UNKNOWN_ROW
 from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, Targets
 from maxella.model.newton import Point, minimise
 from maxella.model.row_table import RowTable
-from maxella.model.user_groups import user_groups
 
 _LEAST = 1e-3  # probability that a logit starts from
 
@@ -93,7 +92,7 @@ class DotHead(PairHead):
         """As of any head, with the biases held by `user_damping` · their squares."""
         self.user_biases.weight[pairs.users] = 0.0
         sums = self.sums(pairs).double()
-        for group in user_groups(pairs):
+        for group in pairs.user_groups():
             found = self.best_bias(sums[group.pairs], labels[group.pairs].double(), group.given)
             weight = self.user_biases.weight
             weight[pairs.users[group.users]] = found.to(weight.dtype)

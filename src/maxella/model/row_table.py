@@ -15,7 +15,7 @@ class RowTable:
     """A table of one side, and what stands in the rows that training could not learn.
 
     `cold` is the value of such a row, (dim,); without one it is what the features of the row say
-    (`model.cold_start`), and zeros where there are none.
+    (`ColdStartMap`), and zeros where there are none.
     """
 
     table: nn.Embedding

@@ -16,7 +16,7 @@ class HistorySum(nn.Module):
 
     n is the length of the history and n̄ its mean over the users of training; the gain γ
     and the power p are learnt. A user who was not there in training is read like any other.
-    The linear history tower of EDLAE (Steck 2020) and of SVD++ (Koren 2008).
+    As in EDLAE (Steck 2020) and SVD++ (Koren 2008).
 
     Where events are told apart an item counts the weight of its event, in the sum and in n: one
     reading of an item serves views and purchases alike. The weights are learnt too.

@@ -163,15 +163,11 @@ def _known_table(bundle: Bundle) -> pl.DataFrame:
 
 
 def _interactions(table: pl.DataFrame) -> Interactions:
-    optional = {
-        f"{name}s": _column(table, name) for name in ("timestamp", "event") if name in table.columns
-    }
-    labels = {
-        name.removeprefix("label "): table[name].to_numpy()
-        for name in table.columns
-        if name.startswith("label ")
-    }
-    return Interactions(_column(table, "user"), _column(table, "item"), labels, **optional)
+    columns = {column.name: column.to_numpy(writable=True) for column in table}
+    users, items = columns.pop("user"), columns.pop("item")
+    times, events = columns.pop("timestamp", None), columns.pop("event", None)
+    labels = {name.removeprefix("label "): column for name, column in columns.items()}
+    return Interactions(users, items, labels, times, events)
 
 
 def _spec(facts: dict[str, Any]) -> ModelSpec:
@@ -276,10 +272,6 @@ def _unreadable(folder: Path, reason: str) -> BundleError:
 def load(folder: str | Path) -> Recommender:
     """The recommender of a run or bundle folder."""
     return load_bundle(Path(folder)).recommender()
-
-
-def _column(frame: pl.DataFrame, name: str) -> np.ndarray:
-    return frame[name].to_numpy().astype(np.int64)
 
 
 def _sha256(path: Path) -> str:

@@ -1,8 +1,8 @@
 """A trained model, ready to answer for rows: evaluation and serving both ask here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -27,7 +27,7 @@ class Engine:
 
     A model that uses time looks at the order of what is known, never at the test: retrieval
     reads the latest items of a history most (`data.recency`), ratings follow how a user rated
-    around a moment (`closed_form.local_bias`).
+    around some time (`closed_form.local_bias`).
 
     A user whom training did not have is read from their history: the id part of their
     query is folded in (`closed_form.fold_in`), and what the heads hold of them is found from the
@@ -154,13 +154,12 @@ class Engine:
         if deny is not None:
             out[:, deny] = True
         out[:, UNKNOWN_ROW] = True
-        by: dict[Exclude, list[Any]] = {"labels": tasks, "visited": [None], None: []}
-        for task in by[exclude]:
-            bags = self._seen(task).bags(users)
+        seen: dict[str | None, Callable[[], History]] = {}
+        if exclude == "labels":
+            seen = {task: partial(self.known.picks, task) for task in tasks}
+        elif exclude == "visited":
+            seen = {None: self.known.history}
+        for task, find in seen.items():
+            bags = self._users.once(("seen", task), find).bags(users)
             out[torch.repeat_interleave(bags.counts), bags.items] = True
         return out
-
-    def _seen(self, task: str | None) -> History:
-        """A user's labels of a task, or all that they did; put together once."""
-        find = self.known.history if task is None else partial(self.known.picks, task)
-        return self._users.once(("seen", task), find)

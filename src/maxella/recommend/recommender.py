@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from maxella.data.contexts import Contexts
-from maxella.data.entity_features import EntityFeatures, Features
+from maxella.data.entity_features import Features
 from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.index.exact import ExactIndex
@@ -71,19 +71,18 @@ class Recommender:
             named = pl.concat([named, _ids(users, "user_id")])
         ids = Vocabulary.fit(named)
         known = newcomers_log(history, ids, self.items, self._tasks, self._engine.known)
-        features = None if users is None else self._features_of(users, ids)
+        features = None
+        if users is not None:
+            if self._features.users is None:
+                raise ConfigError(
+                    "Wanted a model with features of users; this one knows users by their ids and "
+                    "histories alone. Declare [features.user] and train again."
+                )
+            table = users.with_columns(_ids(users, "user_id"))
+            table = table.unique("user_id", keep="last", maintain_order=True)
+            features = self._features.users.of_others(table, "user_id", ids)
         engine = self._engine.of_newcomers(known, features)
         return Recommender(engine, ids, self.items, self._tasks, self._features)
-
-    def _features_of(self, users: pl.DataFrame, ids: Vocabulary) -> EntityFeatures:
-        if self._features.users is None:
-            raise ConfigError(
-                "Wanted a model with features of users; this one knows users by their ids and "
-                "histories alone. Declare [features.user] and train again."
-            )
-        table = users.with_columns(_ids(users, "user_id"))
-        table = table.unique("user_id", keep="last", maintain_order=True)
-        return self._features.users.of_others(table, "user_id", ids)
 
     def recommend(
         self,
@@ -198,7 +197,7 @@ class Recommender:
         Columns: item_id, rank (from 1), similar_item_id, similarity. Raises DataError for an
         item that is not known, ConfigError of a model that has not learnt to retrieve.
         """
-        self._retrieval_task(None)
+        self._goal()  # raises where there is none
         _check_length(k)
         asked = _asked("item_id", items)
         rows = self.items.rows_of(asked)
@@ -225,34 +224,25 @@ class Recommender:
         )
 
     def _goal(
-        self, task: str | None, blend: Mapping[str, float] | None
+        self, task: str | None = None, blend: Mapping[str, float] | None = None
     ) -> str | Mapping[str, float]:
-        """What to order items by."""
-        first = self._retrieval_task(None if blend else task)
-        if not blend:
-            return first
-        if task is not None:
-            raise ConfigError(f"Give a task or a blend; got '{task}' and {dict(blend)}.")
-        for name in blend:
-            self._refuse_unlearnt(name, [*self._ranked, *self._answered])
-        return blend
-
-    def _retrieval_task(self, task: str | None) -> str:
-        """The task named, or the first that ranks; ConfigError where there is none."""
+        """What to order items by: a blend, the task named, or the first that ranks."""
         if not self._ranked:
             raise ConfigError(
                 "Wanted a model that has learnt to retrieve; this one has not: its scores would "
                 "mean nothing. Train with a task of kind 'retrieval' whose weight is above 0."
             )
-        if task is None:
-            return self._ranked[0]
-        if task in self._answered:
+        if blend and task is not None:
+            raise ConfigError(f"Give a task or a blend; got '{task}' and {dict(blend)}.")
+        if not blend and task in self._answered:
             raise ConfigError(
                 f"Task '{task}' answers pairs and ranks nothing. Ask for "
                 f"{' or '.join(repr(name) for name in self._ranked)}, or for a blend with it."
             )
-        self._refuse_unlearnt(task, self._ranked)
-        return task
+        learnt = [*self._ranked, *self._answered] if blend else self._ranked
+        for name in blend or [task or self._ranked[0]]:
+            self._refuse_unlearnt(name, learnt)
+        return blend or task or self._ranked[0]
 
     def _refuse_unlearnt(self, task: str, learnt: Sequence[str]) -> None:
         if task in learnt:

@@ -175,8 +175,10 @@ class TaskAnswers:
 
     @property
     def _local_bias(self) -> LocalBias | None:
-        """How users answered around a moment, where the task looks at it."""
-        if self.task not in timed(self._model, self.users.known):
+        """How users answered around some time, where the task looks at it."""
+        if self.task not in self.users.heads or self.task not in timed(
+            self._model, self.users.known
+        ):
             return None
         return self.users.once(("local bias", self.task), self._found_local_bias)
 

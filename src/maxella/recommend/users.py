@@ -98,8 +98,8 @@ def embed_users(
     )
     bags = history.bags(rows)
     is_new = model_rows == UNKNOWN_ROW
-    has_history = torch.zeros(len(rows), dtype=torch.bool)
-    has_history[torch.from_numpy(known.rows.users[known.rows.items != UNKNOWN_ROW])] = True
+    has_items = known.rows.users[known.rows.items != UNKNOWN_ROW]
+    has_history = torch.from_numpy(np.bincount(has_items, minlength=len(rows)) > 0)
     has_history[UNKNOWN_ROW] = False
     queries = encoder(model_rows, bags)
     new = (is_new & has_history).nonzero().squeeze(1)

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from maxella.data.log import Log
+from maxella.data.ranges import ranges
 from maxella.data.visits import Visits
 from maxella.model.revisit import RevisitPart
 
@@ -14,40 +16,35 @@ from maxella.model.revisit import RevisitPart
 class Visited:
     """(user, item) cells, by user, then by item, and the score of each."""
 
-    starts: torch.Tensor  # (user rows + 1,) int64: user u has the cells from starts[u] on
-    items: torch.Tensor  # (cells,) int64
+    cells: Visits
     scores: torch.Tensor  # (cells,)
-    n_item_rows: int
+    starts: np.ndarray  # (user rows + 1,) int64: user u has the cells from starts[u] on
 
     @classmethod
     def of(cls, part: RevisitPart, known: Log, task: str) -> "Visited":
         """Those of what is known; a cell that is a label of the task is none."""
-        visits = Visits.of(known, task)
-        visits = visits.take(~visits.are_in(known.pairs(task)))
-        users, items = torch.from_numpy(visits.users), torch.from_numpy(visits.items)
-        starts = torch.searchsorted(users, torch.arange(known.n_user_rows + 1))
-        scores = part.scores(items, torch.from_numpy(visits.patterns))
-        return cls(starts, items, scores, known.n_item_rows)
+        cells = Visits.of(known, task)
+        cells = cells.take(~cells.are_in(known.pairs(task)))
+        scores = part.scores(torch.from_numpy(cells.items), torch.from_numpy(cells.patterns))
+        return cls(cells, scores, np.searchsorted(cells.users, np.arange(known.n_user_rows + 1)))
 
     @cached_property
     def keys(self) -> torch.Tensor:
         """(cells,) user · item rows + item, ascending."""
-        return torch.repeat_interleave(self.starts.diff()) * self.n_item_rows + self.items
+        return torch.from_numpy(self.cells.keys)
 
     def put_into(self, scores: torch.Tensor, users: torch.Tensor) -> None:
         """(batch, item rows) scores of (batch,) user rows: the cells' own take their place."""
-        counts = self.starts[users + 1] - self.starts[users]
-        positions = torch.repeat_interleave(counts)
-        shift = self.starts[users] - (counts.cumsum(0) - counts)
-        places = torch.arange(len(positions)) + shift[positions]
-        scores[positions, self.items[places]] = self.scores[places]
+        starts, stops = self.starts[users.numpy()], self.starts[users.numpy() + 1]
+        positions, places = ranges(starts, stops - starts)
+        scores[positions, self.cells.items[places]] = self.scores[places]
 
     def instead_of(
         self, scores: torch.Tensor, users: torch.Tensor, items: torch.Tensor
     ) -> torch.Tensor:
         """(n,) scores of (n,) user and item rows → the same with those of the cells."""
-        if not len(self.items):
+        if not len(self.keys):
             return scores
-        wanted = users * self.n_item_rows + items
+        wanted = users * self.cells.n_item_rows + items
         places = torch.searchsorted(self.keys, wanted).clamp(max=len(self.keys) - 1)
         return self.scores[places].where(self.keys[places] == wanted, scores)

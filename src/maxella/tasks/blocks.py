@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from maxella.tasks.choices import Choices
+
 # Scores are made, used and dropped in blocks of about this many, which stay in the
 # cache: the passes over them then cost little beside the products.
 BLOCK_SCORES = 1 << 20
@@ -22,12 +24,12 @@ class Block:
     cells: torch.Tensor  # (pairs of the block,) their places in the block's scores, laid flat
 
 
-def blocks(
-    n_users: int, n_items: int, user_positions: torch.Tensor, item_positions: torch.Tensor
-) -> Iterator[Block]:
-    """Blocks of users in turn, of (n,) pairs whose user positions do not decrease."""
-    ends = torch.bincount(user_positions, minlength=n_users).cumsum(0).tolist()
-    flat = user_positions * n_items + item_positions  # into the (users, items) scores
+def blocks(choices: Choices) -> Iterator[Block]:
+    """Blocks of users in turn."""
+    n_users, n_items = len(choices.users), len(choices.items)
+    ends = torch.bincount(choices.user_positions, minlength=n_users).cumsum(0).tolist()
+    # Into the (users, items) scores.
+    flat = choices.user_positions * n_items + choices.item_positions
     n_scores = CUDA_BLOCK_SCORES if flat.is_cuda else BLOCK_SCORES
     size = max(1, n_scores // max(1, n_items))
     first = 0

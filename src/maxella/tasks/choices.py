@@ -28,24 +28,34 @@ class Choices:
     @property
     def known_biases(self) -> torch.Tensor:
         """(I,) item biases, zeros where there are none."""
-        return _or(self.item_biases, self.items, 0.0)
+        return self._of_items(self.item_biases, 0.0)
 
     @property
     def known_self_scores(self) -> torch.Tensor:
         """(n,) self-scores, zeros where there are none."""
-        if self.self_scores is not None:
-            return self.self_scores
-        return self.users.new_zeros(len(self.user_positions))
+        return self._of_pairs(self.self_scores, 0.0)
 
     @property
     def known_weights(self) -> torch.Tensor:
         """(I,) item weights, ones where there are none."""
-        return _or(self.item_weights, self.items, 1.0)
+        return self._of_items(self.item_weights, 1.0)
+
+    @property
+    def known_pair_weights(self) -> torch.Tensor:
+        """(n,) how often each pair counts: once, if nothing is said."""
+        return self._of_pairs(self.pair_weights, 1.0)
 
     def weighted(self, losses: torch.Tensor) -> torch.Tensor:
         """(n,) losses of pairs, each as often as it counts."""
-        return losses if self.pair_weights is None else losses * self.pair_weights
+        return losses * self.known_pair_weights
 
+    def sums(self, rows: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """(U, d) users or (I, d) items, (n,) those of the pairs → how often each row's count."""
+        zeros = rows.new_zeros(len(rows))
+        return zeros.index_add_(0, positions, self.known_pair_weights)
 
-def _or(given: torch.Tensor | None, rows: torch.Tensor, value: float) -> torch.Tensor:
-    return rows.new_full((len(rows),), value) if given is None else given
+    def _of_pairs(self, given: torch.Tensor | None, value: float) -> torch.Tensor:
+        return self.users.new_full((len(self.user_positions),), value) if given is None else given
+
+    def _of_items(self, given: torch.Tensor | None, value: float) -> torch.Tensor:
+        return self.items.new_full((len(self.items),), value) if given is None else given

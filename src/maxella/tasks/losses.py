@@ -17,14 +17,12 @@ columns are a sample, item weights make of their sums estimates of those over th
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch.nn import functional
 
-from maxella.tasks.blocks import blocks
 from maxella.tasks.choices import Choices
-from maxella.tasks.masked_softmax import MaskedSoftmax, sums_of_weights
+from maxella.tasks.softmax import masked_softmax, softmax
 
 _UNOBSERVED = 0.1  # weight of a cell in the squared loss beside that of a pair, as in iALS
 
@@ -40,7 +38,7 @@ def full_softmax(choices: Choices) -> torch.Tensor:
     >>> round(full_softmax(Choices(u, v, None, pairs, pairs)).item(), 4)
     0.2539
     """
-    return _softmax_loss(choices, None)
+    return softmax(choices, choices.items.new_zeros(len(choices.items)))
 
 
 def in_batch_softmax(choices: Choices) -> torch.Tensor:
@@ -57,15 +55,15 @@ def in_batch_softmax(choices: Choices) -> torch.Tensor:
     if not len(choices.item_positions):  # no columns, and nothing to set against them
         return full_softmax(choices)
     # A pair that counts twice is there twice, as a column too.
-    counts = sums_of_weights(choices.items, choices.item_positions, choices.pair_weights)
-    return _softmax_loss(choices, counts.log())  # −inf for an item that no pair names
+    counts = choices.sums(choices.items, choices.item_positions)
+    return softmax(choices, counts.log())  # −inf for an item that no pair names
 
 
 def leave_one_out_softmax(choices: Choices) -> torch.Tensor:
     """Σ over pairs of −log softmax over the pair's item and the items that its user lacks.
 
     self_scores are taken off, so that no pair sees itself in the history. A teacher takes the
-    given share of the loss. `masked_softmax` has the formulas.
+    given share of the loss. `softmax.masked_softmax` has the formulas.
 
     One user, scores [1, 0, 2], who took items 0 and 2. Each competes with item 1 alone:
     log(1 + e⁻¹) + log(1 + e⁻²) = 0.4402.
@@ -82,19 +80,7 @@ def leave_one_out_softmax(choices: Choices) -> torch.Tensor:
     >>> round(leave_one_out_softmax(Choices(u, v, None, *pairs, item_weights=weights)).item(), 4)
     1.0844
     """
-    loss: torch.Tensor = MaskedSoftmax.apply(  # type: ignore[no-untyped-call]
-        choices.users,
-        choices.items,
-        choices.known_biases,
-        choices.known_weights.log(),
-        choices.user_positions,
-        choices.item_positions,
-        choices.pair_weights,
-        choices.known_self_scores,
-        choices.teacher,
-        0.0 if choices.teacher is None else choices.distillation,
-    )
-    return loss
+    return masked_softmax(choices)
 
 
 def gramian(choices: Choices) -> torch.Tensor:
@@ -156,85 +142,6 @@ def _pair_scores(
     items = choices.items.index_select(0, item_positions)
     biases = choices.known_biases.index_select(0, item_positions)
     return (users * items).sum(dim=1) + biases
-
-
-def _softmax_loss(choices: Choices, log_counts: torch.Tensor | None) -> torch.Tensor:
-    loss: torch.Tensor = _GroupedSoftmax.apply(  # type: ignore[no-untyped-call]
-        choices.users,
-        choices.items,
-        choices.known_biases,
-        log_counts,
-        choices.user_positions,
-        choices.item_positions,
-        choices.pair_weights,
-    )
-    return loss
-
-
-class _GroupedSoftmax(torch.autograd.Function):
-    """Loss and gradients in one sweep over blocks of users.
-
-    With P the softmax of a block and n_u a user's pairs, ∂loss/∂s = n_u · P − (pairs as counts).
-    That matrix is in the cache when the loss is known, so it is used there and then; autograd
-    would keep every block until the backward pass and walk over them again.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        users: torch.Tensor,
-        items: torch.Tensor,
-        item_biases: torch.Tensor,
-        log_counts: torch.Tensor | None,
-        user_positions: torch.Tensor,
-        item_positions: torch.Tensor,
-        pair_weights: torch.Tensor | None,
-    ) -> torch.Tensor:
-        offsets = item_biases if log_counts is None else item_biases + log_counts
-        of_pairs = users.new_ones(len(user_positions)) if pair_weights is None else pair_weights
-        weights = sums_of_weights(users, user_positions, pair_weights).unsqueeze(1)  # (U, 1)
-
-        # −s_ui lacks the log count that the scores below hold.
-        loss = users.new_zeros(())
-        if log_counts is not None:
-            logs = log_counts[item_positions]
-            loss = (logs if pair_weights is None else logs * pair_weights).sum()
-        user_gradients = torch.empty_like(users)
-        item_gradients = torch.zeros_like(items)
-        bias_gradients = torch.zeros_like(item_biases)
-        minus_weights = -of_pairs
-        for block in blocks(len(users), len(items), user_positions, item_positions):
-            of_users, n = users[block.users], weights[block.users]
-            scores = torch.addmm(offsets, of_users, items.T)  # (block, I)
-            found = scores.view(-1)[block.cells]
-            if pair_weights is not None:
-                found = found * pair_weights[block.pairs]
-            loss = loss - found.sum()
-            highest = scores.amax(dim=1, keepdim=True)
-            scores.sub_(highest).exp_()
-            total = scores.sum(dim=1, keepdim=True)
-            loss = loss + (n * (total.log() + highest)).sum()
-            scores.mul_(n / total)
-            scores.view(-1).index_add_(0, block.cells, minus_weights[block.pairs])
-            torch.mm(scores, items, out=user_gradients[block.users])
-            item_gradients.addmm_(scores.T, of_users)
-            bias_gradients += scores.sum(dim=0)
-        ctx.save_for_backward(user_gradients, item_gradients, bias_gradients)
-        return loss
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (of_loss,) = gradients
-        user_gradients, item_gradients, bias_gradients = ctx.saved_tensors
-        return (
-            user_gradients * of_loss,
-            item_gradients * of_loss,
-            bias_gradients * of_loss,
-            None,
-            None,
-            None,
-            None,
-        )
 
 
 @dataclass(frozen=True)

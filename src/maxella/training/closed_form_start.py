@@ -23,6 +23,8 @@ ID_WEIGHT = 0.55  # of the id part in the teacher's blend; the history part has 
 SHARPNESS = 1.6  # of the teacher, in standard deviations of its scores
 _SAMPLE = 1000  # users that a scale is found from
 
+Factors = tuple[torch.Tensor, torch.Tensor]  # (user or item rows, d), (item rows, d)
+
 
 @dataclass
 class ClosedFormStart:
@@ -57,14 +59,13 @@ class ClosedFormStart:
             )
         log = dataset.train
         picks = [log.picks(self.task)]
-        weights = None
         if len(model.events) > 1:
             picks.append(log.history())
-            own = log.events_of(self.task)
-            weights = torch.tensor([float(event in own) for event in model.events])
-        with on_device(model, self.device):
-            if encoder.history is not None and weights is not None:
+            if encoder.history is not None:
+                own = log.events_of(self.task)
+                weights = torch.tensor([float(event in own) for event in model.events])
                 encoder.history.event_weights.copy_(weights)  # type: ignore[union-attr]
+        with on_device(model, self.device):
             generator = torch_generator(self.seed, "closed form")
             picks = [history.to(self.device) for history in picks]
             self.teacher = _start(model, encoder, picks, generator)
@@ -74,50 +75,38 @@ def _start(
     model: Model, encoder: SumEncoder, picks: list[History], generator: torch.Generator
 ) -> Teacher:
     """From the pairs of the task and, where there are other events, all pairs."""
-    ids, reading = encoder.ids, encoder.history
-    own = picks[0]
-    factors: list[tuple[torch.Tensor, torch.Tensor]] = []
-    items: list[torch.Tensor] = []
+    ids, reading, own = encoder.ids, encoder.history, picks[0]
+    factors: list[Factors] = []  # whose scores the teacher blends
+    weights: list[float] = []
+    items: list[torch.Tensor] = []  # what the rows of the item encoder are made of
     if ids is not None:
         of_users, of_items = ials(own, ids.dim, generator)
         ids.table.weight.copy_(of_users * GAIN**0.5)
         items.append(of_items * GAIN**0.5)
         factors.append((of_users, of_items))
+        weights.append(ID_WEIGHT)
     if reading is not None:
-        widths = _halves(reading.readings.embedding_dim, len(picks))
+        n, dim = len(picks), reading.readings.embedding_dim
+        widths = [dim - dim // n * (n - 1), *[dim // n] * (n - 1)]
         found = _on_one_scale(
-            own,
-            [
-                low_rank_edlae(pairs, width, generator)
-                for pairs, width in zip(picks, widths, strict=True)
-            ],
+            own, [low_rank_edlae(*one, generator) for one in zip(picks, widths, strict=True)]
         )
-        factors += [(_read(own, readings), of_items) for readings, of_items in found]
-        # One scale for both sides, so that one learning rate suits them.
-        ratios = [
-            (readings.norm() / of_items.norm().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
-            for readings, of_items in found
-        ]
-        both = list(zip(found, ratios, strict=True))
-        readings = [of_history / ratio for (of_history, _), ratio in both]
+        readings = []
+        for of_history, of_items in found:
+            # One scale for both sides, so that one learning rate suits them.
+            ratio = of_history.norm() / of_items.norm().clamp(min=1e-12)
+            ratio = ratio.clamp(min=1e-12).sqrt()
+            readings.append(of_history / ratio)
+            items.append(of_items * ratio)
+            factors.append((_read(own, of_history), of_items))
+            weights.append(1 / n * (1 if ids is None else 1 - ID_WEIGHT))
         reading.readings.weight.copy_(torch.cat(readings, dim=1))
         reading.log_gain.fill_(GAIN).log_()
-        items += [of_items * ratio for (_, of_items), ratio in both]
     model.item_encoder.table.weight.copy_(torch.cat(items, dim=1))
-    of_histories = len(factors) - (ids is not None)
-    weights = [1 / max(1, of_histories)] * of_histories
-    if ids is not None:
-        weights = [ID_WEIGHT, *(weight * (1 - ID_WEIGHT) for weight in weights)]
     return blend(own, factors, weights if len(factors) > 1 else [1.0], SHARPNESS)
 
 
-def _halves(dim: int, n: int) -> list[int]:
-    return [dim - dim // n * (n - 1), *[dim // n] * (n - 1)]
-
-
-def _on_one_scale(
-    own: History, found: list[tuple[torch.Tensor, torch.Tensor]]
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _on_one_scale(own: History, found: list[Factors]) -> list[Factors]:
     """Readings and items of several forms, such that the scores of all vary as those of one."""
     if len(found) == 1:
         return found

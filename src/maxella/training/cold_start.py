@@ -4,13 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
 
 from maxella.closed_form.ridge import ridge
 from maxella.data.dataset import Dataset
 from maxella.features.bags import WeightedBags
-from maxella.model.cold_start import ColdStartMap
-from maxella.model.feature_part import FeatureBags, FeaturePart
 from maxella.model.model import ENCODER, Model
 from maxella.model.row_table import Side
 from maxella.seeds import torch_generator
@@ -32,37 +29,29 @@ class ColdStart:
     @torch.no_grad()
     def __call__(self, model: Model, dataset: Dataset) -> None:
         """Fit, then fill."""
-        generator = torch_generator(self.seed, "stand-ins")
+        generator = torch_generator(self.seed, "stand-ins")  # the name fixes the draws
         users, items = model.embed(
             dataset.train.history(model.events, in_time_order=model.user_encoder.reads_order)
         )
         everything = dataset.train.history()
         of_users = everything.starts.diff()
         of_items = torch.bincount(everything.items, minlength=dataset.items.n_rows)
-        sides: tuple[tuple[Side, FeaturePart | None, nn.ModuleDict, torch.Tensor], ...] = (
-            ("user", model.user_encoder.feature_part, model.cold_users, of_users),
-            ("item", model.item_encoder.features, model.cold_items, of_items),
-        )
-        for (side, part, maps, counts), whole in zip(sides, (users, items), strict=True):
+        sides: dict[Side, Any] = {
+            "user": (model.cold_users, users, of_users),
+            "item": (model.cold_items, items, of_items),
+        }
+        for side, (maps, whole, counts) in sides.items():
+            part = model.feature_part(side)
             if part is None:
                 continue
             known = {name: one.table.weight for name, one in model.head_tables(side).items()}
             known[ENCODER] = whole
-            trained = (counts > 0).nonzero().squeeze(1)
+            rows = (counts > 0).nonzero().squeeze(1)
+            bags = [part.bags.begins, part.bags.columns, part.bags.weights]
+            of_features = WeightedBags(*(one.numpy() for one in bags))
             for name, one in maps.items():
-                _fit(one, part.bags, known[name], trained, generator)  # type: ignore[arg-type]
+                drawn = rows[torch.randperm(len(rows), generator=generator)]
+                found = ridge(of_features.take(drawn.numpy()), len(one.table), known[name][drawn])
+                one.table.copy_(found.table)
+                one.intercept.copy_(found.intercept)
         model.fill_cold_items((of_items == 0).nonzero().squeeze(1))
-
-
-def _fit(
-    one: ColdStartMap,
-    bags: FeatureBags,
-    embeddings: torch.Tensor,
-    rows: torch.Tensor,
-    generator: torch.Generator,
-) -> None:
-    rows = rows[torch.randperm(len(rows), generator=generator)]
-    known = WeightedBags(bags.begins.numpy(), bags.columns.numpy(), bags.weights.numpy())
-    found = ridge(known.take(rows.numpy()), len(one.table), embeddings[rows])
-    one.table.copy_(found.table)
-    one.intercept.copy_(found.intercept)

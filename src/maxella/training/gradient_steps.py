@@ -18,9 +18,8 @@ from maxella.training.checkpoint import Checkpoint, Progress
 from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.device import on_device
 from maxella.training.log import RunLog
-from maxella.training.optimiser import OPTIMISERS
-from maxella.training.row_optimisers import RowAdagrad, RowAdam
-from maxella.training.row_tables import RowTables
+from maxella.training.row_optimisers import OPTIMISERS, RowAdagrad, RowAdam
+from maxella.training.row_tables import SparseTables, catch_up, sparse_tables
 from maxella.training.schedule import SCHEDULES
 
 # (model, batch, step, steps in all) → the loss, a scalar with a gradient, and its parts to log
@@ -96,7 +95,7 @@ class GradientSteps:
     def _fit(self, model: Model, objective: Loss) -> None:
         optimiser = OPTIMISERS[self.plan.optimiser](_groups(model, self.plan))
         # By the first batch of the run, which is the same when it goes on from a checkpoint.
-        tables = RowTables.of(model, next(iter(self.batches.epoch(_order(self.plan, 0)))))
+        tables = sparse_tables(model, next(iter(self.batches.epoch(_order(self.plan, 0)))))
         progress, best = Progress(), _weights(model)
         if self.resume and self.checkpoint and self.checkpoint.path.exists():
             best, progress = self.checkpoint.load(model, optimiser)
@@ -128,7 +127,7 @@ class GradientSteps:
         model: Model,
         objective: Loss,
         optimiser: RowAdagrad | RowAdam,
-        tables: RowTables,
+        tables: SparseTables,
         epoch: int,
     ) -> dict[str, float]:
         """One pass over the log; gives the losses as means over interactions."""
@@ -142,8 +141,7 @@ class GradientSteps:
                 group["lr"] = group["peak"] * SCHEDULES[self.plan.schedule](step, steps)
             batch = batch.to(model.device)  # noqa: PLW2901 - the one from here on
             optimiser.zero_grad()
-            for table, rows in tables.read_by(batch):
-                optimiser.catch_up(table, rows)
+            catch_up(optimiser, tables, batch)
             loss, parts = objective(model, batch, step, steps)
             if loss.requires_grad:  # else the batch has no label of this step's tasks
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -157,8 +155,7 @@ class GradientSteps:
                 counts[name] = counts.get(name, 0) + len(batch)
             if self.on_step:
                 self.on_step(step + 1, steps)
-        for table, rows in tables.whole():
-            optimiser.catch_up(table, rows)
+        catch_up(optimiser, tables)
         model.eval()
         return {name: total / counts[name] for name, total in sums.items()}
 

@@ -17,8 +17,8 @@ from maxella.seeds import numpy_generator
 from maxella.tasks.kinds import KINDS
 
 OTHER_EVENTS = 0.3  # what a pair of any event counts beside one of the task (docs/log.md)
-SHARES = (0.0, 0.3, 1.0, 1.7, 3.0, 10.0)  # in spreads of the dot products
-DEFAULT_SHARE = 1.7
+SHARES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)  # in spreads of the dot products
+DEFAULT_SHARE = 1.0
 _USERS = 2000  # that are asked, evenly over the rows
 
 
@@ -29,7 +29,7 @@ class Neighbours:
     It is found from the task's labels and, where the log has several events, from all that users
     did. What it adds to scores is set to vary so many times as much as the dot products do: as
     ranks the validation part best by NDCG@100 (the new items there, where the log has several
-    events), or 1.7 times without one.
+    events), or once as much without one.
     """
 
     task: str

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 
 from maxella.data.dataset import Dataset
+from maxella.data.interactions import Interactions
 from maxella.data.labelled import LabelledPairs
 from maxella.data.log import Log
+from maxella.data.ranges import is_first
 from maxella.data.visits import Visits
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
-from maxella.model.neighbours import NeighbourPart
 from maxella.model.revisit import RevisitPart
 from maxella.seeds import numpy_generator
 
@@ -20,7 +21,7 @@ _PRIOR = 10.0  # cells that hold a rate at the mean of its pattern
 _L2 = 1e-3  # on the weights, for each choice
 _COLUMNS = 4096  # items that stand for the new ones
 _BLOCK = 512  # users scored at once
-_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 
 
 @dataclass
@@ -36,7 +37,9 @@ class Revisits:
     So (x·θ + κ) / τ is one number for an item and a pattern of events, on the scale of the
     scores: the table of the part.
 
-    The hidden choice is the last in time, and then only earlier visits count; else one at random.
+    The hidden choices are of the validation part, where it has any: scores rank what they have
+    learnt from too well, and new items then stand too high. Else they are of training. Of each user
+    it is the last in time, and then only earlier visits count; without times one at random.
     """
 
     task: str
@@ -50,23 +53,22 @@ class Revisits:
         log = dataset.train
         pairs = log.pairs(self.task)
         visits = _visits_before(Visits.of(log, self.task), pairs)
-        hidden = _one_of_each(pairs, numpy_generator(self.seed, "revisits"))
-        known = pairs.take(~hidden)
-        rates = _Rates.of(visits, pairs, part)
-        cells = visits.take(~visits.are_in(known))
-        choice = _Choice.of(cells, pairs.take(hidden), log.n_item_rows)
+        asked = dataset.validation.pairs(self.task)
+        asked = asked.take(np.isin(asked.users, log.rows.users))
+        hidden = asked if len(asked) else pairs
+        hidden = hidden.take(_one_of_each(hidden, numpy_generator(self.seed, "revisits")))
+        is_known = ~np.isin(_keys(pairs, log.n_item_rows), _keys(hidden, log.n_item_rows))
+        choice = _Choice.of(visits.take(~visits.are_in(pairs.take(is_known))), hidden)
         if not choice.is_visited.any():
             return
-        new = _NewItems.of(model, self.task, log, pairs.take(hidden), choice)
-        scores = rates.features(choice.cells, part)
-        theta = _fit(scores, choice)
-        offset = _offset(choice.log_sums(scores @ theta), new.log_sums, choice.is_visited)
+        temperature, new = _new_items(model, self.task, log, choice)
+        rates = _Rates.of(visits, pairs, part)
+        features = rates.features(choice.cells, part)
+        theta = _fit(features, choice)
+        offset = _offset(choice.log_sums(features @ theta), new, choice.is_visited)
         with torch.no_grad():
-            part.table.copy_((rates.table(part) @ theta + offset) / new.temperature)
-        self.facts = {
-            "visited": float(choice.is_visited.mean()),
-            "temperature": new.temperature,
-        }
+            part.table.copy_((rates.table(part) @ theta + offset) / temperature)
+        self.facts = {"visited": float(choice.is_visited.mean()), "temperature": temperature}
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,7 @@ class _Rates:
         """(m, features) of some cells, each left out of its own counts."""
         places = part.places(torch.from_numpy(cells.patterns)).numpy()
         own = self.are_chosen[np.searchsorted(self.keys, cells.keys)].astype(np.int64)
-        one = np.zeros((len(places), self.visits.shape[1]), dtype=np.int64)
-        one[np.arange(len(places)), places] = 1
+        one = np.eye(self.visits.shape[1], dtype=np.int64)[places]
         return self._features(
             self.visits[cells.items] - one,
             self.chosen[cells.items] - one * own[:, None],
@@ -137,26 +138,25 @@ class _Rates:
 class _Choice:
     """U users, each with m visited cells in all, and what they chose."""
 
-    users: np.ndarray  # (U,) user rows
+    users: np.ndarray  # (U,) user rows, ascending
+    items: np.ndarray  # (U,) item rows that they chose
     cells: Visits  # of these users, by user
     owners: torch.Tensor  # (m,) int64 into the users
     targets: torch.Tensor  # (U,) int64 the chosen cell, 0 where it is none
     is_visited: np.ndarray  # (U,) bool: whether it is one
 
     @classmethod
-    def of(cls, visits: Visits, hidden: LabelledPairs, n_item_rows: int) -> "_Choice":
-        order = np.argsort(hidden.users, kind="stable")
-        users, items = hidden.users[order], hidden.items[order]
-        is_asked = np.isin(visits.users, users)
+    def of(cls, visits: Visits, hidden: LabelledPairs) -> "_Choice":
+        hidden = hidden.take(np.argsort(hidden.users, kind="stable"))
+        is_asked = np.isin(visits.users, hidden.users)
         if visits.times is not None and hidden.timestamps is not None:
-            place = np.searchsorted(users, visits.users).clip(max=len(users) - 1)
-            is_asked &= visits.times < hidden.timestamps[order][place]
+            place = np.searchsorted(hidden.users, visits.users).clip(max=len(hidden) - 1)
+            is_asked &= visits.times < hidden.timestamps[place]
         cells = visits.take(is_asked)
-        keys, wanted = cells.keys, users * n_item_rows + items
-        places = np.searchsorted(keys, wanted).clip(max=max(0, len(keys) - 1))
-        is_visited = keys[places] == wanted if len(keys) else np.zeros(len(users), dtype=bool)
-        owners = torch.from_numpy(np.searchsorted(users, cells.users))
-        return cls(users, cells, owners, torch.from_numpy(places), is_visited)
+        places, is_visited = _places(cells.keys, _keys(hidden, visits.n_item_rows))
+        owners = torch.from_numpy(np.searchsorted(hidden.users, cells.users))
+        targets = torch.from_numpy(places)
+        return cls(hidden.users, hidden.items, cells, owners, targets, is_visited)
 
     def log_sums(self, scores: torch.Tensor) -> torch.Tensor:
         """(m,) scores of the cells → (U,) log Σ e^score over each user's; −inf without any."""
@@ -167,78 +167,70 @@ class _Choice:
         return highest + torch.zeros_like(highest).index_add(0, self.owners, lifted).log()
 
 
+def _keys(pairs: LabelledPairs | Interactions, n_item_rows: int) -> np.ndarray:
+    return pairs.users * n_item_rows + pairs.items  # type: ignore[no-any-return]
+
+
+def _places(ascending: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(m,) numbers, (n,) others → (n,) where each of these is, and whether it is there at all."""
+    if not len(ascending):
+        return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=bool)
+    places = np.searchsorted(ascending, wanted).clip(max=len(ascending) - 1)
+    return places, ascending[places] == wanted
+
+
 def _visits_before(visits: Visits, pairs: LabelledPairs) -> Visits:
     """The cells without those that were first visited once they were labels already."""
     if visits.times is None or pairs.timestamps is None:
         return visits
-    keys = pairs.users * visits.n_item_rows + pairs.items
+    keys = _keys(pairs, visits.n_item_rows)
     order = np.argsort(keys)
-    places = np.searchsorted(keys[order], visits.keys).clip(max=max(0, len(keys) - 1))
-    is_label = keys[order][places] == visits.keys
+    places, is_label = _places(keys[order], visits.keys)
     return visits.take(~is_label | (visits.times < pairs.timestamps[order][places]))
 
 
 def _one_of_each(pairs: LabelledPairs, rng: np.random.Generator) -> np.ndarray:
     """(n,) bool: one pair of each user, the last in time or a random one."""
     by = rng.random(len(pairs)) if pairs.timestamps is None else pairs.timestamps
-    order = np.lexsort((by, pairs.users))
-    is_last = np.ones(len(order), dtype=bool)
-    is_last[:-1] = np.diff(pairs.users[order]) != 0
+    order = np.lexsort((by, pairs.users))[::-1]
     found = np.zeros(len(order), dtype=bool)
-    found[order[is_last]] = True
+    found[order[is_first(pairs.users[order])]] = True
     return found
 
 
-@dataclass(frozen=True)
-class _NewItems:
-    """How the model's scores weigh what users have not met."""
-
-    temperature: float
-    log_sums: torch.Tensor  # (U,) log Σ e^{τ s} over the items that each user has not met
-
-    @classmethod
-    @torch.no_grad()
-    def of(
-        cls, model: Model, task: str, log: Log, hidden: LabelledPairs, choice: _Choice
-    ) -> "_NewItems":
-        """From what is known without the hidden pairs."""
-        rows = log.rows
-        keys = rows.users * log.n_item_rows + rows.items
-        is_hidden = ~np.isnan(rows.labels[task])
-        is_hidden &= np.isin(keys, hidden.users * log.n_item_rows + hidden.items)
-        log = log.of(rows.take(~is_hidden))
-        met = log.history()
-        queries, items = model.embed(
-            log.history(model.events, in_time_order=model.user_encoder.reads_order)
-        )
-        head: DotProductHead = model.heads[task]  # type: ignore[assignment]
-        columns = torch.arange(1, len(items))
-        if len(columns) > _COLUMNS:
-            columns = columns[:: len(columns) // _COLUMNS + 1]
-        users = torch.from_numpy(choice.users)
-        queries, vectors = head.vectors(queries[users], items)
-        chosen = torch.from_numpy(hidden.items[np.argsort(hidden.users, kind="stable")])
-        of_chosen = (queries * vectors[chosen]).sum(dim=1)
-        neighbours = None
-        if task in model.neighbours:
-            part: NeighbourPart = model.neighbours[task]  # type: ignore[assignment]
-            neighbours = part.of(log.picks(task))
-            of_chosen += neighbours.of_pairs(users, chosen)
-        log_sums = torch.empty(len(_TEMPERATURES), len(users))
-        for block in torch.split(torch.arange(len(users)), _BLOCK):
-            scores = queries[block] @ vectors[columns].T
-            if neighbours is not None:
-                scores += neighbours.scores(users[block])[:, columns]
-            is_met = met.matrix(users[block])[:, columns] > 0
-            scores.masked_fill_(is_met, -torch.inf)
-            for n, temperature in enumerate(_TEMPERATURES):
-                log_sums[n, block] = (temperature * scores).logsumexp(dim=1)
-        log_sums += np.log((len(items) - 1) / len(columns))
-        is_new = torch.from_numpy(~choice.is_visited)
-        temperatures = torch.tensor(_TEMPERATURES)
-        fits = temperatures[:, None] * of_chosen - log_sums
-        best = int(fits[:, is_new].sum(dim=1).argmax())
-        return cls(_TEMPERATURES[best], log_sums[best])
+@torch.no_grad()
+def _new_items(model: Model, task: str, log: Log, choice: _Choice) -> tuple[float, torch.Tensor]:
+    """τ and (U,) log Σ e^{τ s} over what each user has not met, from all but the hidden pairs."""
+    rows, n_items = log.rows, log.n_item_rows
+    is_hidden = ~np.isnan(rows.labels[task])
+    is_hidden &= np.isin(_keys(rows, n_items), choice.users * n_items + choice.items)
+    log = log.of(rows.take(~is_hidden))
+    met = log.history()
+    in_order = model.user_encoder.reads_order
+    queries, items = model.embed(log.history(model.events, in_time_order=in_order))
+    head: DotProductHead = model.heads[task]  # type: ignore[assignment]
+    neighbours = model.neighbours[task].of(log.picks(task)) if task in model.neighbours else None  # type: ignore[operator]
+    columns = torch.arange(1, n_items)
+    if len(columns) > _COLUMNS:
+        columns = columns[:: len(columns) // _COLUMNS + 1]
+    users = torch.from_numpy(choice.users)
+    queries, items = head.vectors(queries[users], items)
+    chosen = torch.from_numpy(choice.items)
+    of_chosen = (queries * items[chosen]).sum(dim=1)
+    if neighbours is not None:
+        of_chosen += neighbours.of_pairs(users, chosen)
+    log_sums = torch.empty(len(_TEMPERATURES), len(users))
+    for block in torch.split(torch.arange(len(users)), _BLOCK):
+        scores = queries[block] @ items[columns].T
+        if neighbours is not None:
+            scores += neighbours.scores(users[block])[:, columns]
+        scores.masked_fill_(met.matrix(users[block])[:, columns] > 0, -torch.inf)
+        for n, temperature in enumerate(_TEMPERATURES):
+            log_sums[n, block] = (temperature * scores).logsumexp(dim=1)
+    log_sums += np.log((n_items - 1) / len(columns))
+    fits = torch.tensor(_TEMPERATURES)[:, None] * of_chosen - log_sums
+    best = int(fits[:, torch.from_numpy(~choice.is_visited)].sum(dim=1).argmax())
+    return _TEMPERATURES[best], log_sums[best]
 
 
 def _fit(features: torch.Tensor, choice: _Choice) -> torch.Tensor:

@@ -48,6 +48,7 @@ class SeenPenaltyStage:
         penalty = model.seen_penalty
         assert penalty is not None  # noqa: S101 - asked for only where there is one
         log = dataset.train
+        # The generator's name fixes the draws.
         _start(penalty, log.history(), torch_generator(self.seed, "demotion"))
         spread = _spread(model, self.task, dataset)
         with torch.no_grad():
