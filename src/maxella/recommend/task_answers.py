@@ -176,9 +176,8 @@ class TaskAnswers:
     @property
     def _local_bias(self) -> LocalBias | None:
         """How users answered around some time, where the task looks at it."""
-        if self.task not in self.users.heads or self.task not in timed(
-            self._model, self.users.known
-        ):
+        rates_by_time = set(timed(self._model, self.users.known)) & set(self.users.heads)
+        if self.task not in rates_by_time:
             return None
         return self.users.once(("local bias", self.task), self._found_local_bias)
 
