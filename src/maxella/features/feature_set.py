@@ -77,6 +77,11 @@ class FeatureSet:
         return sum(feature.encoder.n_columns for feature in self.features)
 
     @property
+    def columns(self) -> list[str]:
+        """The columns of a table that are read, each once."""
+        return list(dict.fromkeys(feature.column for feature in self.features))
+
+    @property
     def blocks(self) -> dict[str, slice]:
         """Where each feature's columns stand."""
         blocks: dict[str, slice] = {}
