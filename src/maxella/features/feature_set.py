@@ -9,7 +9,8 @@ import polars as pl
 
 from maxella.errors import ConfigError, unknown_name
 from maxella.features.bags import WeightedBags, side_by_side
-from maxella.features.kinds import Encoder, find_kind, fit_encoder
+from maxella.features.encoder import Encoder
+from maxella.features.kinds import find_kind, fit_encoder
 
 
 @dataclass(frozen=True)
