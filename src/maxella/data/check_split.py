@@ -1,7 +1,5 @@
 """Checks of the split: does training know the future, and whom does it not know?"""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from maxella.data.finding import Finding, found, percent
@@ -9,6 +7,11 @@ from maxella.data.indexed_log import IndexedLog
 from maxella.data.ranges import ranges
 
 _MANY = 0.1  # of the test's interactions are of ids that training lacks: the figures show it
+_OF_COLD = {
+    "users": "Without a history they get what is popular: judge the figures of known users apart, "
+    "or serve newcomers from a history (split.kind = 'cold_user' measures that).",
+    "items": "No model can recommend them by their id: give items features, or a later split.",
+}
 
 
 def older_than_training(log: IndexedLog) -> Finding | None:
@@ -41,29 +44,30 @@ def older_than_training(log: IndexedLog) -> Finding | None:
     )
 
 
-def cold_users(log: IndexedLog) -> Finding | None:
-    """Test users of whom nothing is known when they are served."""
-    known = np.concatenate([log.split.train, log.split.given])
-    return _cold(
-        log,
-        log.users,
-        known,
-        "users",
-        log.user_name,
-        "Without a history they get what is popular: judge the figures of known users apart, or "
-        "serve newcomers from a history (split.kind = 'cold_user' measures that).",
-    )
+def cold(log: IndexedLog, things: str) -> Finding | None:
+    """Users, or items, of the test part of which nothing is known when it is served.
 
-
-def cold_items(log: IndexedLog) -> Finding | None:
-    """Items that are rated in the test part only, or there and in the validation part."""
-    return _cold(
-        log,
-        log.items,
-        log.split.train,
-        "items",
-        log.item_name,
-        "No model can recommend them by their id: give items features, or a later split.",
+    Items may be in the validation part, too. None without a test part.
+    """
+    ids = log.ids(things)
+    test = ids[log.split.test]
+    if not len(test):
+        return None
+    known = [log.split.train, log.split.given] if things == "users" else [log.split.train]
+    in_test, counts = np.unique(test, return_counts=True)
+    is_cold = np.isin(in_test, ids[np.concatenate(known)], invert=True)
+    unmet, counts = in_test[is_cold], counts[is_cold]
+    n_rows = int(counts.sum())
+    busiest = unmet[np.argsort(-counts, kind="stable")]
+    return found(
+        len(unmet),
+        len(in_test),
+        f"{things} of the test part",
+        f"are not in training; they have {n_rows:,} of its {len(test):,} interactions "
+        f"({percent(n_rows, len(test))})",
+        severity="warning" if n_rows > _MANY * len(test) else "note",
+        examples=(log.label(things, one) for one in busiest),
+        advice=_OF_COLD[things],
     )
 
 
@@ -101,35 +105,6 @@ def visited_in_training(log: IndexedLog) -> Finding | None:
         examples=(f"{name}: {_share(is_so)}" for name, is_so in kinds.items() if is_so.any()),
         advice="Where the other event may come after the test's, it tells the answer. Look at the "
         "figures of new items, which are reported apart, and at a baseline of visited items.",
-    )
-
-
-def _cold(
-    log: IndexedLog,
-    ids: np.ndarray,
-    known_rows: np.ndarray,
-    things: str,
-    name_of: Callable[[int], str],
-    advice: str,
-) -> Finding | None:
-    test = ids[log.split.test]
-    if not len(test):
-        return None
-    is_known = np.zeros(int(ids.max()) + 1, dtype=bool)
-    is_known[ids[known_rows]] = True
-    in_test, counts = np.unique(test, return_counts=True)
-    cold = in_test[~is_known[in_test]]
-    n_rows = int(counts[~is_known[in_test]].sum())
-    busiest = cold[np.argsort(-counts[~is_known[in_test]], kind="stable")]
-    return found(
-        len(cold),
-        len(in_test),
-        f"{things} of the test part",
-        f"are not in training; they have {n_rows:,} of its {len(test):,} interactions "
-        f"({percent(n_rows, len(test))})",
-        severity="warning" if n_rows > _MANY * len(test) else "note",
-        examples=map(name_of, busiest),
-        advice=advice,
     )
 
 

@@ -50,7 +50,7 @@ def fast_users(log: IndexedLog) -> Finding | None:
         "users",
         "act faster than a person can",
         severity="warning",
-        examples=(f"user {log.user_name(u)}: {words[int(u)]}" for u in fastest),
+        examples=(f"user {log.label('users', u)}: {words[int(u)]}" for u in fastest),
         advice="Look at them, and leave out those that are programs or imports.",
     )
 
@@ -83,7 +83,7 @@ def one_rating_users(log: IndexedLog) -> Finding | None:
         f"give one and the same rating to {least} items or more",
         severity="warning",
         examples=(
-            f"user {log.user_name(u)}: {counts[u]:,} ratings of {one_of[u]:g}" for u in longest
+            f"user {log.label('users', u)}: {counts[u]:,} ratings of {one_of[u]:g}" for u in longest
         ),
         advice="Their ratings say what they took, not what they liked: withhold the ratings or "
         "leave the users out.",
