@@ -35,9 +35,7 @@ def explore(log: IndexedLog) -> dict[str, Any]:
 
     Times are in UTC. What a data set has no columns for is empty.
     """
-    ratings = np.full(len(log.users), np.nan)
-    if log.ratings is not None:
-        ratings = log.ratings.astype(np.float64)
+    ratings = log.ratings.astype(np.float64)
     known = ratings[~np.isnan(ratings)]
     levels = np.unique(known)
     mean = float(known.mean()) if len(known) else None

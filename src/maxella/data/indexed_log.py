@@ -22,7 +22,7 @@ class IndexedLog:
     split: Split
     users: np.ndarray  # (n,) int64 positions in user_table
     items: np.ndarray  # (n,) int64 positions in item_table
-    ratings: np.ndarray | None  # (n,) float32, NaN where none was given
+    ratings: np.ndarray  # (n,) float32, NaN where none was given
     times: np.ndarray | None  # (n,) int64 seconds since 1970; None if any is missing
     events: np.ndarray | None  # (n,) int64 positions in event_names
     event_names: tuple[str, ...]  # in alphabetical order
@@ -53,6 +53,9 @@ def index_log(tables: Tables, split: Split) -> IndexedLog:
     log = tables.interactions
     users, items = Vocabulary.fit(log["user_id"]), Vocabulary.fit(log["item_id"])
     has = {name for name in log.columns if log[name].null_count() < log.height}
+    ratings = np.full(log.height, np.nan, dtype=np.float32)
+    if "rating" in has:
+        ratings = log["rating"].cast(pl.Float32).to_numpy()
     has_times = "timestamp" in has and not log["timestamp"].null_count()
     names = tuple(log["event"].unique().sort()) if "event" in has else ()
     events = log["event"].cast(pl.Enum(names)).to_physical() if names else None
@@ -61,7 +64,7 @@ def index_log(tables: Tables, split: Split) -> IndexedLog:
         split,
         users.rows_of(log["user_id"]) - 1,  # row 0 is the unknown id, which a log does not hold
         items.rows_of(log["item_id"]) - 1,
-        log["rating"].to_numpy().astype(np.float32) if "rating" in has else None,
+        ratings,
         log["timestamp"].to_numpy() if has_times else None,
         None if events is None else events.cast(pl.Int64).to_numpy(),
         names,

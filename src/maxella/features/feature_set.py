@@ -111,32 +111,15 @@ class FeatureSet:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {
-            "features": [
-                {
-                    "name": feature.name,
-                    "column": feature.column,
-                    "kind": feature.kind,
-                    "encoder": feature.encoder.to_dict(),
-                }
-                for feature in self.features
-            ]
-        }
+        features = [{**vars(one), "encoder": one.encoder.to_dict()} for one in self.features]
+        return {"features": features}
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> "FeatureSet":
         """What `to_dict` gave; raises ConfigError for a kind that is not there."""
-        return cls(
-            tuple(
-                Feature(
-                    one["name"],
-                    one["column"],
-                    one["kind"],
-                    find_kind(one["kind"]).from_dict(one["encoder"]),
-                )
-                for one in facts["features"]
-            )
-        )
+        encoders = [find_kind(one["kind"]).from_dict(one["encoder"]) for one in facts["features"]]
+        features = zip(facts["features"], encoders, strict=True)
+        return cls(tuple(Feature(**{**one, "encoder": encoder}) for one, encoder in features))
 
 
 def _fit(name: str, spec: FeatureSpec, seen: pl.DataFrame) -> Encoder:
