@@ -8,7 +8,6 @@ import polars as pl
 from maxella.data.describe import comparable
 from maxella.data.finding import MOST_EXAMPLES, Finding, found
 from maxella.data.indexed_log import KEYS, IndexedLog, label_of, name_column
-from maxella.data.ranges import is_first
 from maxella.sources.repeats import KEY
 
 _ROW = "row of the log"  # what no column is called
@@ -168,13 +167,10 @@ def constant_columns(log: IndexedLog) -> Finding:
 
 def _repeating_rows(log: IndexedLog) -> np.ndarray:
     """Positions of rows that repeat the pair of an earlier one, ascending."""
-    pairs = log.pairs
+    keys = log.pairs
     if log.events is not None:
-        pairs = pairs * len(log.event_names) + log.events
-    if is_first(np.sort(pairs)).all():  # mostly so, and quicker than the order that is to be kept
-        return np.empty(0, dtype=np.int64)
-    order = np.argsort(pairs, kind="stable")
-    return np.sort(order[~is_first(pairs[order])])
+        keys = keys * len(log.event_names) + log.events
+    return pl.Series(keys).is_first_distinct().not_().arg_true().to_numpy()
 
 
 def _pair(log: IndexedLog, row: int) -> str:

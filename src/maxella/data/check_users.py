@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import polars as pl
 
 from maxella.data.finding import Finding, found
 from maxella.data.indexed_log import IndexedLog
@@ -91,14 +92,9 @@ def _least_alike(n_users: int, share: float) -> int:
 
 
 def _in_order(users: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both columns sorted by user, then by time, which may start at another moment."""
-    first, last, n_users = int(times.min()), int(times.max()), int(users.max()) + 1
-    span = last - first + 1
-    if n_users * span < 2**63:  # both fit in one number, which sorts several times faster
-        keys = np.sort(users * span + (times - first))
-        return keys // span, keys % span
-    order = np.lexsort((times, users))
-    return users[order], times[order]
+    """Both columns sorted by user, then by time."""
+    rows = pl.DataFrame({"user": users, "time": times}).sort("user", "time")
+    return rows["user"].to_numpy(), rows["time"].to_numpy()
 
 
 def _busiest(users: np.ndarray, times: np.ndarray, seconds: int, n_users: int) -> np.ndarray:
