@@ -161,10 +161,13 @@ class History:
             return None
         owners = np.repeat(np.arange(self.n_user_rows), np.diff(self.starts.numpy()))
         here = owners * self.n_item_rows + self.items.numpy()
+        here, places = np.unique(here, return_inverse=True)
+        by_pair = np.zeros((len(here) + 1, n_events), dtype=bool)  # the last: of pairs not here
+        by_pair[places, self.events.numpy()] = True
         wanted = users * self.n_item_rows + items
-        codes = self.events.numpy()
-        found = [np.isin(wanted, here[codes == code]) for code in range(n_events)]
-        return torch.from_numpy(np.stack(found, axis=1))
+        at = np.searchsorted(here, wanted)
+        at[np.append(here, -1)[at] != wanted] = len(here)
+        return torch.from_numpy(by_pair[at])
 
     def matrix(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) float32: 1 where the user took the item."""
