@@ -58,30 +58,26 @@ def explore(log: IndexedLog) -> dict[str, Any]:
             }
             for grouping in user_groupings(log.user_table.drop("user_id"))
         ],
-        # An item can be in several groups. Most interactions first.
-        "by_item": [
-            {
-                "column": grouping.column,
-                "groups": sorted(_groups(of_items, grouping), key=_by_count)[:MOST_GROUPS],
-            }
-            for grouping in item_groupings(item_table)
+        "by_item": [  # an item can be in several groups
+            {"column": one.column, "groups": _most_taken(_groups(of_items, one))}
+            for one in item_groupings(item_table)
         ],
-        # Those with the most items first, those with more interactions first among equals.
         "people": [
-            {
-                "column": grouping.column,
-                "groups": sorted(
-                    (group for group in _groups(of_items, grouping) if group["name"] != MISSING),
-                    key=lambda group: (-group["size"], -group["count"]),
-                )[:_N_PEOPLE],
-            }
-            for grouping in people_groupings(item_table)
+            {"column": one.column, "groups": _busiest(_groups(of_items, one))}
+            for one in people_groupings(item_table)
         ],
     }
 
 
-def _by_count(group: _Group) -> int:
-    return -int(group["count"])
+def _most_taken(groups: list[_Group]) -> list[_Group]:
+    """Most interactions first; of many groups, such as tags, the first `MOST_GROUPS`."""
+    return sorted(groups, key=lambda group: -group["count"])[:MOST_GROUPS]
+
+
+def _busiest(people: list[_Group]) -> list[_Group]:
+    """Those with the most items first, those with more interactions first among equals."""
+    named = [one for one in people if one["name"] != MISSING]
+    return sorted(named, key=lambda one: (-one["size"], -one["count"]))[:_N_PEOPLE]
 
 
 def _sums(codes: np.ndarray, ratings: np.ndarray, n: int) -> np.ndarray:
