@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxella.data.explore import DAMPING, Group, explore
+from maxella.data.explore import DAMPING, explore
 from maxella.data.groups import (
     MOST_BINS,
     MOST_GROUPS,
@@ -39,17 +39,17 @@ def explored(log=LOG, users=USERS, items=ITEMS):
 
 
 def counts(groups):
-    return [(group.name, group.count) for group in groups]
+    return [(group["name"], group["count"]) for group in groups]
 
 
 def test_times():
     found = explored()
-    assert counts(found.months) == [("1970-01", 5), ("1970-02", 0), ("1970-03", 1)]
-    assert found.months[0].mean == 3.0  # of 5, 3, 3 and 1: one has no rating
-    assert found.months[1].mean is None
-    assert [group.count for group in found.months_of_year] == [5, 0, 1] + [0] * 9
+    assert counts(found["months"]) == [("1970-01", 5), ("1970-02", 0), ("1970-03", 1)]
+    assert found["months"][0]["mean"] == 3.0  # of 5, 3, 3 and 1: one has no rating
+    assert found["months"][1]["mean"] is None
+    assert [group["count"] for group in found["months_of_year"]] == [5, 0, 1] + [0] * 9
     # 0 and 7 · DAY are Thursdays, 59 days later a Sunday: 59 = 8 · 7 + 3.
-    assert counts(found.weekdays)[3:] == [
+    assert counts(found["weekdays"])[3:] == [
         ("Thursday", 3),
         ("Friday", 1),
         ("Saturday", 1),
@@ -58,64 +58,64 @@ def test_times():
 
 
 def test_groups_of_users():
-    (sex,) = explored().by_user
-    assert sex.column == "sex"
-    assert sex.groups == (
-        Group("f", 1, 3, pytest.approx(11 / 3)),  # d has no interaction
-        Group("m", 1, 2, 1.0),
-        Group("missing", 1, 1, 3.0),
-    )
-    assert explored().levels == (1.0, 3.0, 5.0)
-    assert sex.ratings == ((0, 2, 1), (1, 0, 0), (0, 1, 0))
-    assert [item.id for item in sex.favourites[1].most_rated] == ["x", "y"]
-    assert [item.id for item in sex.favourites[1].best_loved] == ["x"]  # y has no rating
+    (sex,) = explored()["by_user"]
+    assert sex["column"] == "sex"
+    assert [tuple(group.values()) for group in sex["groups"]] == [
+        ("f", 1, 3, pytest.approx(11 / 3)),  # d has no interaction
+        ("m", 1, 2, 1.0),
+        ("missing", 1, 1, 3.0),
+    ]
+    assert explored()["levels"] == [1.0, 3.0, 5.0]
+    assert sex["ratings"] == [[0, 2, 1], [1, 0, 0], [0, 1, 0]]
+    assert [item["id"] for item in sex["favourites"][1]["most_rated"]] == ["x", "y"]
+    assert [item["id"] for item in sex["favourites"][1]["best_loved"]] == ["x"]  # y has no rating
 
 
 def test_groups_of_items():
-    (genres,) = explored().by_item
-    assert counts(genres.groups) == [("A", 5), ("B", 2)]
-    assert [group.size for group in genres.groups] == [2, 1]
-    assert genres.groups[1].mean == 3.0
+    (genres,) = explored()["by_item"]
+    assert counts(genres["groups"]) == [("A", 5), ("B", 2)]
+    assert [group["size"] for group in genres["groups"]] == [2, 1]
+    assert genres["groups"][1]["mean"] == 3.0
 
 
 def test_of_many_tags_the_busiest_are_shown():
     items = ITEMS.with_columns(genres=pl.Series([["A"] + [f"t{k}" for k in range(99)], ["A"], []]))
-    (tags,) = explored(items=items).by_item
-    assert len(tags.groups) == MOST_GROUPS
-    assert counts(tags.groups)[0] == ("A", 5)
+    (tags,) = explored(items=items)["by_item"]
+    assert len(tags["groups"]) == MOST_GROUPS
+    assert counts(tags["groups"])[0] == ("A", 5)
 
 
 def test_favourites():
     found = explored()
-    first, second, third = found.favourites.most_rated
-    assert (first.id, first.name, first.count, first.mean) == ("x", "X", 3, 3.0)
-    assert second.name == "y"  # an item without a name goes by its id
+    first, second, third = found["favourites"]["most_rated"]
+    assert (first["id"], first["name"], first["count"], first["mean"]) == ("x", "X", 3, 3.0)
+    assert second["name"] == "y"  # an item without a name goes by its id
     # The mean of all is 3; x has it too, y and z have one rating of 3.
-    assert first.damped_mean == second.damped_mean == third.damped_mean == 3.0
+    assert first["damped_mean"] == second["damped_mean"] == third["damped_mean"] == 3.0
     high = LOG.with_columns(rating=pl.Series([5, 5, 1, 5, 1, 5], dtype=pl.Float32))
-    (best, *_) = explored(high).favourites.best_loved
+    (best, *_) = explored(high)["favourites"]["best_loved"]
     mean = 22 / 6
-    assert best.id == "x"
-    assert best.damped_mean == pytest.approx((15 + DAMPING * mean) / (3 + DAMPING))
+    assert best["id"] == "x"
+    assert best["damped_mean"] == pytest.approx((15 + DAMPING * mean) / (3 + DAMPING))
 
 
 def test_without_ratings_and_times():
     found = explored(LOG.select("user_id", "item_id"))
-    assert found.mean_rating is None
-    assert found.months == found.weekdays == found.favourites.best_loved == ()
-    assert [item.damped_mean for item in found.favourites.most_rated] == [None] * 3
-    assert found.by_user[0].ratings == ()
+    assert found["mean_rating"] is None
+    assert found["months"] == found["weekdays"] == found["favourites"]["best_loved"] == []
+    assert [item["damped_mean"] for item in found["favourites"]["most_rated"]] == [None] * 3
+    assert found["by_user"][0]["ratings"] == []
 
 
 @pytest.mark.parametrize("beyond", [10**15, -(10**12)])
 def test_times_beyond_the_calendar_are_no_times(beyond):
-    assert explored(LOG.with_columns(timestamp=pl.lit(beyond))).weekdays == ()
+    assert explored(LOG.with_columns(timestamp=pl.lit(beyond)))["weekdays"] == []
 
 
 def test_a_few_centuries_have_no_plot_by_month():
     log = LOG.with_columns(timestamp=pl.Series([0] * 5 + [10**10]))
-    assert explored(log).months == ()
-    assert sum(group.count for group in explored(log).weekdays) == 6
+    assert explored(log)["months"] == []
+    assert sum(group["count"] for group in explored(log)["weekdays"]) == 6
 
 
 def test_what_parts_users():
@@ -167,9 +167,9 @@ def test_what_parts_items():
             "year": list(range(n)),
         }
     )
-    assert [g.column for g, _ in item_groupings(table)] == ["colour", "labels"]
-    labels, rows = item_groupings(table)[1]
-    assert [(labels.names[c], r) for c, r in zip(labels.codes, rows, strict=True)][:4] == [
+    assert [g.column for g in item_groupings(table)] == ["colour", "labels"]
+    labels = item_groupings(table)[1]
+    assert [(labels.names[c], r) for c, r in zip(labels.codes, labels.rows, strict=True)][:4] == [
         ("a", 0),
         ("b", 0),
         ("b", 1),  # once, though the item has it twice

@@ -167,51 +167,24 @@ def test_a_model_may_not_be_asked_otherwise_than_the_others():
         parse_config(options, where="here")
 
 
-@pytest.fixture(scope="module")
-def fashion(tmp_path_factory):
-    """Everybody picks what is new: 90 items, one more each day, and picks of the last ten days."""
-    folder = tmp_path_factory.mktemp("fashion")
-    rng = np.random.default_rng(8)
-    dates = np.arange(90) * DAY
-    rows = []
-    for user in range(300):
-        for moment in rng.choice(np.arange(20, 90), 4, replace=False):
-            for age in rng.choice(10, 3, replace=False):
-                rating = 2.0 + 2 * (age < 5)
-                rows.append((f"u{user}", f"i{moment - age}", rating, moment * DAY + 3600))
-    schema = ["user_id", "item_id", "rating", "timestamp"]
-    table = pl.DataFrame(rows, schema=schema, orient="row").unique(schema[:2], maintain_order=True)
-    table.write_csv(folder / "log.csv")
-    items = pl.DataFrame({"item_id": [f"i{n}" for n in range(90)], "released": dates})
-    items.write_csv(folder / "items.csv")
-    return {"path": str(folder / "log.csv"), "items": str(folder / "items.csv")}
-
-
-def test_the_age_of_items_tells_what_is_new_at_a_moment(fashion, tmp_path):
-    age = {"age": {"kind": "age", "column": "released"}}
-    features = {"item": {"released": "number"}, "context": age}
-    report = maxella.run(OPTIONS | {"data": fashion, "features": features}, tmp_path)
-    found, popularity = (of["metrics"]["retrieval"]["filtered"] for of in report["models"])
-    assert found["ndcg@10"] > 2 * popularity["ndcg@10"]
+def test_the_hour_is_a_context_too_also_of_items_that_come_later(log, tmp_path):
+    on_phone = pl.col("device") == "phone"
+    hours = pl.read_csv(log).with_columns(timestamp=pl.when(on_phone).then(DAY).otherwise(DAY // 2))
+    hours.write_csv(tmp_path / "log.csv")
+    items = pl.DataFrame({"item_id": [f"i{n}" for n in range(N_ITEMS)], "odd": [0, 1] * 30})
+    items.write_csv(tmp_path / "items.csv")
+    hour = {"kind": "time", "column": "timestamp", "parts": ["hour"]}
+    data = {"path": str(tmp_path / "log.csv"), "items": str(tmp_path / "items.csv")}
+    features = {"item": {"odd": "category"}, "context": {"hour": hour}}
+    report = maxella.run(OPTIONS | {"data": data, "features": features}, tmp_path / "run")
     assert report["models"][0]["uses_time"] == ["context"]
-    bundle = load_bundle(tmp_path)
-    recommender = bundle.recommender()
-    for day in (40, 70):
-        found = recommender.recommend(["u1", "nobody"], 5, context={"timestamp": day * DAY})
-        numbers = np.array([int(item[1:]) for item in found["item_id"]])
-        assert (numbers <= day).all()  # nothing that is not there yet
-        assert np.mean(numbers > day - 10) > 0.8
-    pairs = pl.DataFrame(
-        {"user_id": ["u1", "u1"], "item_id": ["i50", "i50"], "timestamp": [51 * DAY, 58 * DAY]}
-    )
-    new, old = recommender.predict(pairs)["predicted_rating"]
-    assert new > old + 0.5
-    # Of two items that come after training, the one that is out by then is recommended.
-    arrivals = pl.DataFrame({"item_id": ["soon", "later"], "released": [89 * DAY, 99 * DAY]})
-    found = (
-        with_items(bundle, arrivals)
-        .recommender()
-        .recommend(["u1"], 92, context={"timestamp": 91 * DAY})
-    )
-    places = dict(found.select("item_id", "rank").iter_rows())
-    assert places["soon"] < places["later"]
+    bundle = load_bundle(tmp_path / "run")
+    arrivals = pl.DataFrame({"item_id": ["new"], "odd": [1]})
+    for known in (bundle, with_items(bundle, arrivals)):
+        recommender = known.recommender()
+        for timestamp, is_odd in ((5 * DAY, 0), (5 * DAY + DAY // 2, 1)):
+            found = recommender.recommend(["u1"], 5, context={"timestamp": timestamp})
+            assert [int(item[1:]) % 2 for item in found["item_id"]] == [is_odd] * 5
+    asked = {"user_id": ["u1"] * 2, "item_id": ["new"] * 2, "timestamp": [0, DAY // 2]}
+    on_phone, on_tv = recommender.predict(pl.DataFrame(asked))["predicted_rating"]
+    assert on_phone > on_tv + 0.4

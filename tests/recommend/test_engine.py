@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maxella.data.contexts import read_contexts
 from maxella.data.dataset import TaskLabels, build_dataset
 from maxella.data.interactions import Interactions
 from maxella.data.split import split_interactions
@@ -264,7 +265,8 @@ def test_serving_loads_neither_training_nor_a_compiler(shop):
 @pytest.mark.parametrize("in_context", [False, True])
 def test_a_pair_scores_as_it_does_among_all_items(shop, task, in_context):
     bundle = load_bundle(shop)
-    contexts = bundle.features.context.read(pl.DataFrame({"device": ["phone", "desk"]}))
+    asked = pl.DataFrame({"device": ["phone", "desk"]})
+    contexts = read_contexts(bundle.features.context, asked)
     answers = bundle.engine(contexts).answers(task)
     users, items = torch.arange(31), torch.arange(16)
     at = (users % 3) if in_context else None  # in no context, by phone and at a desk

@@ -104,5 +104,5 @@ def test_the_real_shape_fits():
     describe = pytest.importorskip("maxella.data.describe")
     synthetic = pytest.importorskip("maxella.sources.synthetic")
     tables = synthetic.read_synthetic(n_users=20, n_items=10, n_interactions=100)
-    text = shown(describe.describe(tables).to_dict())
+    text = shown(describe.describe(tables))
     assert "100 interactions, 20 users, 10 items, density 50 %" in text

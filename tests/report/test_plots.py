@@ -174,7 +174,7 @@ def test_probabilities_stand_against_what_came_true(report):
 def test_labels_stand_in_numerical_order(report):
     report["dataset"]["label_histograms"] = {"stars": {"10": 30, "9.5": 10, "0.5": 60}}
     plot = drawn(report)["labels-0"]
-    assert alt(plot).endswith("0.5: 60; 9.5: 10; 10: 30.")
+    assert alt(plot).endswith("0.5: 60, 60.0 %; 9.5: 10, 10.0 %; 10: 30, 30.0 %.")
     assert plot.table[1:] == (
         ("0.5", "60", "60.0 %"),
         ("9.5", "10", "10.0 %"),

@@ -32,7 +32,7 @@ def _checked(tables, kind="random"):
     split = split_interactions(
         tables.interactions, kind=kind, test=0.25 * (kind != "none"), validation=0.0, seed=1
     )
-    return check_data(tables, split).to_dict() | {"split": {"kind": kind}}
+    return check_data(tables, split) | {"split": {"kind": kind}}
 
 
 @pytest.fixture(scope="module")

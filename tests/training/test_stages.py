@@ -9,7 +9,6 @@ import torch
 
 from maxella.data.batches import UserBatches
 from maxella.data.columns import WholeCatalogue
-from maxella.data.contexts import ContextFeatures
 from maxella.data.dataset import build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.split import Split
@@ -80,7 +79,7 @@ def shop():
         of_rows = pl.DataFrame({key: ids.ids, "kind": [str(int(one) // 6 % 2) for one in ids.ids]})
         specs = [FeatureSpec("kind", "category")]
         sides.append(EntityFeatures.fit(of_rows, key, ids, specs, np.ones(ids.n_rows, dtype=bool)))
-    return dataset, Features(*sides, ContextFeatures(dataset.context_features))
+    return dataset, Features(*sides, dataset.context_features)
 
 
 @pytest.fixture

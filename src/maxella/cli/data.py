@@ -59,7 +59,7 @@ def describe(
     from maxella.experiment.build import load_tables
 
     options = _config(source, data).data
-    description = describe_tables(load_tables(options)).to_dict()
+    description = describe_tables(load_tables(options))
     if as_json:
         typer.echo(json.dumps(description))
         return
@@ -143,7 +143,7 @@ def check(
         config = config.model_copy(update={"split": split})
     config = with_tasks(config, tables)
     split_rows = split_table(config, tables, label(config, tables))
-    quality = check_data(tables, split_rows).to_dict()
+    quality = check_data(tables, split_rows)
     quality["split"] = config.split.model_dump()
     if html is not None:
         from maxella.report.files import write_text

@@ -67,10 +67,10 @@ def rating_averages(log: IndexedLog) -> Finding | None:
         ("users", log.user_table.drop("user_id"), log.users),
         ("items", log.item_table.drop("item_id"), log.items),
     ):
-        ratings = np.empty(0) if log.ratings is None else log.ratings[rows].astype(np.float64)
         known = np.flatnonzero(np.bincount(ids[rows], minlength=len(table)) >= _LEAST_RATINGS)
         if len(known) < _LEAST:
             continue
+        ratings = log.ratings[rows].astype(np.float64)
         means = damped_means(ids[rows], ratings, len(table), 0.0)[known]
         is_held_out = _drawn(len(known))
         left = means - means[~is_held_out].mean()
@@ -122,8 +122,6 @@ def _codes(values: pl.Series, most_bins: int) -> np.ndarray:
 
 def _rated_rows(log: IndexedLog) -> np.ndarray:
     """Positions of training rows whose rating may be looked at."""
-    if log.ratings is None:
-        return np.empty(0, dtype=np.int64)
     rows = log.split.train
     rated: np.ndarray = rows[~np.isnan(log.ratings[rows])]
     return rated
@@ -136,7 +134,6 @@ def _drawn(n: int) -> np.ndarray:
 
 def _left_over(log: IndexedLog, rows: np.ndarray, is_fit: np.ndarray) -> np.ndarray:
     """(m,) rated rows, (m,) which to learn from → (m,) rating − (mean + item + user effect)."""
-    assert log.ratings is not None  # noqa: S101 - rows are rated
     users, items = log.users[rows], log.items[rows]
     ratings = log.ratings[rows].astype(np.float64)
     ratings -= ratings[is_fit].mean()

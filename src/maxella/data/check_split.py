@@ -1,14 +1,17 @@
 """Checks of the split: does training know the future, and whom does it not know?"""
 
-from collections.abc import Callable
-
 import numpy as np
+import polars as pl
 
 from maxella.data.finding import Finding, found, percent
 from maxella.data.indexed_log import IndexedLog
-from maxella.data.ranges import ranges
 
 _MANY = 0.1  # of the test's interactions are of ids that training lacks: the figures show it
+_OF_COLD = {
+    "users": "Without a history they get what is popular: judge the figures of known users apart, "
+    "or serve newcomers from a history (split.kind = 'cold_user' measures that).",
+    "items": "No model can recommend them by their id: give items features, or a later split.",
+}
 
 
 def older_than_training(log: IndexedLog) -> Finding | None:
@@ -20,18 +23,18 @@ def older_than_training(log: IndexedLog) -> Finding | None:
     last_of_user = np.full(len(log.user_table), np.iinfo(np.int64).min)
     np.maximum.at(last_of_user, log.users[train], times[train])
     examples = []
-    for name in ("validation", "test"):
+    for name in ("validation", "test"):  # the test last: the finding is on it
         rows = getattr(log.split, name)
+        n_before = int((times[rows] < last).sum())
+        n_of_user = int((times[rows] < last_of_user[log.users[rows]]).sum())
         if len(rows):
             examples.append(
-                f"{name}: {_share(times[rows] < last)} before the last training interaction, "
-                f"{_share(times[rows] < last_of_user[log.users[rows]])} before one of the "
-                "same user"
+                f"{name}: {_share(n_before, len(rows))} before the last training interaction, "
+                f"{_share(n_of_user, len(rows))} before one of the same user"
             )
-    test = times[log.split.test]
     return found(
-        int((test < last).sum()),
-        len(test),
+        n_before,
+        len(log.split.test),
         "test interactions",
         "happened before a training interaction",
         severity="note",
@@ -41,29 +44,30 @@ def older_than_training(log: IndexedLog) -> Finding | None:
     )
 
 
-def cold_users(log: IndexedLog) -> Finding | None:
-    """Test users of whom nothing is known when they are served."""
-    known = np.concatenate([log.split.train, log.split.given])
-    return _cold(
-        log,
-        log.users,
-        known,
-        "users",
-        log.user_name,
-        "Without a history they get what is popular: judge the figures of known users apart, or "
-        "serve newcomers from a history (split.kind = 'cold_user' measures that).",
-    )
+def cold(log: IndexedLog, things: str) -> Finding | None:
+    """Users, or items, of the test part of which nothing is known when it is served.
 
-
-def cold_items(log: IndexedLog) -> Finding | None:
-    """Items that are rated in the test part only, or there and in the validation part."""
-    return _cold(
-        log,
-        log.items,
-        log.split.train,
-        "items",
-        log.item_name,
-        "No model can recommend them by their id: give items features, or a later split.",
+    Items may be in the validation part, too. None without a test part.
+    """
+    ids = log.ids(things)
+    test = ids[log.split.test]
+    if not len(test):
+        return None
+    known = [log.split.train, log.split.given] if things == "users" else [log.split.train]
+    in_test, counts = np.unique(test, return_counts=True)
+    is_cold = np.isin(in_test, ids[np.concatenate(known)], invert=True)
+    unmet, counts = in_test[is_cold], counts[is_cold]
+    n_rows = int(counts.sum())
+    busiest = unmet[np.argsort(-counts, kind="stable")]
+    return found(
+        len(unmet),
+        len(in_test),
+        f"{things} of the test part",
+        f"are not in training; they have {n_rows:,} of its {len(test):,} interactions "
+        f"({percent(n_rows, len(test))})",
+        severity="warning" if n_rows > _MANY * len(test) else "note",
+        examples=(log.label(things, one) for one in busiest),
+        advice=_OF_COLD[things],
     )
 
 
@@ -76,62 +80,31 @@ def visited_in_training(log: IndexedLog) -> Finding | None:
     train, test, events = log.split.train, log.split.test, log.events
     if events is None or not len(test):
         return None
-    rows = train[np.argsort(log.pairs[train], kind="stable")]
-    of_rows, of_test = log.pairs[rows], log.pairs[test]
-    starts, ends = (np.searchsorted(of_rows, of_test, side) for side in ("left", "right"))
-    place, at = ranges(starts, ends - starts)
-    is_other = events[rows[at]] != events[test[place]]
-    place, other = place[is_other], rows[at[is_other]]
-
-    def met(which: np.ndarray) -> np.ndarray:
-        return np.bincount(place[which], minlength=len(test)) > 0
-
-    is_met = met(np.ones(len(place), dtype=bool))
-    is_told, when = is_met, "; without times nobody knows whether before or after"
+    columns = {"pair": log.pairs, "event": events}
     if log.times is not None:
-        is_told = is_met & ~met(log.times[other] <= log.times[test[place]])
-        when = f"; {int(is_told.sum()):,} of them at later times alone"
-    kinds = {name: met(events[other] == code) for code, name in enumerate(log.event_names)}
+        columns["time"] = log.times
+    rows = pl.DataFrame(columns).with_row_index("row")
+    met = rows[test].join(rows[train], on="pair").filter(pl.col("event") != pl.col("event_right"))
+    n_met = n_told = met["row"].n_unique()
+    when = "; without times nobody knows whether before or after"
+    if log.times is not None:
+        is_later = pl.col("time_right").min() > pl.col("time").first()
+        n_told = int(met.group_by("row").agg(is_later=is_later)["is_later"].sum())
+        when = f"; {n_told:,} of them at later times alone"
+    by_event = met.group_by("event_right").agg(pl.col("row").n_unique()).sort("event_right")
     return found(
-        int(is_met.sum()),
+        n_met,
         len(test),
         "test interactions",
         f"are pairs that training has under another event{when}",
-        severity="warning" if is_told.sum() > _MANY * len(test) else "note",
-        examples=(f"{name}: {_share(is_so)}" for name, is_so in kinds.items() if is_so.any()),
+        severity="warning" if n_told > _MANY * len(test) else "note",
+        examples=(
+            f"{log.event_names[event]}: {_share(n, len(test))}" for event, n in by_event.iter_rows()
+        ),
         advice="Where the other event may come after the test's, it tells the answer. Look at the "
         "figures of new items, which are reported apart, and at a baseline of visited items.",
     )
 
 
-def _cold(
-    log: IndexedLog,
-    ids: np.ndarray,
-    known_rows: np.ndarray,
-    things: str,
-    name_of: Callable[[int], str],
-    advice: str,
-) -> Finding | None:
-    test = ids[log.split.test]
-    if not len(test):
-        return None
-    is_known = np.zeros(int(ids.max()) + 1, dtype=bool)
-    is_known[ids[known_rows]] = True
-    in_test, counts = np.unique(test, return_counts=True)
-    cold = in_test[~is_known[in_test]]
-    n_rows = int(counts[~is_known[in_test]].sum())
-    busiest = cold[np.argsort(-counts[~is_known[in_test]], kind="stable")]
-    return found(
-        len(cold),
-        len(in_test),
-        f"{things} of the test part",
-        f"are not in training; they have {n_rows:,} of its {len(test):,} interactions "
-        f"({percent(n_rows, len(test))})",
-        severity="warning" if n_rows > _MANY * len(test) else "note",
-        examples=map(name_of, busiest),
-        advice=advice,
-    )
-
-
-def _share(is_so: np.ndarray) -> str:
-    return f"{int(is_so.sum()):,} of {len(is_so):,} ({percent(int(is_so.sum()), len(is_so))})"
+def _share(count: int, total: int) -> str:
+    return f"{count:,} of {total:,} ({percent(count, total)})"

@@ -7,8 +7,7 @@ import polars as pl
 
 from maxella.data.describe import comparable
 from maxella.data.finding import MOST_EXAMPLES, Finding, found
-from maxella.data.indexed_log import IndexedLog, label_of, name_column
-from maxella.data.ranges import is_first
+from maxella.data.indexed_log import KEYS, IndexedLog, label_of, name_column
 from maxella.sources.repeats import KEY
 
 _ROW = "row of the log"  # what no column is called
@@ -65,7 +64,8 @@ def repeated_rows(log: IndexedLog) -> Finding:
 def repeated_ids(log: IndexedLog) -> Finding:
     """Rows of users and items whose id an earlier row has."""
     count, total, examples = 0, 0, []
-    for table, key in _sides(log):
+    for things, key in KEYS.items():
+        table = getattr(log.tables, things)
         again = table.filter(~table[key].is_first_distinct())
         count, total = count + again.height, total + table.height
         examples += [f"{key} {name}" for name in again[key].unique(maintain_order=True)[:3]]
@@ -93,29 +93,42 @@ def repeated_names(log: IndexedLog) -> Finding | None:
         "items",
         f"share their {column} with another",
         severity="note",
-        examples=(label_of(alike, row) for row in range(alike.height)),
+        examples=(label_of(alike, "items", row) for row in range(alike.height)),
         advice="If they are one thing under several ids, give it one id before training.",
     )
 
 
-def users_without_interactions(log: IndexedLog) -> Finding:
-    """Users of the table that the log lacks."""
-    return _idle(log.tables.users, log.user_table, "user_id", "users")
+def without_interactions(log: IndexedLog, things: str) -> Finding:
+    """Users, or items, of the table that the log lacks."""
+    table, key = getattr(log.tables, things), KEYS[things]
+    in_log = log.table(things).select(key)
+    idle = table.join(in_log, on=key, how="anti", maintain_order="left")
+    return found(
+        idle.height,
+        table.height,
+        f"{things} of the table",
+        "have no interaction",
+        severity="note",
+        examples=(label_of(idle, things, row) for row in range(idle.height)),
+        advice="A model can know them by their features alone.",
+    )
 
 
-def items_without_interactions(log: IndexedLog) -> Finding:
-    """Items of the table that the log lacks."""
-    return _idle(log.tables.items, log.item_table, "item_id", "items")
-
-
-def unknown_users(log: IndexedLog) -> Finding | None:
-    """Users of the log of whom the table says nothing; None where it says nothing of any."""
-    return _unknown(log.user_table, "user_id", "users")
-
-
-def unknown_items(log: IndexedLog) -> Finding | None:
-    """Items of the log of which the table says nothing; None where it says nothing of any."""
-    return _unknown(log.item_table, "item_id", "items")
+def unknown(log: IndexedLog, things: str) -> Finding | None:
+    """Users, or items, of the log of which the table says nothing; None where of none it does."""
+    table, key = log.table(things), KEYS[things]
+    if table.width == 1:
+        return None
+    empty = table.filter(pl.all_horizontal(pl.exclude(key).is_null()))
+    return found(
+        empty.height,
+        table.height,
+        f"{things} of the interactions",
+        f"have no row in the table of {things}, or an empty one",
+        severity="note",
+        examples=map(str, empty[key]),
+        advice=f"Add them to the table of {things} if a model is to read its columns.",
+    )
 
 
 def empty_columns(log: IndexedLog) -> Finding:
@@ -154,23 +167,16 @@ def constant_columns(log: IndexedLog) -> Finding:
 
 def _repeating_rows(log: IndexedLog) -> np.ndarray:
     """Positions of rows that repeat the pair of an earlier one, ascending."""
-    pairs = log.pairs
+    keys = log.pairs
     if log.events is not None:
-        pairs = pairs * len(log.event_names) + log.events
-    if is_first(np.sort(pairs)).all():  # mostly so, and quicker than the order that is to be kept
-        return np.empty(0, dtype=np.int64)
-    order = np.argsort(pairs, kind="stable")
-    return np.sort(order[~is_first(pairs[order])])
+        keys = keys * len(log.event_names) + log.events
+    return pl.Series(keys).is_first_distinct().not_().arg_true().to_numpy()
 
 
 def _pair(log: IndexedLog, row: int) -> str:
-    user, item = log.user_name(log.users[row]), log.item_name(log.items[row])
+    user, item = (log.label(things, log.ids(things)[row]) for things in KEYS)
     event = "" if log.events is None else f", {log.event_names[log.events[row]]}"
     return f"row {row + 1:,}: user {user}, item {item}{event}"
-
-
-def _sides(log: IndexedLog) -> tuple[tuple[pl.DataFrame, str], ...]:
-    return (log.tables.users, "user_id"), (log.tables.items, "item_id")
 
 
 def _columns(log: IndexedLog) -> Iterator[tuple[str, pl.Series]]:
@@ -179,32 +185,3 @@ def _columns(log: IndexedLog) -> Iterator[tuple[str, pl.Series]]:
         for values in getattr(log.tables, table):
             if values.name not in ("user_id", "item_id"):
                 yield f"{table}.{values.name}", values
-
-
-def _idle(table: pl.DataFrame, in_log: pl.DataFrame, key: str, things: str) -> Finding:
-    idle = table.join(in_log.select(key), on=key, how="anti", maintain_order="left")
-    is_item = key == "item_id"
-    return found(
-        idle.height,
-        table.height,
-        f"{things} of the table",
-        "have no interaction",
-        severity="note",
-        examples=(label_of(idle, r) if is_item else str(idle[key][r]) for r in range(idle.height)),
-        advice="A model can know them by their features alone.",
-    )
-
-
-def _unknown(table: pl.DataFrame, key: str, things: str) -> Finding | None:
-    if table.width == 1:
-        return None
-    empty = table.filter(pl.all_horizontal(pl.exclude(key).is_null()))
-    return found(
-        empty.height,
-        table.height,
-        f"{things} of the interactions",
-        f"have no row in the table of {things}, or an empty one",
-        severity="note",
-        examples=map(str, empty[key]),
-        advice=f"Add them to the table of {things} if a model is to read its columns.",
-    )

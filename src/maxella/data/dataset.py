@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from maxella.data.contexts import Contexts, read_log, split_specs
+from maxella.data.contexts import Contexts, distinct_contexts
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.data.rows import EVENT
@@ -40,7 +40,7 @@ class Dataset:
     test: Log
     given: Log  # of users held out wholly: known when they are served, not trained on
     contexts: Contexts | None = None  # those of the log, where features tell them apart
-    context_features: FeatureSet | None = None  # those of the context alone
+    context_features: FeatureSet | None = None
 
     @property
     def known(self) -> Log:
@@ -64,8 +64,7 @@ def build_dataset(
     """An interactions table (of `sources.tables.Tables`), its split and its tasks' labels → rows.
 
     Features of the context, if there are any, are fitted on training rows. `seed` draws the
-    labels that are withheld. Raises ConfigError where the age of items is among the features and
-    the log lacks times.
+    labels that are withheld.
     """
     users = Vocabulary.fit(table["user_id"])
     items = Vocabulary.fit(table["item_id"])
@@ -79,9 +78,8 @@ def build_dataset(
         rows = replace(rows, events=codes.to_numpy().astype(np.int64))
     contexts = features = None
     if context_specs:
-        of_context, of_age = split_specs(context_specs)
-        features = FeatureSet.fit(table, of_context, split.train)
-        contexts, context_rows = read_log(table, features, has_ages=of_age is not None)
+        features = FeatureSet.fit(table, context_specs, split.train)
+        contexts, context_rows = distinct_contexts(features, table)
         rows = replace(rows, contexts=context_rows)
     keeps = {name: of.keep for name, of in tasks.items()}
     train = rows.take(split.train).with_one_label_a_pair(keeps)

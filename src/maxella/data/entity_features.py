@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from maxella.data.contexts import ContextFeatures
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet, FeatureSpec
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
@@ -63,7 +62,7 @@ class Features:
 
     users: EntityFeatures | None = None
     items: EntityFeatures | None = None
-    context: ContextFeatures | None = None
+    context: FeatureSet | None = None
 
 
 def _in_order(table: pl.DataFrame, key: str, ids: Vocabulary) -> pl.DataFrame:

@@ -1,7 +1,6 @@
 """What kind of feature a column of users or items is, with the reason in a sentence."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,10 +50,23 @@ def infer_kind(values: pl.Series) -> Kind:
         return Kind(None, f"every row has the same value, {_shown(present[0])}")
     if n_distinct == 1:
         return Kind("category", f"{_shown(present[0])} or missing")
-    for fits, infer in _BY_TYPE:
-        if fits(values.dtype):
-            return infer(present, n_distinct, known.words_of(values.name))
-    return Kind(None, f"values of type {values.dtype} are no feature")
+    return _by_type(present, n_distinct)
+
+
+def _by_type(present: pl.Series, n_distinct: int) -> Kind:
+    words = known.words_of(present.name)
+    if present.dtype == pl.Boolean:
+        return Kind("category", "true or false")
+    if present.dtype in (pl.Date, pl.Datetime):
+        first, last = extent(present)
+        return Kind("time", f"dates from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    if present.dtype == pl.List:
+        return _of_lists(present)
+    if present.dtype.is_numeric():
+        return _of_numbers(present, n_distinct, words)
+    if present.dtype == pl.String:
+        return _of_texts(present, n_distinct, words)
+    return Kind(None, f"values of type {present.dtype} are no feature")
 
 
 def rows_throughout(rows: Any, most: int) -> Any:
@@ -73,19 +85,7 @@ def extent(values: pl.Series) -> tuple[Any, Any]:
     return values.min(), values.max()
 
 
-def _of_booleans(present: pl.Series, n_distinct: int, words: frozenset[str]) -> Kind:
-    del present, n_distinct, words
-    return Kind("category", "true or false")
-
-
-def _of_dates(present: pl.Series, n_distinct: int, words: frozenset[str]) -> Kind:
-    del n_distinct, words
-    first, last = extent(present)
-    return Kind("time", f"dates from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
-
-
-def _of_lists(present: pl.Series, n_distinct: int, words: frozenset[str]) -> Kind:
-    del n_distinct, words
+def _of_lists(present: pl.Series) -> Kind:
     inner = present.explode().dtype
     if inner != pl.String and not inner.is_integer():
         return Kind(None, f"lists of type {present.dtype} are no labels")
@@ -166,12 +166,3 @@ def _share(present: pl.Series, pattern: str) -> float:
 def _shown(value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 30 else text[:29] + "…"
-
-
-_BY_TYPE: tuple[tuple[Callable[[pl.DataType], bool], Callable[..., Kind]], ...] = (
-    (lambda kind: kind == pl.Boolean, _of_booleans),
-    (lambda kind: kind in (pl.Date, pl.Datetime), _of_dates),
-    (lambda kind: kind == pl.List, _of_lists),
-    (lambda kind: kind.is_numeric(), _of_numbers),
-    (lambda kind: kind == pl.String, _of_texts),
-)

@@ -15,11 +15,12 @@ MISSING = "missing"
 
 @dataclass(frozen=True)
 class Grouping:
-    """n rows of a table in G groups by a column."""
+    """Rows of a table in G groups by a column; a row may be in several groups."""
 
     column: str
     names: tuple[str, ...]  # (G,)
-    codes: np.ndarray  # (n,) int64 group of each row; −1: none
+    codes: np.ndarray  # (m,) int64 groups
+    rows: np.ndarray  # (m,) the row of the table that each code is of
 
 
 def user_groupings(table: pl.DataFrame) -> list[Grouping]:
@@ -40,43 +41,33 @@ def user_groupings(table: pl.DataFrame) -> list[Grouping]:
     return groupings
 
 
-def item_groupings(table: pl.DataFrame) -> list[tuple[Grouping, np.ndarray]]:
-    """Columns of lists of labels (genres), and of 2 to 30 different texts, of items.
-
-    Each with the (m,) row of the table that a code is of: an item can be in several groups.
-    """
-    groupings = []
+def item_groupings(table: pl.DataFrame) -> list[Grouping]:
+    """Columns of lists of labels (genres), and of 2 to 30 different texts, of items."""
+    found = []
     for values in table:
-        column = values
-        rows = np.arange(len(values))
-        if isinstance(values.dtype, pl.List) and values.dtype.inner == pl.String:
+        if values.dtype == pl.String:
+            found.append(_by_value(values))
+        elif values.dtype == pl.List(pl.String):
             pairs = values.rename("label").to_frame().with_row_index("row").explode("label")
             pairs = pairs.drop_nulls().unique(maintain_order=True)
-            column, rows = pairs["label"].rename(values.name), pairs["row"].to_numpy()
-            most = len(column)
-        elif values.dtype == pl.String:
-            most = MOST_GROUPS
-        else:
-            continue
-        grouping = _by_value(column, most)
-        if grouping is not None:
-            groupings.append((grouping, rows))
-    return groupings[:MOST_COLUMNS]
+            labels, rows = pairs["label"].rename(values.name), pairs["row"].to_numpy()
+            found.append(_by_value(labels, len(labels), rows))
+    return [grouping for grouping in found if grouping is not None][:MOST_COLUMNS]
 
 
 def people_groupings(table: pl.DataFrame) -> list[Grouping]:
     """Columns of more than 30 texts, many of them of several items: directors, stars."""
-    groupings = []
-    for values in table:
-        if values.dtype != pl.String:
-            continue
+    found = []
+    for values in table.select(pl.col(pl.String)):
         present = values.drop_nulls()
         if MOST_GROUPS < present.n_unique() <= _OFTEN * len(present):
-            groupings.append(_by_value(values, len(values)))
-    return [grouping for grouping in groupings if grouping is not None][:MOST_COLUMNS]
+            found.append(_by_value(values, len(values)))
+    return [grouping for grouping in found if grouping is not None][:MOST_COLUMNS]
 
 
-def _by_value(values: pl.Series, most: int = MOST_GROUPS) -> Grouping | None:
+def _by_value(
+    values: pl.Series, most: int = MOST_GROUPS, rows: np.ndarray | None = None
+) -> Grouping | None:
     if values.dtype.is_nested() or values.dtype.is_temporal() or values.dtype == pl.Binary:
         return None
     if values.dtype.is_float():
@@ -88,7 +79,7 @@ def _by_value(values: pl.Series, most: int = MOST_GROUPS) -> Grouping | None:
     if not 2 <= len(distinct) <= most or len(distinct) == len(present) > 2:
         return None  # a column in which all differ names things
     codes = values.rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
-    return _with_missing(values.name, tuple(map(_text, distinct)), codes)
+    return _with_missing(values.name, tuple(map(_text, distinct)), codes, rows)
 
 
 def _by_bin(values: pl.Series) -> Grouping | None:
@@ -116,11 +107,13 @@ def _round_width(least: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9))
 
 
-def _with_missing(column: str, names: tuple[str, ...], codes: np.ndarray) -> Grouping:
-    """Rows without a value as a last group, if there are any."""
-    if (codes >= 0).all():
-        return Grouping(column, names, codes)
-    return Grouping(column, (*names, MISSING), np.where(codes < 0, len(names), codes))
+def _with_missing(
+    column: str, names: tuple[str, ...], codes: np.ndarray, rows: np.ndarray | None = None
+) -> Grouping:
+    """Codes of −1, without a value, as a last group, if there are any. No rows: each its own."""
+    if (codes < 0).any():
+        names, codes = (*names, MISSING), np.where(codes < 0, len(names), codes)
+    return Grouping(column, names, codes, np.arange(len(codes)) if rows is None else rows)
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,8 @@
 """What each user did: as bags of items, and as rows of a matrix."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -8,8 +10,25 @@ import torch
 
 from maxella.data.interactions import Interactions
 from maxella.data.labelled import LabelledPairs
-from maxella.data.ranges import is_first
+from maxella.data.ranges import is_first, is_last
 from maxella.features.id import UNKNOWN_ROW
+
+Held = TypeVar("Held")
+
+
+def moved(value: Held, device: torch.device) -> Held:
+    """A value with all tensors that it holds on a device."""
+    found: Any = value
+    if isinstance(value, torch.Tensor):
+        found = value.to(device)
+    elif isinstance(value, tuple):
+        found = tuple(moved(one, device) for one in value)
+    elif isinstance(value, Mapping):
+        found = {name: moved(one, device) for name, one in value.items()}
+    elif is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in fields(value)]
+        found = replace(value, **{name: moved(getattr(value, name), device) for name in names})
+    return found  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -73,8 +92,8 @@ class History:
         if log.timestamps is not None and (with_times or in_time_order):
             order = np.lexsort((log.timestamps[rows], keys))
             keys, times = keys[order], log.timestamps[rows][order]
-            is_last = np.append(keys[1:] != keys[:-1], np.ones(min(1, len(keys)), dtype=bool))
-            keys, times = keys[is_last], times[is_last]
+            latest = is_last(keys)
+            keys, times = keys[latest], times[latest]
         else:
             keys = np.sort(keys)
             keys = keys[is_first(keys)]
@@ -98,13 +117,7 @@ class History:
 
     def to(self, device: torch.device) -> "History":
         """The same on a device."""
-        return replace(
-            self,
-            items=self.items.to(device),
-            starts=self.starts.to(device),
-            events=None if self.events is None else self.events.to(device),
-            times=None if self.times is None else self.times.to(device),
-        )
+        return moved(self, device)
 
     @property
     def n_user_rows(self) -> int:
@@ -149,12 +162,13 @@ class History:
             return None
         owners = np.repeat(np.arange(self.n_user_rows), np.diff(self.starts.numpy()))
         here = owners * self.n_item_rows + self.items.numpy()
+        here, places = np.unique(here, return_inverse=True)
+        by_pair = np.zeros((len(here) + 1, n_events), dtype=bool)  # the last: of pairs not here
+        by_pair[places, self.events.numpy()] = True
         wanted = users * self.n_item_rows + items
-        return torch.from_numpy(
-            np.stack(
-                [np.isin(wanted, here[self.events.numpy() == code]) for code in range(n_events)], 1
-            )
-        )
+        at = np.searchsorted(here, wanted)
+        at[np.append(here, -1)[at] != wanted] = len(here)
+        return torch.from_numpy(by_pair[at])
 
     def matrix(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) float32: 1 where the user took the item."""

@@ -9,6 +9,7 @@ from maxella.data.split import Split
 from maxella.features.id import Vocabulary
 from maxella.sources.tables import Tables
 
+KEYS = {"users": "user_id", "items": "item_id"}  # table → its column of ids
 _NAMES = ("title", "name")
 _NEARLY = 0.9  # of a column's values differ: it names things
 
@@ -21,7 +22,7 @@ class IndexedLog:
     split: Split
     users: np.ndarray  # (n,) int64 positions in user_table
     items: np.ndarray  # (n,) int64 positions in item_table
-    ratings: np.ndarray | None  # (n,) float32, NaN where none was given
+    ratings: np.ndarray  # (n,) float32, NaN where none was given
     times: np.ndarray | None  # (n,) int64 seconds since 1970; None if any is missing
     events: np.ndarray | None  # (n,) int64 positions in event_names
     event_names: tuple[str, ...]  # in alphabetical order
@@ -34,13 +35,17 @@ class IndexedLog:
         pairs: np.ndarray = self.users * len(self.item_table) + self.items
         return pairs
 
-    def user_name(self, position: int) -> str:
-        """A user of the log, for readers."""
-        return str(self.user_table["user_id"][int(position)])
+    def ids(self, things: str) -> np.ndarray:
+        """(n,) int64 the users, or the items, of its rows."""
+        return self.users if things == "users" else self.items
 
-    def item_name(self, position: int) -> str:
-        """An item of the log, for readers: its id and its name, where it has one."""
-        return label_of(self.item_table, int(position))
+    def table(self, things: str) -> pl.DataFrame:
+        """One row for each of its users, or items."""
+        return self.user_table if things == "users" else self.item_table
+
+    def label(self, things: str, position: int) -> str:
+        """A user or an item of the log, for readers."""
+        return label_of(self.table(things), things, int(position))
 
 
 def index_log(tables: Tables, split: Split) -> IndexedLog:
@@ -48,6 +53,9 @@ def index_log(tables: Tables, split: Split) -> IndexedLog:
     log = tables.interactions
     users, items = Vocabulary.fit(log["user_id"]), Vocabulary.fit(log["item_id"])
     has = {name for name in log.columns if log[name].null_count() < log.height}
+    ratings = np.full(log.height, np.nan, dtype=np.float32)
+    if "rating" in has:
+        ratings = log["rating"].cast(pl.Float32).to_numpy()
     has_times = "timestamp" in has and not log["timestamp"].null_count()
     names = tuple(log["event"].unique().sort()) if "event" in has else ()
     events = log["event"].cast(pl.Enum(names)).to_physical() if names else None
@@ -56,7 +64,7 @@ def index_log(tables: Tables, split: Split) -> IndexedLog:
         split,
         users.rows_of(log["user_id"]) - 1,  # row 0 is the unknown id, which a log does not hold
         items.rows_of(log["item_id"]) - 1,
-        log["rating"].to_numpy().astype(np.float32) if "rating" in has else None,
+        ratings,
         log["timestamp"].to_numpy() if has_times else None,
         None if events is None else events.cast(pl.Int64).to_numpy(),
         names,
@@ -78,10 +86,10 @@ def name_column(items: pl.DataFrame) -> str | None:
     return next(distinct, None)
 
 
-def label_of(items: pl.DataFrame, position: int) -> str:
-    """The id of an item and its name, where it has one."""
-    column, key = name_column(items), items["item_id"][position]
-    name = None if column is None else items[column][position]
+def label_of(table: pl.DataFrame, things: str, position: int) -> str:
+    """The id of a user, or of an item and its name, where it has one."""
+    column, key = name_column(table) if things == "items" else None, table[KEYS[things]][position]
+    name = None if column is None else table[column][position]
     return str(key) if name is None or name == key else f"{key}: {name}"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from maxella.data.labelled import LabelledPairs
+from maxella.data.ranges import is_last
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,11 @@ def _one_of_each(
     by = [rows] if log.timestamps is None else [rows, log.timestamps[rows]]
     if keep == "largest":
         by.append(labels[rows])
-    rows = rows[np.lexsort((*by, log.items[rows], log.users[rows]))]
-    is_last = np.ones(len(rows), dtype=bool)
-    is_last[:-1] = np.diff(log.users[rows]).astype(bool) | np.diff(log.items[rows]).astype(bool)
+    order = np.lexsort((*by, log.items[rows], log.users[rows]))
+    rows = rows[order]
+    last = is_last(log.users[rows]) | is_last(log.items[rows])
     found = np.zeros(len(log), dtype=bool)
-    found[rows[is_last]] = True
+    found[rows[last]] = True
     return found
 
 

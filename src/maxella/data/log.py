@@ -35,6 +35,14 @@ class Log:
         """Names of events → their codes."""
         return [self.events.index(event) for event in events]
 
+    def places_of_events(self, events: Sequence[str]) -> np.ndarray:
+        """(n,) the place of each row's event among some events; −1 where it is none of them."""
+        assert self.rows.events is not None  # noqa: S101 - who names events has looked
+        places = np.full(len(self.events), -1)
+        places[self.codes(events)] = np.arange(len(events))
+        found: np.ndarray = places[self.rows.events]
+        return found
+
     def pairs(self, task: str) -> LabelledPairs:
         """The labels of a task, one for each pair."""
         return self.rows.of(task, keep=self.keeps.get(task, "last"))
@@ -55,11 +63,8 @@ class Log:
         """What users did by some events, told apart by their place in the list; by all, if none."""
         rows, codes = self.rows, None
         if events:
-            assert rows.events is not None  # noqa: S101 - who names events has looked
-            place = np.full(len(self.events), -1)
-            place[self.codes(events)] = np.arange(len(events))
-            rows = rows.take(place[rows.events] >= 0)
-            codes = place[rows.events]
+            codes = self.places_of_events(events)
+            rows, codes = rows.take(codes >= 0), codes[codes >= 0]
         return History.of(
             rows,
             self.n_user_rows,

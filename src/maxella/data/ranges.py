@@ -25,3 +25,10 @@ def is_first(keys: np.ndarray) -> np.ndarray:
     first = np.ones(len(keys), dtype=bool)
     first[1:] = keys[1:] != keys[:-1]
     return first
+
+
+def is_last(keys: np.ndarray) -> np.ndarray:
+    """(n,) ascending keys → (n,) whether each is the last of its value."""
+    last = np.ones(len(keys), dtype=bool)
+    last[:-1] = keys[1:] != keys[:-1]
+    return last

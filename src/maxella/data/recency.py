@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from maxella.data.history import History
+from maxella.data.ranges import is_first
 
 _WIDTH = 5.0  # items after which an item counts 1/e
 
@@ -26,9 +27,8 @@ def recency_weights(history: History) -> torch.Tensor:
     times, starts = history.times.numpy(), history.starts.numpy()
     users = np.repeat(np.arange(history.n_user_rows), np.diff(starts))
     by_time = np.lexsort((times, users))
-    begins = np.ones(len(users), dtype=bool)  # of each run of one user and one time
-    begins[1:] = (np.diff(users[by_time]) != 0) | (np.diff(times[by_time]) != 0)
-    run = begins.cumsum() - 1
+    begins = is_first(users[by_time]) | is_first(times[by_time])
+    run = begins.cumsum() - 1  # those of one user and one time are one
     lengths = np.bincount(run)
     middles = lengths.cumsum() - (lengths + 1) / 2
     latest = run[starts[users[by_time] + 1] - 1]  # run of the user's last items

@@ -47,10 +47,17 @@ class _Search:
 
     log: pl.DataFrame  # all rows
     sample: pl.DataFrame
+    spelled: Mapping[str, str]  # our names → columns
     reasons: dict[str, str] = field(default_factory=dict)
 
     def free(self) -> list[str]:
         return [name for name in self.log.columns if name not in self.reasons]
+
+    def named(self, ours: str, its_words: frozenset[str]) -> list[str]:
+        """Free columns that are spelled or named so, the spelled one first."""
+        spelled = self.spelled.get(ours)
+        named = [name for name in self.free() if name == spelled or words_of(name) & its_words]
+        return sorted(named, key=lambda name: name != spelled)
 
     def take(self, name: str, reason: str) -> str:
         self.reasons[name] = reason
@@ -64,18 +71,18 @@ def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
     are looked at; events are counted in all.
     Raises DataError where a column of users or of items cannot be told.
     """
-    search = _Search(log, rows_throughout(log, MOST_ROWS))
+    search = _Search(log, rows_throughout(log, MOST_ROWS), spelled)
     for name in log.columns:
         if search.sample[name].null_count() == len(search.sample):
             search.take(name, "left out: no row has a value")
-    user_id = _find_id(search, "user_id", spelled, words.USER)
-    item_id = _find_id(search, "item_id", spelled, words.ITEM)
+    user_id = _find_id(search, "user_id", words.USER)
+    item_id = _find_id(search, "item_id", words.ITEM)
     if "count" in search.free() and search.sample["count"].dtype.is_integer():
         search.take("count", "how many rows one stands for, by its name")
     split = _find_split(search)
-    event = _find_event(search, spelled)
-    rating = _find_rating(search, spelled, item_id)
-    timestamp, unit = _find_time(search, spelled, user_id, item_id)
+    event = _find_event(search)
+    rating = _find_rating(search, item_id)
+    timestamp, unit = _find_time(search, user_id, item_id)
     facts = _find_facts(search, user_id, item_id)
     flags = _find_flags(search)
     for name in search.free():
@@ -98,10 +105,8 @@ def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
     )
 
 
-def _find_id(
-    search: _Search, ours: str, spelled: Mapping[str, str], its_words: frozenset[str]
-) -> str:
-    what = ours.removesuffix("_id")
+def _find_id(search: _Search, ours: str, its_words: frozenset[str]) -> str:
+    spelled, what = search.spelled, ours.removesuffix("_id")
     if spelled.get(ours) in search.free():
         return search.take(spelled[ours], f"the {what}'s id, by its name")
     others = set(spelled.values())
@@ -148,8 +153,9 @@ def _find_split(search: _Search) -> str | None:
     return None
 
 
-def _find_event(search: _Search, spelled: Mapping[str, str]) -> str | None:
-    for name in sorted(search.free(), key=lambda name: name != spelled.get("event")):
+def _find_event(search: _Search) -> str | None:
+    spelled = search.spelled.get("event")
+    for name in sorted(search.free(), key=lambda name: name != spelled):
         values = search.sample[name]
         is_text = values.dtype == pl.String
         if not (is_text or values.dtype.is_integer()):
@@ -159,7 +165,7 @@ def _find_event(search: _Search, spelled: Mapping[str, str]) -> str | None:
             continue
         known = sum(is_text and words.meaning_of(one) is not None for one in names)
         by_name = known and words_of(name) & words.EVENT
-        if name == spelled.get("event") or by_name or known > len(names) / 2:
+        if name == spelled or by_name or known > len(names) / 2:
             counted = search.log[name].cast(pl.String).drop_nulls().value_counts()
             counted = counted.sort("count", name, descending=[True, False])
             shown = ", ".join(f"{event} {n:,}" for event, n in counted.iter_rows())
@@ -180,17 +186,11 @@ def _find_flags(search: _Search) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def _find_rating(search: _Search, spelled: Mapping[str, str], item_id: str) -> str | None:
-    named = [
-        name
-        for name in search.free()
-        if name == spelled.get("rating")
-        or (words_of(name) & words.RATING and not words_of(name) & words.NO_RATING)
-    ]
-    named.sort(key=lambda name: name != spelled.get("rating"))
-    for name in named:
+def _find_rating(search: _Search, item_id: str) -> str | None:
+    for name in search.named("rating", words.RATING):
         values = search.sample[name].drop_nulls()
-        if not values.dtype.is_numeric():
+        is_other = words_of(name) & words.NO_RATING and name != search.spelled.get("rating")
+        if is_other or not values.dtype.is_numeric():
             continue
         n_levels = values.n_unique()
         low, high = extent(values)
@@ -208,25 +208,16 @@ def _find_rating(search: _Search, spelled: Mapping[str, str], item_id: str) -> s
     return None
 
 
-def _find_time(
-    search: _Search, spelled: Mapping[str, str], user_id: str, item_id: str
-) -> tuple[str | None, str]:
-    named = [
-        name
-        for name in search.free()
-        if name == spelled.get("timestamp") or words_of(name) & words.TIME
-    ]
-    named.sort(key=lambda name: name != spelled.get("timestamp"))
+def _find_time(search: _Search, user_id: str, item_id: str) -> tuple[str | None, str]:
+    named = search.named("timestamp", words.TIME)
     for name in [*named, *(other for other in search.free() if other not in named)]:
-        form = _form_of_time(search.sample[name])
-        if form is None and name == spelled.get("timestamp"):
-            form = _form_of_order(search.sample[name])
-        if form is None or _goes_with(search.log, item_id, name):
+        form = _form_of_time(search.sample[name].drop_nulls())
+        if form is None and name == search.spelled.get("timestamp"):
+            form = _form_of_order(search.sample[name].drop_nulls())
+        if form is None or any(_goes_with(search.log, key, name) for key in (item_id, user_id)):
             continue
-        if _goes_with(search.log, user_id, name):
-            continue
-        if search.log[name].null_count():
-            n_missing = search.log[name].null_count()
+        n_missing = search.log[name].null_count()
+        if n_missing:
             search.take(name, f"left out: {n_missing:,} rows have no time, and all would need one")
             continue
         unit, what = form
@@ -235,9 +226,8 @@ def _find_time(
     return None, "s"
 
 
-def _form_of_time(values: pl.Series) -> tuple[str, str] | None:
+def _form_of_time(present: pl.Series) -> tuple[str, str] | None:
     """The unit and a description, of times that lie in 1990 to 2100."""
-    present = values.drop_nulls()
     if present.dtype in (pl.Date, pl.Datetime):
         return "s", "as dates"
     if present.dtype == pl.String:
@@ -251,9 +241,9 @@ def _form_of_time(values: pl.Series) -> tuple[str, str] | None:
     return None
 
 
-def _form_of_order(values: pl.Series) -> tuple[str, str] | None:
+def _form_of_order(present: pl.Series) -> tuple[str, str] | None:
     """Numbers that are no dates of our time, but say what came first."""
-    if not values.dtype.is_numeric() or values.drop_nulls().n_unique() < 2:
+    if not present.dtype.is_numeric() or present.n_unique() < 2:
         return None
     return "s", "by its name; its numbers are no dates of our time and tell the order alone"
 

@@ -9,6 +9,7 @@ asks for the rest: those rows are `given`, known at the end but never trained on
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -56,21 +57,21 @@ def split_interactions(
     for name, share in (("test", test), ("validation", validation)):
         if not 0 <= share < 1:
             raise ConfigError(f"split.{name} must lie in [0, 1); got {share}.")
-    hold_out, every = SPLITS[kind], np.arange(len(interactions))
+    every = np.arange(len(interactions))
     log = interactions.select(c for c in _READ if c in interactions.columns)
     has_targets = is_target is not None and kind in (*_LATEST, "column")
     free = np.flatnonzero(is_target) if has_targets else every  # type: ignore[arg-type]
     if kind == "column":
         test_rows, validation_rows = _given_parts(interactions, column)
     else:
-        held_out = hold_out(_rows(log, free), test, numpy_generator(seed, "test"))
-        test_rows, validation_rows = free[held_out], _NO_ROWS
+        test_rows = _held_out(log, free, kind, test, numpy_generator(seed, "test"))
+        validation_rows = _NO_ROWS
         if has_targets:
             test_rows = _from_then_on(log, test_rows)
     if not len(validation_rows):
         free = np.setdiff1d(free, test_rows, assume_unique=True)
-        held_out = hold_out(_rows(log, free), validation, numpy_generator(seed, "validation"))
-        validation_rows = free[held_out]
+        rng = numpy_generator(seed, "validation")
+        validation_rows = _held_out(log, free, kind, validation, rng)
         if has_targets and kind in _LATEST:
             later = _from_then_on(log, validation_rows)
             validation_rows = np.setdiff1d(later, test_rows, assume_unique=True)
@@ -93,8 +94,17 @@ def split_interactions(
     return Split(train_rows, validation_rows, test_rows, given_rows)
 
 
-def _rows(log: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
-    return log if len(rows) == len(log) else log[rows]
+def _held_out(
+    log: pl.DataFrame, free: np.ndarray, kind: str, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Those of the free rows of a log, sorted, that a kind of split holds out."""
+    if not share or not len(free):
+        return _NO_ROWS
+    rows = log if len(free) == len(log) else log[free]
+    if kind in (*_LATEST, "temporal"):
+        _need_times(rows)
+    held_out: np.ndarray = free[SPLITS[kind](rows, share, rng)]
+    return held_out
 
 
 def _from_then_on(log: pl.DataFrame, held_out: np.ndarray) -> np.ndarray:
@@ -126,83 +136,55 @@ def _given_parts(interactions: pl.DataFrame, column: str | None) -> tuple[np.nda
     return test, validation
 
 
-def _no_rows(interactions: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
+def _no_rows(log: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
     """Nothing is held out: train on everything."""
-    del interactions, share, rng
-    return np.empty(0, dtype=np.int64)
+    del log, share, rng
+    return _NO_ROWS
 
 
-def _random_rows(interactions: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
+def _random_rows(log: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
     """A random share of the rows; the training side is rounded down, as the notebook does."""
-    n_kept = int((1 - share) * len(interactions))
-    return np.sort(rng.permutation(len(interactions))[n_kept:]) if share else _NO_ROWS
+    return np.sort(rng.permutation(len(log))[int((1 - share) * len(log)) :])
 
 
-def _last_rows(interactions: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
+def _last_rows(log: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
     """The last row in time of each user who has another; equal times keep file order."""
+    del share, rng
+    return _last_of_each(log, (_N_OF_USER > 1).cast(pl.Int64))
+
+
+def _latest_rows_of_each(log: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
+    """The last share of each user's rows in time, rounded down; equal times keep file order."""
     del rng
-    if not share:
-        return _NO_ROWS
-    _need_times(interactions)
-    in_time = (
-        interactions.select("user_id", "timestamp")
-        .with_row_index("row")
-        .sort("timestamp", maintain_order=True)
-    )
-    last = in_time.group_by("user_id").agg(pl.col("row").last(), pl.len())
-    return np.sort(last.filter(pl.col("len") > 1)["row"].to_numpy().astype(np.int64))
+    return _last_of_each(log, (_N_OF_USER * share).floor())
 
 
-def _latest_rows(interactions: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
+def _last_of_each(log: pl.DataFrame, n_last: pl.Expr) -> np.ndarray:
+    """So many of each user's last rows in time."""
+    in_time = log.with_row_index("row").sort("timestamp", maintain_order=True)
+    n_left = _N_OF_USER - pl.int_range(pl.len()).over("user_id")
+    last = in_time.filter(n_left <= n_last)["row"]
+    return np.sort(last.to_numpy().astype(np.int64))
+
+
+def _latest_rows(log: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
     """All rows from one moment on, the latest moment that gives at least this share.
 
     Rows of one second never fall on both sides.
     """
     del rng
-    if not share or interactions.is_empty():
-        return _NO_ROWS
-    _need_times(interactions)
-    times = interactions["timestamp"].to_numpy()
-    n_kept = int((1 - share) * len(times))
-    moment = np.sort(times)[n_kept]
+    times = log["timestamp"].to_numpy()
+    moment = np.sort(times)[int((1 - share) * len(times))]
     return np.flatnonzero(times >= moment)
 
 
-def _latest_rows_of_each(
-    interactions: pl.DataFrame, share: float, rng: np.random.Generator
+def _rows_of_some(
+    log: pl.DataFrame, share: float, rng: np.random.Generator, key: str
 ) -> np.ndarray:
-    """The last share of each user's rows in time, rounded down; equal times keep file order."""
-    del rng
-    if not share:
-        return _NO_ROWS
-    _need_times(interactions)
-    in_time = interactions.select("user_id", "timestamp").with_row_index("row")
-    in_time = in_time.sort("timestamp", maintain_order=True).with_columns(
-        left=pl.len().over("user_id") - pl.int_range(pl.len()).over("user_id"),
-        held_out=(pl.len().over("user_id") * share).floor(),
-    )
-    latest = in_time.filter(pl.col("left") <= pl.col("held_out"))["row"]
-    return np.sort(latest.to_numpy().astype(np.int64))
-
-
-def _rows_of_users(
-    interactions: pl.DataFrame, share: float, rng: np.random.Generator
-) -> np.ndarray:
-    """All rows of a random share of the users, rounded down to whole users."""
-    return _rows_of_some(interactions["user_id"], share, rng)
-
-
-def _rows_of_items(
-    interactions: pl.DataFrame, share: float, rng: np.random.Generator
-) -> np.ndarray:
-    """All rows of a random share of the items, rounded down to whole items."""
-    return _rows_of_some(interactions["item_id"], share, rng)
-
-
-def _rows_of_some(column: pl.Series, share: float, rng: np.random.Generator) -> np.ndarray:
-    ids = column.unique(maintain_order=True)
+    """All rows of a random share of the users (items), rounded down to whole ones."""
+    ids = log[key].unique(maintain_order=True)
     chosen = ids[rng.permutation(len(ids))[: int(share * len(ids))]]
-    return np.flatnonzero(column.is_in(chosen.implode()).to_numpy())
+    return np.flatnonzero(log[key].is_in(chosen.implode()).to_numpy())
 
 
 def _shared(
@@ -231,6 +213,7 @@ def _need_times(interactions: pl.DataFrame) -> None:
 
 _NO_ROWS = np.empty(0, dtype=np.int64)
 _READ = ("user_id", "item_id", "timestamp")  # what a split looks at
+_N_OF_USER = pl.len().over("user_id")
 _LATEST = ("leave_last_out", "user_temporal")  # hold out the latest rows of each user
 PARTS = ("train", "validation", "test")  # values of a column that gives the split
 
@@ -240,7 +223,7 @@ SPLITS: dict[str, Callable[[pl.DataFrame, float, np.random.Generator], np.ndarra
     "leave_last_out": _last_rows,
     "temporal": _latest_rows,
     "user_temporal": _latest_rows_of_each,
-    "cold_user": _rows_of_users,
-    "cold_item": _rows_of_items,
+    "cold_user": partial(_rows_of_some, key="user_id"),
+    "cold_item": partial(_rows_of_some, key="item_id"),
     "column": _random_rows,  # for the validation, where the column names no row
 }

@@ -10,7 +10,6 @@ import numpy as np
 from maxella.closed_form.gram import refuse_large
 from maxella.data.batches import Batches, RowBatches, UserBatches
 from maxella.data.columns import MakeColumns, OwnAndUniform, OwnAndUnseen, WholeCatalogue
-from maxella.data.contexts import ContextFeatures, fit_ages, split_specs
 from maxella.data.dataset import Dataset, TaskLabels, build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.log import Log
@@ -250,19 +249,7 @@ def build_features(config: Config, tables: Tables, dataset: Dataset) -> Features
         specs = [feature_spec(name, how) for name, how in declared.items()]
         sides.append(EntityFeatures.fit(table, key, ids, specs, fit_on) if specs else None)
     users, items = sides
-    return Features(users, items, _context_features(config, tables, dataset))
-
-
-def _context_features(config: Config, tables: Tables, dataset: Dataset) -> ContextFeatures | None:
-    if dataset.context_features is None or not config.model.reads_context:
-        return None
-    specs = [feature_spec(name, how) for name, how in config.features.context.items()]
-    _, of_age = split_specs(specs)
-    ages = None
-    train = dataset.train.rows
-    if of_age is not None and train.timestamps is not None:
-        ages = fit_ages(of_age, tables.items, dataset.items, train.items, train.timestamps)
-    return ContextFeatures(dataset.context_features, ages)
+    return Features(users, items, dataset.context_features if config.model.reads_context else None)
 
 
 def feature_spec(name: str, how: str | dict[str, Any]) -> FeatureSpec:

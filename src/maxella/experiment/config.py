@@ -140,9 +140,7 @@ class FeatureOptions(Section):
     item: dict[str, str | dict[str, Any]] = {}
     """Features of items, which the item encoder reads."""
     context: dict[str, str | dict[str, Any]] = {}
-    """What is known when somebody asks: columns of the log, such as device or timestamp, and the
-    age that items have then, `age = { kind = "age", column = "release_date" }`, of a column of
-    theirs."""
+    """What is known when somebody asks: columns of the log, such as device or timestamp."""
     layers: Literal["sum", "mlp", "cross", "low_rank_cross"] = "sum"
     """What the encoders make of them: the sum of an embedding for each value; and, beside it, a
     hidden layer over all of a row's features, or DCN-v2 cross layers, in full or of low rank."""

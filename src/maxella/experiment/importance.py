@@ -10,7 +10,7 @@ import torch
 
 from maxella.data.contexts import Contexts
 from maxella.data.dataset import Dataset
-from maxella.data.entity_features import Features
+from maxella.data.entity_features import EntityFeatures, Features
 from maxella.errors import ConfigError
 from maxella.evaluation.differences import losses
 from maxella.evaluation.evaluate import Report
@@ -110,9 +110,9 @@ def _by_query(dataset: Dataset) -> tuple[Dataset, Contexts | None]:
     test, contexts = dataset.test.rows, dataset.contexts
     if test.contexts is None or contexts is None:
         return dataset, None
-    keys = test.users * len(contexts.bags) + test.contexts
+    keys = test.users * len(contexts) + test.contexts
     queries, rows = np.unique(keys, return_inverse=True)
-    of_queries = contexts.take(queries % len(contexts.bags))
+    of_queries = contexts.take(queries % len(contexts)).with_unknown()
     log = dataset.test.of(replace(test, contexts=rows + 1))
     return replace(dataset, test=log), of_queries
 
@@ -151,8 +151,7 @@ def _permuted(
     if known.context is None or contexts is None or side != _CONTEXT:
         changed = getattr(known, _SIDES[side]).permuted(name, rng)
         return replace(known, **{_SIDES[side]: changed}), contexts
-    block = known.context.features.blocks.get(name)  # none: the age of items, so the day
-    return known, contexts.permuted(block, rng)
+    return known, EntityFeatures(known.context, contexts).permuted(name, rng).bags
 
 
 def _names(known: Features) -> Iterator[tuple[str, str]]:
@@ -162,7 +161,7 @@ def _names(known: Features) -> Iterator[tuple[str, str]]:
         if of_side is not None:
             yield from ((side, name) for name in of_side.features.blocks)
     if known.context is not None:
-        yield from ((_CONTEXT, name) for name in known.context.names)
+        yield from ((_CONTEXT, name) for name in known.context.blocks)
 
 
 def _note(ask: _Question) -> str:

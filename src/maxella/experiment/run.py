@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from maxella.data.contexts import TIMESTAMP
 from maxella.data.dataset import Dataset
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.names import metric_of
@@ -155,7 +156,8 @@ def train(experiment: Experiment, config: Config, name: str, folder: RunFolder) 
         "history": progress.history,
         "best_epoch": progress.best_epoch,
         "uses_time": _uses_time(
-            config, reads_context=bool(features.context and features.context.read_time)
+            config,
+            reads_context=features.context is not None and TIMESTAMP in features.context.columns,
         ),
     }
     items = experiment.tables.items

@@ -1,18 +1,19 @@
 """One of several values, such as an occupation or a director: a column for each."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
+import numpy as np
 import polars as pl
 
 from maxella.features.bags import WeightedBags
-from maxella.features.missing import Known
+from maxella.features.encoder import KnownValues
 from maxella.features.tokens import columns_of
 from maxella.features.values import as_categories, require_whole_number
 
 
 @dataclass(frozen=True)
-class Category(Known):
+class Category(KnownValues):
     """A column for each value of the fit. Numbers and booleans are told apart by their text.
 
     >>> occupation = Category.fit(pl.Series(["writer", "farmer", None, "writer"]))
@@ -24,26 +25,15 @@ class Category(Known):
     """
 
     @classmethod
-    def fit(cls, values: pl.Series, *, min_count: int = 1) -> "Category":
+    def fit(cls, values: pl.Series, *, min_count: int = 1) -> Self:
         """The values that occur at least `min_count` times."""
         require_whole_number("min_count", min_count, 1)
         texts = as_categories(values)
         counts = texts.drop_nulls().rename("text").value_counts()
         known = counts.filter(pl.col("count") >= min_count)["text"].sort()
-        return cls(tuple(known), texts.has_nulls())
+        return cls(texts.has_nulls(), tuple(known))
 
-    def encode(self, values: pl.Series) -> WeightedBags:
+    def read(self, values: pl.Series) -> tuple[WeightedBags, np.ndarray]:
         """The value's column, with weight 1."""
         texts = as_categories(values)
-        bags = WeightedBags.one_hot(columns_of(texts, self.known))
-        is_missing = texts.is_null().to_numpy()
-        return self.with_missing(bags, is_missing)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return {"known": list(self.known), "has_missing": self.has_missing}
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> "Category":
-        """What `to_dict` gave."""
-        return cls(tuple(facts["known"]), facts["has_missing"])
+        return WeightedBags.one_hot(columns_of(texts, self.known)), texts.is_null().to_numpy()

@@ -9,7 +9,8 @@ import polars as pl
 
 from maxella.errors import ConfigError, unknown_name
 from maxella.features.bags import WeightedBags, side_by_side
-from maxella.features.kinds import Encoder, find_kind, fit_encoder
+from maxella.features.encoder import Encoder
+from maxella.features.kinds import find_kind, fit_encoder
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ class FeatureSet:
         return sum(feature.encoder.n_columns for feature in self.features)
 
     @property
+    def columns(self) -> list[str]:
+        """The columns of a table that are read, each once."""
+        return list(dict.fromkeys(feature.column for feature in self.features))
+
+    @property
     def blocks(self) -> dict[str, slice]:
         """Where each feature's columns stand."""
         blocks: dict[str, slice] = {}
@@ -105,32 +111,15 @@ class FeatureSet:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {
-            "features": [
-                {
-                    "name": feature.name,
-                    "column": feature.column,
-                    "kind": feature.kind,
-                    "encoder": feature.encoder.to_dict(),
-                }
-                for feature in self.features
-            ]
-        }
+        features = [{**vars(one), "encoder": one.encoder.to_dict()} for one in self.features]
+        return {"features": features}
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> "FeatureSet":
         """What `to_dict` gave; raises ConfigError for a kind that is not there."""
-        return cls(
-            tuple(
-                Feature(
-                    one["name"],
-                    one["column"],
-                    one["kind"],
-                    find_kind(one["kind"]).from_dict(one["encoder"]),
-                )
-                for one in facts["features"]
-            )
-        )
+        encoders = [find_kind(one["kind"]).from_dict(one["encoder"]) for one in facts["features"]]
+        features = zip(facts["features"], encoders, strict=True)
+        return cls(tuple(Feature(**{**one, "encoder": encoder}) for one, encoder in features))
 
 
 def _fit(name: str, spec: FeatureSpec, seen: pl.DataFrame) -> Encoder:

@@ -1,14 +1,14 @@
 """Several values of equal standing, such as a film's genres: a column for each label."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 import polars as pl
 
 from maxella.errors import ConfigError
 from maxella.features.bags import WeightedBags
-from maxella.features.missing import Known
+from maxella.features.encoder import KnownValues
 from maxella.features.tokens import Tokens
 from maxella.features.values import as_texts, require_whole_number
 
@@ -16,7 +16,7 @@ SEPARATOR = "|"
 
 
 @dataclass(frozen=True)
-class Labels(Known):
+class Labels(KnownValues):
     """A column for each label of the fit; the n known ones of a value weigh 1/√n each.
 
     So every bag has the norm 1, and ten genres say no more than one. A value without a label,
@@ -33,7 +33,7 @@ class Labels(Known):
     separator: str
 
     @classmethod
-    def fit(cls, values: pl.Series, *, separator: str = SEPARATOR, min_count: int = 1) -> "Labels":
+    def fit(cls, values: pl.Series, *, separator: str = SEPARATOR, min_count: int = 1) -> Self:
         """The labels that at least `min_count` values have.
 
         `values` are lists, or texts that hold `separator` between labels.
@@ -41,37 +41,20 @@ class Labels(Known):
         require_whole_number("min_count", min_count, 1)
         if not isinstance(separator, str) or not separator:
             raise ConfigError(f"separator wants a text such as '|'; got {separator!r}.")
-        tokens = _tokens(values, separator)
+        tokens = Tokens.of(as_labels(values, separator))
         known = tokens.spread(min_count)["token"]
-        return cls(tuple(known), bool(tokens.is_missing.any()), separator)
+        return cls(bool(tokens.is_missing.any()), tuple(known), separator)
 
-    def encode(self, values: pl.Series) -> WeightedBags:
+    def read(self, values: pl.Series) -> tuple[WeightedBags, np.ndarray]:
         """The columns of the known labels; a label that repeats counts once."""
-        tokens = _tokens(values, self.separator)
+        tokens = Tokens.of(as_labels(values, self.separator))
         rows, columns, _ = tokens.counted(self.known)
         sizes = np.bincount(rows, minlength=len(values))
         bags = WeightedBags.of(rows, columns, 1 / np.sqrt(sizes[rows]), len(values))
-        return self.with_missing(bags, tokens.is_missing)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return {
-            "known": list(self.known),
-            "separator": self.separator,
-            "has_missing": self.has_missing,
-        }
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> "Labels":
-        """What `to_dict` gave."""
-        return cls(tuple(facts["known"]), facts["has_missing"], facts["separator"])
+        return bags, tokens.is_missing
 
 
 def as_labels(values: pl.Series, separator: str) -> pl.Series:
     """(n,) lists, or texts with a separator → (n,) lists."""
     is_list = isinstance(values.dtype, pl.List)
     return values if is_list else as_texts(values).str.split(separator)
-
-
-def _tokens(values: pl.Series, separator: str) -> Tokens:
-    return Tokens.of(as_labels(values, separator))

@@ -1,13 +1,13 @@
 """A number, such as an age or a price: how far from the mean, and in which bucket."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 import polars as pl
 
 from maxella.features.bags import NO_COLUMN, WeightedBags, side_by_side
-from maxella.features.missing import names_with_missing, with_missing
+from maxella.features.encoder import Encoder
 from maxella.features.values import as_numbers, require_whole_number
 
 # In standard deviations: beyond it a value says no more than "very much". Only the buckets
@@ -17,7 +17,7 @@ REMEDY = "Leave unknown ones empty, or name the kind 'category', or 'time' for d
 
 
 @dataclass(frozen=True)
-class Number:
+class Number(Encoder):
     """The scaled value as the weight of a column, and a column for each quantile bucket.
 
     The scaled value is (x - mean) / deviation, clipped to ±3. A bucket reaches up to its edge,
@@ -35,10 +35,9 @@ class Number:
     mean: float
     deviation: float  # 0: there is no scaled value
     edges: tuple[float, ...]  # ascending; empty: there are no buckets
-    has_missing: bool
 
     @classmethod
-    def fit(cls, values: pl.Series, *, buckets: int = 10) -> "Number":
+    def fit(cls, values: pl.Series, *, buckets: int = 10) -> Self:
         """Mean, deviation and the edges of `buckets` quantiles, equal ones merged; 0: no buckets.
 
         Edges are values of the fit.
@@ -48,48 +47,31 @@ class Number:
         has_missing = bool(np.isnan(numbers).any())
         numbers = np.sort(numbers[~np.isnan(numbers)])  # sums do not hang on the order of rows
         if not len(numbers) or numbers[0] == numbers[-1]:
-            return cls(0.0, 0.0, (), has_missing)
+            return cls(has_missing, 0.0, 0.0, ())
         largest = np.abs(numbers).max()  # squares of the largest floats would be infinite
         mean = (numbers / largest).mean() * largest
         deviation = (numbers / largest).std() * largest
         shares = np.arange(1, buckets) / max(buckets, 1)
         edges = np.unique(np.quantile(numbers, shares, method="inverted_cdf"))
         edges = edges[edges < numbers[-1]]  # nothing of the fit is above the largest
-        return cls(float(mean), float(deviation), tuple(edges.tolist()), has_missing)
+        return cls(has_missing, float(mean), float(deviation), tuple(edges.tolist()))
 
     @property
-    def n_columns(self) -> int:
-        """The scaled value, the buckets and the missing value."""
-        return self._n_scaled + self._n_buckets + self.has_missing
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """`scaled`, and the upper ends of the buckets."""
         upper = [f"≤ {edge}" for edge in self.edges]
         buckets = [*upper, f"> {self.edges[-1]}"] if upper else []
-        names = ("scaled", *buckets) if self._n_scaled else tuple(buckets)
-        return names_with_missing(names, has_column=self.has_missing)
+        return ("scaled", *buckets) if self.deviation else tuple(buckets)
 
-    def encode(self, values: pl.Series) -> WeightedBags:
+    def read(self, values: pl.Series) -> tuple[WeightedBags, np.ndarray]:
         """The scaled value and its bucket."""
         numbers = as_numbers(values, REMEDY)
-        is_missing = np.isnan(numbers)
         parts = [self._scaled(numbers), self._bucket(numbers)]
-        widths = [self._n_scaled, self._n_buckets]
-        return with_missing(
-            side_by_side(parts, widths), is_missing, sum(widths), has_column=self.has_missing
-        )
-
-    @property
-    def _n_scaled(self) -> int:
-        return int(self.deviation > 0)
-
-    @property
-    def _n_buckets(self) -> int:
-        return len(self.edges) + 1 if self.edges else 0
+        n_scaled = int(self.deviation > 0)
+        return side_by_side(parts, [n_scaled, len(self.names) - n_scaled]), np.isnan(numbers)
 
     def _scaled(self, numbers: np.ndarray) -> WeightedBags:
-        if not self._n_scaled:
+        if not self.deviation:
             return WeightedBags.empty(len(numbers))
         rows = np.flatnonzero(~np.isnan(numbers))
         with np.errstate(over="ignore"):  # infinite is clipped too
@@ -102,17 +84,3 @@ class Number:
             return WeightedBags.empty(len(numbers))
         buckets = np.searchsorted(self.edges, numbers)  # the first edge that is ≥ the number
         return WeightedBags.one_hot(np.where(np.isnan(numbers), NO_COLUMN, buckets))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return {
-            "mean": self.mean,
-            "deviation": self.deviation,
-            "edges": list(self.edges),
-            "has_missing": self.has_missing,
-        }
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> "Number":
-        """What `to_dict` gave."""
-        return cls(facts["mean"], facts["deviation"], tuple(facts["edges"]), facts["has_missing"])

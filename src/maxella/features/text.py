@@ -1,19 +1,19 @@
 """The words of a short text, such as a title: a column for each word."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 import polars as pl
 
 from maxella.features.bags import WeightedBags
-from maxella.features.missing import Known
+from maxella.features.encoder import KnownValues
 from maxella.features.tokens import Tokens
 from maxella.features.values import as_texts, require_whole_number
 
 
 @dataclass(frozen=True)
-class Text(Known):
+class Text(KnownValues):
     """A column for each word of the fit, weighted by tf-idf and scaled to norm 1.
 
     A word is a run of letters and digits, in lower case and without accents. Its weight is
@@ -34,16 +34,16 @@ class Text(Known):
     n_texts: int  # of the fit, missing ones not counted
 
     @classmethod
-    def fit(cls, values: pl.Series, *, min_count: int = 2) -> "Text":
+    def fit(cls, values: pl.Series, *, min_count: int = 2) -> Self:
         """The words that occur in at least `min_count` values."""
         require_whole_number("min_count", min_count, 1)
         tokens = _words(values)
         spread = tokens.spread(min_count)
         n_missing = int(tokens.is_missing.sum())
         n_texts = len(values) - n_missing
-        return cls(tuple(spread["token"]), n_missing > 0, tuple(spread["count"]), n_texts)
+        return cls(n_missing > 0, tuple(spread["token"]), tuple(spread["count"]), n_texts)
 
-    def encode(self, values: pl.Series) -> WeightedBags:
+    def read(self, values: pl.Series) -> tuple[WeightedBags, np.ndarray]:
         """The columns of the known words."""
         tokens = _words(values)
         rows, columns, times = tokens.counted(self.known)
@@ -51,23 +51,7 @@ class Text(Known):
         weights = times * rarity[columns]
         squares = np.bincount(rows, weights**2, minlength=len(values))
         bags = WeightedBags.of(rows, columns, weights / np.sqrt(squares[rows]), len(values))
-        return self.with_missing(bags, tokens.is_missing)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return {
-            "known": list(self.known),
-            "counts": list(self.counts),
-            "n_texts": self.n_texts,
-            "has_missing": self.has_missing,
-        }
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> "Text":
-        """What `to_dict` gave."""
-        return cls(
-            tuple(facts["known"]), facts["has_missing"], tuple(facts["counts"]), facts["n_texts"]
-        )
+        return bags, tokens.is_missing
 
 
 def _words(values: pl.Series) -> Tokens:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 import polars as pl
 
 from maxella.errors import ConfigError, unknown_name
 from maxella.features.bags import NO_COLUMN, WeightedBags, side_by_side
-from maxella.features.missing import names_with_missing, with_missing
+from maxella.features.encoder import Encoder
 from maxella.features.values import as_times
 
 # For a release date: the decade is the era, which every film of the fit helps to learn; the
@@ -44,7 +44,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Time:
+class Time(Encoder):
     """For each part of a time a column for each of its values in the fit, all in UTC.
 
     A part that the fit never saw adds nothing, while the others do.
@@ -58,49 +58,31 @@ class Time:
     """
 
     seen: dict[str, tuple[int, ...]]  # part → its numbers in the fit, ascending
-    has_missing: bool
 
     @classmethod
-    def fit(cls, values: pl.Series, *, parts: Sequence[str] = RELEASE_DATE) -> "Time":
+    def fit(cls, values: pl.Series, *, parts: Sequence[str] = RELEASE_DATE) -> Self:
         """The values of each part, which are names in `PARTS`."""
         _check(parts)
         times = as_times(values)
         numbers = {part: PARTS[part].number(times).drop_nulls().unique().sort() for part in parts}
         seen = {part: tuple(found) for part, found in numbers.items()}
-        return cls(seen, times.has_nulls())
+        return cls(times.has_nulls(), seen)
 
     @property
-    def n_columns(self) -> int:
-        """The values of all parts, and the missing one."""
-        return sum(map(len, self.seen.values())) + self.has_missing
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """The values by name, part after part."""
-        names = (PARTS[part].name(number) for part, seen in self.seen.items() for number in seen)
-        return names_with_missing(tuple(names), has_column=self.has_missing)
+        return tuple(
+            PARTS[part].name(number) for part, seen in self.seen.items() for number in seen
+        )
 
-    def encode(self, values: pl.Series) -> WeightedBags:
+    def read(self, values: pl.Series) -> tuple[WeightedBags, np.ndarray]:
         """A column for each part, with weight 1."""
         times = as_times(values)
         bags = side_by_side(
             [_one_hot(PARTS[part].number(times), seen) for part, seen in self.seen.items()],
             [len(seen) for seen in self.seen.values()],
         )
-        is_missing = times.is_null().to_numpy()
-        n_others = self.n_columns - self.has_missing
-        return with_missing(bags, is_missing, n_others, has_column=self.has_missing)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        seen = {part: list(numbers) for part, numbers in self.seen.items()}
-        return {"seen": seen, "has_missing": self.has_missing}
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> "Time":
-        """What `to_dict` gave."""
-        seen = {part: tuple(numbers) for part, numbers in facts["seen"].items()}
-        return cls(seen, facts["has_missing"])
+        return bags, times.is_null().to_numpy()
 
 
 def _check(parts: Sequence[str]) -> None:

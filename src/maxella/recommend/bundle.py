@@ -18,12 +18,11 @@ import tomli_w
 import torch
 from safetensors.torch import load_file, save
 
-from maxella.data.contexts import ContextFeatures, Contexts, ItemAges
+from maxella.data.contexts import Contexts
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.errors import BundleError
-from maxella.features.age import Age
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
@@ -181,7 +180,7 @@ def _tuples(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _save_features(folder: Path, features: Features) -> None:
-    """What the encoders have seen, the bags of all rows, and the dates of items."""
+    """What the encoders have seen, and the bags of all rows."""
     sides = {
         side: known
         for side, known in (("users", features.users), ("items", features.items))
@@ -194,11 +193,7 @@ def _save_features(folder: Path, features: Features) -> None:
         for name, column in vars(known.bags).items()
     }
     if features.context is not None:
-        ages = features.context.ages
-        facts["context"] = features.context.features.to_dict()
-        if ages is not None:
-            facts["ages"] = {"name": ages.name, "column": ages.column} | ages.encoder.to_dict()
-            columns["ages.days"] = torch.from_numpy(ages.days)
+        facts["context"] = features.context.to_dict()
     (folder / "features.json").write_text(json.dumps(facts), encoding="utf-8")
     (folder / "features.safetensors").write_bytes(save(columns))
 
@@ -212,13 +207,7 @@ def _load_features(folder: Path) -> Features:
             names = WeightedBags.__dataclass_fields__
             bags = WeightedBags(*(columns[f"{side}.{name}"].numpy() for name in names))
             sides[side] = EntityFeatures(FeatureSet.from_dict(facts[side]), bags)
-    context = ages = None
-    if "ages" in facts:
-        of_ages = facts["ages"]
-        days = columns["ages.days"].numpy()
-        ages = ItemAges(of_ages["name"], of_ages["column"], Age.from_dict(of_ages), days)
-    if "context" in facts:
-        context = ContextFeatures(FeatureSet.from_dict(facts["context"]), ages)
+    context = FeatureSet.from_dict(facts["context"]) if "context" in facts else None
     return Features(sides.get("users"), sides.get("items"), context)
 
 

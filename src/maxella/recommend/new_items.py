@@ -5,7 +5,6 @@ from dataclasses import replace
 import polars as pl
 import torch
 
-from maxella.data.entity_features import Features
 from maxella.errors import ConfigError, DataError
 from maxella.features.id import Vocabulary
 from maxella.model.build import build_model
@@ -33,10 +32,7 @@ def with_items(bundle: Bundle, table: pl.DataFrame) -> Bundle:
     table = table.filter(~pl.col("item_id").is_in(bundle.items.ids.implode()))
     table = table.unique("item_id", keep="last", maintain_order=True)
     new = known.of_others(table, "item_id", Vocabulary.fit(table["item_id"]))
-    context = bundle.features.context
-    if context is not None and context.ages is not None:
-        context = replace(context, ages=context.ages.of_others(table))
-    features = Features(bundle.features.users, known.followed_by(new), context)
+    features = replace(bundle.features, items=known.followed_by(new))
     items = Vocabulary(pl.concat([bundle.items.ids, table["item_id"].rename("id")]))
     spec = replace(bundle.spec, n_item_rows=items.n_rows)
     model = build_model(spec, 0, features)

@@ -9,7 +9,7 @@ import polars as pl
 import torch
 from torch.nn import functional
 
-from maxella.data.contexts import Contexts
+from maxella.data.contexts import read_contexts
 from maxella.data.entity_features import Features
 from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
@@ -287,7 +287,7 @@ class Recommender:
             )
         if features is None or not set(columns) & set(table.columns):
             return self._engine, None
-        contexts: Contexts = features.read(table)
+        contexts = read_contexts(features, table)
         return self._engine.in_contexts(contexts), torch.arange(1, len(table) + 1)
 
 

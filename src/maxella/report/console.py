@@ -50,13 +50,13 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     left_out = ["95 % intervals"] if has_any and not has_intervals else []
     left_out += [column.full_label for column in columns if column not in shown]
     if left_out:
-        _print_line(console, f"Left out for want of width: {', '.join(left_out)}.", "dim")
+        print_line(console, f"Left out for want of width: {', '.join(left_out)}.", "dim")
     for line in [headline(report), *uses_of_time(report), *trained_on_cuda(report)]:
-        _print_line(console, line)
+        print_line(console, line)
     slices = dict.fromkeys(one["slice"] for model in models for one in model.get("slices") or [])
     if slices:
         line = f"By slice ({', '.join(slices)}): in report.html and report.json."
-        _print_line(console, line, "dim")
+        print_line(console, line, "dim")
 
 
 def _table(
@@ -175,5 +175,6 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _print_line(console: Console, line: str, style: str = "") -> None:
+def print_line(console: Console, line: str, style: str = "") -> None:
+    """Print a line as it is, without control characters."""
     console.print(Text(one_line(line), style=style))

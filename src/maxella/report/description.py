@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from maxella.report.console import one_line, plain_or_ruled_table
+from maxella.report.console import one_line, plain_or_ruled_table, print_line
 
 _BAR_WIDTH = 30
 _FIGURES_WIDTH = 40  # of the histogram, bars left out
@@ -16,20 +16,24 @@ _QUARTILES = ("minimum", "lower_quartile", "median", "mean", "upper_quartile", "
 
 
 def print_description(description: dict[str, Any], console: Console) -> None:
-    """Print a data set's figures: the dict of `maxella.data.describe.Description.to_dict`."""
-    _print(console, f"{description['name']}: {_summary(description)}")
+    """Print a data set's figures: the dict of `maxella.data.describe.describe`."""
+    print_line(console, f"{description['name']}: {_summary(description)}")
     for name in ("interactions", "users", "items"):
         table = description[name]
         if table["columns"]:
-            _print(console, f"\n{name}, {table['rows']:,} rows", "bold")
+            console.print(Text(f"\n{name}, {table['rows']:,} rows", "bold"))
             console.print(_columns(table["columns"], console))
     if description["ratings"]:
-        _print(console, f"\nratings, mean {description['mean_rating']:.2f}", "bold")
+        console.print(Text(f"\nratings, mean {description['mean_rating']:.2f}", "bold"))
         console.print(_histogram(description["ratings"], console))
-    _print(console, "\ninteractions", "bold")
-    console.print(_spread(description, console))
+    console.print(Text("\ninteractions", "bold"))
+    spread = plain_or_ruled_table(console, "", ">min", ">25 %", ">median", ">mean", ">75 %", ">max")
+    for label, key in _SPREADS:
+        figures = (f"{description[key][name]:,.1f}".removesuffix(".0") for name in _QUARTILES)
+        spread.add_row(label, *figures)
+    console.print(spread)
     for note in description["notes"]:
-        _print(console, f"Note: {note}")
+        print_line(console, f"Note: {note}")
 
 
 def _summary(description: dict[str, Any]) -> str:
@@ -58,8 +62,7 @@ def _columns(columns: list[dict[str, Any]], console: Console) -> Table:
 def _histogram(bars: list[dict[str, Any]], console: Console) -> Table:
     table = plain_or_ruled_table(console, ">rating", ">count", ">share")
     table.add_column("", no_wrap=True, overflow="crop")
-    total = sum(bar["count"] for bar in bars)
-    most = max(bar["count"] for bar in bars)
+    counts = [bar["count"] for bar in bars]
     width = max(1, min(_BAR_WIDTH, console.width - _FIGURES_WIDTH))
     letter = "█" if console.is_terminal else "#"
     for bar in bars:
@@ -67,18 +70,8 @@ def _histogram(bars: list[dict[str, Any]], console: Console) -> Table:
         table.add_row(
             f"{bar['low']:g}" if is_value else f"{bar['low']:g} to {bar['high']:g}",
             f"{bar['count']:,}",
-            f"{100 * bar['count'] / max(total, 1):.1f} %",
-            letter * round(width * bar["count"] / max(most, 1)),
-        )
-    return table
-
-
-def _spread(description: dict[str, Any], console: Console) -> Table:
-    heads = (">min", ">25 %", ">median", ">mean", ">75 %", ">max")
-    table = plain_or_ruled_table(console, "", *heads)
-    for label, key in _SPREADS:
-        table.add_row(
-            label, *(f"{description[key][name]:,.1f}".removesuffix(".0") for name in _QUARTILES)
+            f"{100 * bar['count'] / sum(counts):.1f} %",
+            letter * round(width * bar["count"] / max(counts)),
         )
     return table
 
@@ -88,8 +81,3 @@ def _day(seconds: int) -> str:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
     except (OverflowError, OSError, ValueError):  # milliseconds taken for seconds, say
         return f"{seconds} s"
-
-
-def _print(console: Console, line: str, style: str = "") -> None:
-    start = "\n" * line.startswith("\n")
-    console.print(Text(start + one_line(line.removeprefix("\n")), style=style))

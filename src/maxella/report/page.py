@@ -11,7 +11,7 @@ from maxella.report.importance import cross_maps, importance_lines, importance_t
 from maxella.report.pages import render
 from maxella.report.plot import model_colours
 from maxella.report.plots import draw_plots
-from maxella.report.svg import css_variable
+from maxella.report.svg import CSS_VARIABLES
 from maxella.report.tasks import in_table_order, is_baseline, tasks_of, told_rows, told_weights
 
 _Dict = dict[str, Any]
@@ -52,7 +52,7 @@ def html_page(report: _Dict) -> str:
         answer=answer,
         points=points,
         models=models,
-        colours=[css_variable(colour) for colour in model_colours(report)],
+        colours=[CSS_VARIABLES[colour] for colour in model_colours(report)],
         n_trained=sum(not is_baseline(model) for model in models),
         columns=columns,
         groups=[(name, list(of)) for name, of in groupby(columns, lambda column: column.group)],

@@ -52,8 +52,8 @@ def _draw_metric(report: dict[str, Any], name: str, column: Column) -> Plot:
     else:
         caption += f"{capital(column.direction)} is better."
     line = column.target if ceiling is None else ceiling
-    svg = marks(name, title, rows, column.label, are_bars=ceiling is not None, line=line)
-    return Plot(name, title, caption, svg)
+    are_bars = ceiling is not None
+    return marks(name, title, caption, rows, column.label, are_bars=are_bars, line=line)
 
 
 def _draw_histograms(report: dict[str, Any]) -> list[Plot]:
@@ -69,17 +69,18 @@ def _draw_histograms(report: dict[str, Any]) -> list[Plot]:
 def _draw_histogram(name: str, task: str, counts: dict[str, int]) -> Plot:
     labels, total = _in_order(list(counts)), sum(counts.values())
     ordered = [counts[label] for label in labels]
-    title = f"How the labels of {task} are spread"
     rows = [
         (label, f"{n:,}", f"{100 * n / (total or 1):.1f} %")
         for label, n in zip(labels, ordered, strict=True)
     ]
-    return Plot(
+    return columns(
         name,
-        title,
+        f"How the labels of {task} are spread",
         f"All {total:,} labels of the data set.",
-        columns(name, title, labels, ordered, "pairs"),
+        labels,
+        {"": ordered},
         (("label", "pairs", "of all"), *rows),
+        label="pairs",
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from maxella.report.console import one_line
+from maxella.report.console import print_line
 
 _STYLES = {"warning": "bold red", "note": "bold yellow", "ok": "green"}
 
@@ -51,22 +51,17 @@ def words(name: str) -> str:
 
 
 def print_quality(quality: dict[str, Any], console: Console) -> None:
-    """Print the findings: the dict of `maxella.data.quality.Quality.to_dict`, with its split."""
-    _print(console, headline(quality))
-    _print(console, split_sentence(quality))
+    """Print the findings: the dict of `maxella.data.quality.check_data`, with its split."""
+    print_line(console, headline(quality))
+    print_line(console, split_sentence(quality))
     findings = in_order(quality)
     for finding in (one for one in findings if one["severity"] != "ok"):
         line = Text(f"\n{finding['severity']} ", _STYLES[finding["severity"]])
-        line.append(words(finding["name"]), "default bold")
-        console.print(line)
-        _print(console, f"  {finding['message']}")
+        console.print(line.append(words(finding["name"]), "default bold"))
+        print_line(console, f"  {finding['message']}")
         for example in finding["examples"]:
-            _print(console, f"  - {example}")
-        _print(console, f"  {finding['advice']}")
+            print_line(console, f"  - {example}")
+        print_line(console, f"  {finding['advice']}")
     well = [words(finding["name"]) for finding in findings if finding["severity"] == "ok"]
     if well:
         console.print(Text("\nok ", _STYLES["ok"]).append(", ".join(well), "default not bold"))
-
-
-def _print(console: Console, line: str) -> None:
-    console.print(Text(one_line(line)))

@@ -9,7 +9,7 @@ from maxella.report.quality_plots import draw_quality
 
 
 def quality_page(quality: dict[str, Any]) -> str:
-    """The page of `maxella.data.quality.Quality.to_dict` with its split."""
+    """The page of `maxella.data.quality.check_data`, with its split."""
     exploration = quality["exploration"]
     by_severity = groupby(in_order(quality), key=lambda finding: finding["severity"])
     return render(

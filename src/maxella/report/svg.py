@@ -21,7 +21,7 @@ _LINK = "{http://www.w3.org/1999/xlink}href"
 # Stand-ins that are drawn with; the page's CSS variables take their place.
 INK, MUTED, GRID, PAPER, BASELINE = "#010101", "#010102", "#010103", "#010104", "#010105"
 SERIES = tuple(f"#0102{number:02x}" for number in range(1, 7))
-_VARIABLES = {
+CSS_VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
     GRID: "--grid",
@@ -82,8 +82,9 @@ def to_svg(figure: Figure, name: str, alt: str) -> Markup:
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(buffer, format="svg", dpi=72, metadata=nothing)
     root = ET.fromstring(buffer.getvalue())  # noqa: S314 - matplotlib wrote it just now
-    _drop(root, {f"{_SVG}metadata", f"{_SVG}style"})
-    for element in root.iter():
+    for element in list(root.iter()):
+        for child in element.findall(f"{_SVG}metadata") + element.findall(f"{_SVG}style"):
+            element.remove(child)
         element.tag = element.tag.removeprefix(_SVG)
         element.attrib = {
             key.replace(_LINK, "href"): _page_value(key, value, name)
@@ -97,19 +98,6 @@ def to_svg(figure: Figure, name: str, alt: str) -> Markup:
     return Markup(ET.tostring(root, encoding="unicode", short_empty_elements=False))  # noqa: S704
 
 
-def css_variable(colour: str) -> str:
-    """The name of the CSS variable that takes a stand-in's place."""
-    return _VARIABLES[colour]
-
-
-def _drop(element: ET.Element, tags: set[str]) -> None:
-    for child in list(element):
-        if child.tag in tags:
-            element.remove(child)
-        else:
-            _drop(child, tags)
-
-
 def _page_value(key: str, value: str, name: str) -> str:
     if key == "id":
         return f"{name}-{value}"
@@ -117,7 +105,5 @@ def _page_value(key: str, value: str, name: str) -> str:
         return value.replace("#", f"#{name}-", 1)
     value = value.replace("url(#", f"url(#{name}-")
     return re.sub(
-        r"#01010\d|#0102\d\d",
-        lambda found: f"var({css_variable(found.group())})",
-        value,
+        r"#01010\d|#0102\d\d", lambda found: f"var({CSS_VARIABLES[found.group()]})", value
     )

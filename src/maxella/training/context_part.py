@@ -13,8 +13,6 @@ from maxella.data.dataset import Dataset
 from maxella.data.history import History
 from maxella.data.labelled import LabelledPairs
 from maxella.data.ranges import is_first, ranges
-from maxella.features.age import UNKNOWN_AGE
-from maxella.features.bags import WeightedBags, side_by_side
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.context_part import InContext
 from maxella.model.dot_product_head import DotProductHead
@@ -31,7 +29,6 @@ _MOST_QUERIES = 2000  # that choose
 _MOST_COLUMNS = 4096  # items that a query is set against
 _MOST_RATINGS = 1_000_000  # that offsets are found from
 _PAIRS = 1 << 12  # rated at once: what a rating head keeps fits the cache
-_SWEEPS = 20
 
 
 @dataclass
@@ -96,33 +93,12 @@ class _Trained:
 
 
 def _find_means(asked: InContext, train: LabelledPairs) -> None:
-    """How often each column is met, and each age of an item, over the training interactions."""
+    """How often each column is met over the training interactions."""
     part, contexts = asked.part, asked.contexts
-    counts = np.bincount(_contexts(train), minlength=len(contexts.bags))
-    of_cells = np.repeat(counts, contexts.bags.counts) * contexts.bags.weights
-    sums = np.bincount(contexts.bags.columns, of_cells, minlength=part.table.shape[1])
+    counts = np.bincount(_contexts(train), minlength=len(contexts))
+    of_cells = np.repeat(counts, contexts.counts) * contexts.weights
+    sums = np.bincount(contexts.columns, of_cells, minlength=part.table.shape[1])
     part.column_means.copy_(torch.from_numpy(sums / len(train)))
-    if part.has_ages:
-        days = np.sort(contexts.days[_contexts(train)])
-        probabilities = _age_probabilities(days, part.item_days.numpy(), part.edges.numpy())
-        part.age_probabilities.copy_(torch.from_numpy(probabilities))
-
-
-def _age_probabilities(days: np.ndarray, item_days: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """(n,) ascending days of picks, (items,) dates → (items, buckets) probabilities of these days.
-
-    By the age that an item had then. Of an item without a date it is the unknown one; an item
-    that no day has seen has no probabilities.
-    """
-    below = np.searchsorted(days, item_days[:, None] + edges)  # (items, edges): days before each
-    counts = np.diff(below, axis=1, prepend=0, append=len(days))
-    counts[counts[:, 1:].sum(axis=1) == 0] = 0
-    probabilities = np.zeros((len(item_days), 1 + counts.shape[1]))
-    probabilities[:, UNKNOWN_AGE + 1 :] = counts / max(1, len(days))
-    is_unknown = np.isnan(item_days)
-    probabilities[is_unknown] = 0.0
-    probabilities[is_unknown, UNKNOWN_AGE] = 1.0
-    return probabilities
 
 
 def _find_scores(trained: _Trained, asked: InContext, train: LabelledPairs, seed: int) -> None:
@@ -134,62 +110,35 @@ def _find_scores(trained: _Trained, asked: InContext, train: LabelledPairs, seed
     if not len(outer):
         return
     exam = _Exam.of(trained, asked, outer, rng)
-    for count in (_count_columns, _count_ages):
-        before, best = exam.losses(), 0.0
-        chosen = {"damping": _DAMPINGS[-1], "strength": 0.0}
-        for damping, strength in itertools.product(_DAMPINGS, _STRENGTHS):
-            count(asked, inner, damping=damping, strength=strength)
-            gains = before - exam.losses()
-            gain, error = float(gains.sum()), float(gains.square().sum().sqrt())
-            if gain > max(best, _SURE * error):
-                best = gain
-                chosen = {"damping": damping, "strength": strength}
-        count(asked, train, **chosen)
+    before, best = exam.losses(), 0.0
+    chosen = {"damping": _DAMPINGS[-1], "strength": 0.0}
+    for damping, strength in itertools.product(_DAMPINGS, _STRENGTHS):
+        _count(asked, inner, damping=damping, strength=strength)
+        gains = before - exam.losses()
+        gain, error = float(gains.sum()), float(gains.square().sum().sqrt())
+        if gain > max(best, _SURE * error):
+            best = gain
+            chosen = {"damping": damping, "strength": strength}
+    _count(asked, train, **chosen)
 
 
-def _count_columns(
-    asked: InContext, picks: LabelledPairs, *, damping: float, strength: float
-) -> None:
+def _count(asked: InContext, picks: LabelledPairs, *, damping: float, strength: float) -> None:
     """k_ci = strength · log((picks of i in contexts of c + d) / (picks of i · P(c) + d)).
 
     A column that weighs below zero somewhere, such as a scaled number, is none that counts.
     """
-    part, bags = asked.part, asked.contexts.bags
+    part, contexts = asked.part, asked.contexts
     n_rows, n_columns = part.table.shape
-    taken = bags.take(_contexts(picks))
+    taken = contexts.take(_contexts(picks))
     cells = np.repeat(picks.items, taken.counts) * n_columns + taken.columns
     found = np.bincount(cells, taken.weights, minlength=n_rows * n_columns)
     found = found.reshape(n_rows, n_columns)
     of_items = np.bincount(picks.items, minlength=n_rows)[:, None]
     expected = of_items * (found.sum(axis=0) / max(1, len(picks)))
     counts = np.ones(n_columns, dtype=bool)
-    counts[bags.columns[bags.weights < 0]] = False
+    counts[contexts.columns[contexts.weights < 0]] = False
     ratios = np.log((found * counts + damping) / (expected * counts + damping))
     part.table.copy_(torch.from_numpy(strength * ratios))
-
-
-def _count_ages(asked: InContext, picks: LabelledPairs, *, damping: float, strength: float) -> None:
-    """Σ over items of n_i · p(a | i), p(a | i) ∝ p_ia e^{s_a}, is n_a, the picks at age a.
-
-    Solved by iterative scaling (Darroch and Ratcliff 1972), with d picks as expected added.
-    """
-    part = asked.part
-    if not part.has_ages:
-        return
-    probabilities = part.age_probabilities.double().numpy()
-    items, rows = torch.from_numpy(picks.items), torch.from_numpy(_contexts(picks))
-    buckets = asked.age_buckets(rows, items).numpy()
-    found = np.bincount(buckets, minlength=probabilities.shape[1])
-    of_items = np.bincount(picks.items, minlength=len(probabilities))[:, None]
-    factors = np.ones(probabilities.shape[1])
-    for _ in range(_SWEEPS):
-        totals = np.maximum(probabilities @ factors, np.finfo(float).tiny)[:, None]
-        expected = (of_items * probabilities / totals).sum(axis=0) * factors
-        factors *= (found + damping) / (expected + damping)
-    averages = probabilities @ factors
-    logs = np.log(averages, where=averages > 0, out=np.zeros_like(averages))
-    part.ages.copy_(torch.from_numpy(strength * np.log(factors)))
-    part.age_means.copy_(torch.from_numpy(strength * logs))
 
 
 @dataclass(frozen=True)
@@ -213,13 +162,13 @@ class _Exam:
         rng: np.random.Generator,
     ) -> "_Exam":
         picks = picks.take(np.lexsort((picks.items, _contexts(picks), picks.users)))
-        keys = picks.users * len(asked.contexts.bags) + _contexts(picks)
+        keys = picks.users * len(asked.contexts) + _contexts(picks)
         starts = np.flatnonzero(is_first(keys))
         chosen = rng.permutation(len(starts))[:_MOST_QUERIES]
         counts = np.diff(starts, append=len(picks))[chosen]
         owners, at = ranges(starts[chosen], counts)
         picks = picks.take(at)
-        queries = torch.from_numpy(keys[starts[chosen]] // len(asked.contexts.bags))
+        queries = torch.from_numpy(keys[starts[chosen]] // len(asked.contexts))
         items, head = trained.items, trained.head
         taken = torch.bincount(trained.history.items, minlength=len(items)) > 0
         known = taken.nonzero().squeeze(1)
@@ -277,16 +226,9 @@ def _find_offsets(
             head(EmbeddedPairs(users[block[0]], items[block[1]], block[0], block[1], each, each))
         )
     errors = torch.from_numpy(train.labels) - torch.cat(answers)
-    part, n_columns = asked.part, asked.part.table.shape[1]
-    bags, widths = [asked.contexts.bags.take(_contexts(train))], [n_columns]
-    if part.has_ages:
-        rows, picked = torch.from_numpy(_contexts(train)), torch.from_numpy(train.items)
-        bags.append(WeightedBags.one_hot(asked.age_buckets(rows, picked).numpy()))
-        widths.append(len(part.ages))
-    found = ridge(side_by_side(bags, widths), sum(widths), errors.unsqueeze(1)).table.squeeze(1)
-    part.table[0] = found[:n_columns]
-    part.ages.copy_(found[n_columns:])
-    part.age_means.copy_(part.age_probabilities @ part.ages)
+    table = asked.part.table
+    bags = asked.contexts.take(_contexts(train))
+    table[0] = ridge(bags, table.shape[1], errors.unsqueeze(1)).table.squeeze(1)
 
 
 def _contexts(pairs: LabelledPairs) -> np.ndarray:
