@@ -27,10 +27,6 @@ class Metric:
             return -abs(value - self.target)
         return value if self.direction == "higher" else -value
 
-    def better(self, one: float, other: float) -> bool:
-        """Whether the first of two values is better."""
-        return bool(self.turned(one) > self.turned(other))
-
     def facts(self) -> dict[str, Any]:
         """What a report says of it: all but the function."""
         return {name: value for name, value in vars(self).items() if name != "function"}

@@ -10,11 +10,16 @@ from maxella.evaluation.sums import UserSums
 
 @dataclass(frozen=True)
 class Predictions:
-    """n held-out pairs with a prediction and a label each; every user has one or more."""
+    """n held-out pairs with a prediction and a label each; every user has one or more.
+
+    Of a model that gives distributions over K levels these are here too.
+    """
 
     users: np.ndarray  # (n,) int64 user positions, from 0 on without gaps
     predictions: np.ndarray  # (n,) float64
     labels: np.ndarray  # (n,) float64
+    probabilities: np.ndarray | None = None  # (n, K) float64
+    levels: np.ndarray | None = None  # (K,) ascending
 
     @property
     def errors(self) -> np.ndarray:
@@ -25,6 +30,13 @@ class Predictions:
     def counts(self) -> np.ndarray:
         """(users,) pairs of each user."""
         return np.bincount(self.users)
+
+    @cached_property
+    def steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) P(r < the label) and (n,) P(r ≤ the label)."""
+        ends = self.labels[:, None]
+        below = (self.probabilities * (self.levels < ends)).sum(axis=1)
+        return below, (self.probabilities * (self.levels <= ends)).sum(axis=1)
 
     def by_user(self, values: np.ndarray) -> np.ndarray:
         """(n,) values → (users,) their sums."""
@@ -41,20 +53,8 @@ class Predictions:
     def take(self, is_in: np.ndarray) -> tuple[np.ndarray, "Predictions"]:
         """Some of the pairs, (n,) bool; the positions of their users, who close up, come first."""
         positions, users = np.unique(self.users[is_in], return_inverse=True)
-        return positions, Predictions(users, self.predictions[is_in], self.labels[is_in])
-
-
-@dataclass(frozen=True)
-class Forecasts:
-    """Predictions that come with a distribution over levels each."""
-
-    pairs: Predictions
-    probabilities: np.ndarray  # (n, K) float64
-    levels: np.ndarray  # (K,) ascending
-
-    @cached_property
-    def steps(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) P(r < the label) and (n,) P(r ≤ the label)."""
-        ends = self.pairs.labels[:, None]
-        below = (self.probabilities * (self.levels < ends)).sum(axis=1)
-        return below, (self.probabilities * (self.levels <= ends)).sum(axis=1)
+        told = None if self.probabilities is None else self.probabilities[is_in]
+        some = Predictions(
+            users, self.predictions[is_in], self.labels[is_in], told, self.levels
+        )
+        return positions, some

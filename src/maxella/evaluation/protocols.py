@@ -1,12 +1,16 @@
 """What evaluation asks of a model, declared by the side that asks."""
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import torch
 
 
 class Ranker(Protocol):
-    """Scores every item for some users; higher is better."""
+    """Scores every item for some users; higher is better.
+
+    One whose `reads_contexts` is true takes `contexts` too, (n,) int64 context rows. Where one
+    has a `raw_ranker`, that one scores in its place for the raw protocol.
+    """
 
     def score(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) int64 user rows → (batch, item rows) float scores, column j for item row j.
@@ -16,47 +20,14 @@ class Ranker(Protocol):
         ...
 
 
-@runtime_checkable
-class RawRanker(Protocol):
-    """A ranker in whose place another scores for the raw protocol: None, it does so itself."""
-
-    @property
-    def raw_ranker(self) -> Ranker | None: ...
-
-
 class Rater(Protocol):
-    """Predicts the label of given pairs: a rating, or the probability of a 1."""
+    """Predicts the label of given pairs: a rating, or the probability of a 1.
+
+    One whose `reads_contexts` is true takes `contexts` too, (n,) int64 context rows, and one whose
+    `rates_by_time` is true `times`, (n,) int64 seconds. One that has `levels`, (K,) ascending
+    labels, has a `distribution` over them: it is asked like `predict` and gives (n, K).
+    """
 
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) float predictions."""
-        ...
-
-
-@runtime_checkable
-class TimedRater(Protocol):
-    """Whether `predict` and `distribution` take `times` too, (n,) int64 seconds."""
-
-    @property
-    def rates_by_time(self) -> bool: ...
-
-
-@runtime_checkable
-class ContextReader(Protocol):
-    """Whether a ranker or rater takes `contexts` too, (n,) int64 context rows."""
-
-    @property
-    def reads_contexts(self) -> bool: ...
-
-
-@runtime_checkable
-class Forecaster(Rater, Protocol):
-    """A rater that gives a distribution too."""
-
-    @property
-    def levels(self) -> torch.Tensor:
-        """(K,) ascending labels that the distribution is over; none: it gives no distribution."""
-        ...
-
-    def distribution(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
-        """(n,) user rows, (n,) item rows → (n, K) probabilities of the levels."""
         ...

@@ -8,7 +8,7 @@ import torch
 
 from maxella.errors import TrainingError
 from maxella.evaluation.pairs import Cells, Pairs
-from maxella.evaluation.protocols import ContextReader, Ranker
+from maxella.evaluation.protocols import Ranker
 from maxella.features.id import UNKNOWN_ROW
 from maxella.topk import top_k
 
@@ -71,7 +71,7 @@ def catalogue_ranks(
 
 def _scores(ranker: Ranker, pairs: Pairs, batch: int) -> Iterator[tuple[int, torch.Tensor]]:
     """The first query of each chunk, and their scores, (batch, item rows)."""
-    reads_contexts = isinstance(ranker, ContextReader) and ranker.reads_contexts
+    reads_contexts = getattr(ranker, "reads_contexts", False)
     for start in range(0, len(pairs.query_users), batch):
         chunk = slice(start, start + batch)
         users = pairs.users[pairs.query_users[chunk]]

@@ -25,7 +25,7 @@ def by_activity(known: np.ndarray, tests: np.ndarray) -> list[Slice]:
     quartiles = bands(known, np.ones(len(users)), 4)
     texts = pl.Series(known).cast(pl.String)
     return [
-        Slice("activity", value, "user", _mask(users[is_in], tests))
+        Slice("activity", value, "user", np.isin(np.arange(len(tests)), users[is_in]))
         for value, is_in in _named_bands(quartiles, known, texts)
     ]
 
@@ -65,8 +65,9 @@ def by_column(name: str, side: Side, values: pl.Series, tests: np.ndarray) -> li
             kept = kept.sort("order")
         groups = [(value, (texts == value).to_numpy()) for value in kept["text"]]
         groups.append((_free("other", texts), ~texts.is_in(kept["text"].implode()).to_numpy()))
-    found = [(value, _mask(rows[is_in], tests)) for value, is_in in groups]
-    found.append((_free("missing", texts), (tests > 0) & ~_mask(rows, tests)))
+    every = np.arange(len(tests))
+    found = [(value, np.isin(every, rows[is_in])) for value, is_in in groups]
+    found.append((_free("missing", texts), (tests > 0) & ~np.isin(every, rows)))
     return [Slice(name, value, side, is_in) for value, is_in in found if is_in.any()]
 
 
@@ -105,13 +106,6 @@ def _named_bands(
         )
         found.append((low if low == high else f"{low} to {high}", is_in))
     return found
-
-
-def _mask(rows: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """(len(like),) whether each row is among some."""
-    mask = np.zeros(len(like), dtype=bool)
-    mask[rows] = True
-    return mask
 
 
 def _free(name: str, taken: pl.Series) -> str:

@@ -25,10 +25,12 @@ class Slice:
     side: Side
     is_in: np.ndarray  # (user rows,) or (item rows,) bool
 
-    def mask(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """(n,) user rows and item rows → (n,) whether each pair is in it."""
-        is_in: np.ndarray = self.is_in[users if self.side == "user" else items]
-        return is_in
+
+def is_within(one: Slice | None, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """(n,) user rows and item rows → (n,) whether each pair is in a slice; all without one."""
+    if one is None:
+        return np.ones(len(users), dtype=bool)
+    return np.asarray(one.is_in[users if one.side == "user" else items])
 
 
 @dataclass(frozen=True)

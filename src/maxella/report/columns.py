@@ -44,13 +44,13 @@ class Column:
 
     def value(self, row: dict[str, Any]) -> float | None:
         """The figure of a model or of one of its slices, None where it has none."""
-        return _number(_at(row, self.path))
+        return _number(at(row, self.path))
 
     def interval(self, row: dict[str, Any]) -> tuple[float, float] | None:
         """(low, high) of the figure, None where there is none."""
         if self.path[0] != "metrics":
             return None
-        found = _at(row, ("intervals", *self.path[1:]))
+        found = at(row, ("intervals", *self.path[1:]))
         if not isinstance(found, list | tuple) or len(found) != 2:
             return None
         low, high = _number(found[0]), _number(found[1])
@@ -58,7 +58,7 @@ class Column:
 
     def ceiling(self, report: dict[str, Any]) -> float | None:
         """What a perfect ranking reaches, None where that is not known."""
-        return _number(_at(report.get("ceiling"), self.path[1:]))
+        return _number(at(report.get("ceiling"), self.path[1:]))
 
     def text(self, value: float | None) -> str:
         """The figure with its digits, thousands apart, `-` where there is none."""
@@ -147,7 +147,7 @@ def metric_column(
     report: dict[str, Any], task: str, key: str, digits: int | None = None
 ) -> Column | None:
     """The column of a task's metric, None where the report does not declare it."""
-    told = _at(report.get("metrics"), (task, key))
+    told = at(report.get("metrics"), (task, key))
     if not isinstance(told, dict):
         return None
     return Column(
@@ -186,7 +186,8 @@ def _with_figures(report: dict[str, Any], columns: list[Column | None]) -> list[
     ]
 
 
-def _at(value: Any, path: tuple[str, ...]) -> Any:
+def at(value: Any, path: tuple[str, ...]) -> Any:
+    """What stands there in dicts within dicts, None where nothing does."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from maxella.report.columns import Column
+from maxella.report.columns import Column, at
 
 _Model = dict[str, Any]
 
@@ -49,8 +49,10 @@ def _paired(column: Column, model: _Model, other: _Model) -> tuple[float, float,
     if column.task is None or column.direction == "target":
         return None
     for one, against, sign in ((model, other, 1), (other, model, -1)):
-        found = ((one.get("paired") or {}).get(column.task) or {}).get(column.key)
-        if found and found["against"] == against["name"]:
+        found = at(one, ("paired", column.task, column.key))
+        if not found or found["against"] != against["name"]:
+            found = at(one, ("paired_models", column.task, column.key, against["name"]))
+        if found:
             low, high = sorted(sign * found[end] for end in ("low", "high"))
             return sign * found["difference"], low, high
     return None
