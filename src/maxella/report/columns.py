@@ -116,13 +116,9 @@ class Column:
 
         None either where fewer than two have a figure, or one of these has no interval.
         """
-        figures = [row for row in rows if self.value(row) is not None]
-        found = {
-            place: bounds
-            for place, row in enumerate(rows)
-            if self.value(row) is not None and (bounds := self.losses(row)) is not None
-        }
-        if len(found) < max(2, len(figures)):
+        losses = {at: self.losses(row) for at, row in enumerate(rows) if self.value(row) is not None}
+        found = {place: ends for place, ends in losses.items() if ends is not None}
+        if len(found) < max(2, len(losses)):
             return set()
         best = min(found, key=lambda place: found[place][1])
         is_clear = all(low > found[best][1] for place, (low, _) in found.items() if place != best)

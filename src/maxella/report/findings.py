@@ -115,6 +115,10 @@ def trained_on_cuda(report: dict[str, Any]) -> list[str]:
     return [f"Trained on {gpu}: {_names(models)}."] if models else []
 
 
+def transfers(report: dict[str, Any]) -> list[str]:
+    return []
+
+
 def _fields(report: dict[str, Any], task: dict[str, Any]) -> list[_Field]:
     """The field of each headline metric that can be judged by, the deciding one first."""
     fields = []

@@ -9,7 +9,7 @@ from maxella.report.columns import Column, metric_column, shown_columns
 from maxella.report.findings import findings
 from maxella.report.importance import cross_maps, importance_lines, importance_table
 from maxella.report.pages import render
-from maxella.report.plot import model_colours
+from maxella.report.plot import coloured
 from maxella.report.plots import draw_plots
 from maxella.report.svg import css_variable
 from maxella.report.tasks import in_table_order, is_baseline, tasks_of, told_rows, told_weights
@@ -52,7 +52,7 @@ def html_page(report: _Dict) -> str:
         answer=answer,
         points=points,
         models=models,
-        colours=[css_variable(colour) for colour in model_colours(report)],
+        colours=[css_variable(colour) for _, colour in coloured(report)],
         n_trained=sum(not is_baseline(model) for model in models),
         columns=columns,
         groups=[(name, list(of)) for name, of in groupby(columns, lambda column: column.group)],

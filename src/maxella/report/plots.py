@@ -6,9 +6,9 @@ from typing import Any
 from maxella.report.columns import Column, headline_columns
 from maxella.report.curves import draw_losses, draw_reliability
 from maxella.report.drawings import Row, columns, marks
-from maxella.report.plot import Plot, capital, model_colours
+from maxella.report.plot import Plot, capital, coloured
 from maxella.report.svg import drawing
-from maxella.report.tasks import in_table_order, tasks_of
+from maxella.report.tasks import tasks_of
 from maxella.report.trade_off import draw_trade_offs
 
 _SHOWN = 2  # headline metrics of each task
@@ -25,14 +25,12 @@ def _draw_metrics(report: dict[str, Any]) -> list[Plot]:
         _draw_metric(report, f"metric-{number}-{place}", column)
         for number, task in enumerate(tasks_of(report))
         for place, column in enumerate(headline_columns(report, task)[:_SHOWN])
-        if any(column.counts(model) for model in report["models"])
+        if any(map(column.counts, report["models"]))
     ]
 
 
 def _draw_metric(report: dict[str, Any], name: str, column: Column) -> Plot:
     """Bars towards what is perfect where that is known, else dots: they need no zero."""
-    looks = zip(in_table_order(report), model_colours(report), strict=True)
-    models = [(model, colour) for model, colour in looks if column.counts(model)]
     rows = [
         Row(
             str(model["name"]),
@@ -41,7 +39,8 @@ def _draw_metric(report: dict[str, Any], name: str, column: Column) -> Plot:
             colour,
             column.interval(model),
         )
-        for model, colour in models
+        for model, colour in coloured(report)
+        if column.counts(model)
     ]
     title, ceiling = column.full_label, column.ceiling(report)
     caption = f"{capital(column.meaning.rstrip('.'))}. Whiskers: 95 % intervals over users. "
@@ -59,28 +58,17 @@ def _draw_metric(report: dict[str, Any], name: str, column: Column) -> Plot:
 def _draw_histograms(report: dict[str, Any]) -> list[Plot]:
     """How the labels of each task that has a histogram are spread."""
     histograms = (report.get("dataset") or {}).get("label_histograms") or {}
-    return [
-        _draw_histogram(f"labels-{number}", task, counts)
-        for number, (task, counts) in enumerate(histograms.items())
-        if counts
-    ]
-
-
-def _draw_histogram(name: str, task: str, counts: dict[str, int]) -> Plot:
-    labels, total = _in_order(list(counts)), sum(counts.values())
-    ordered = [counts[label] for label in labels]
-    title = f"How the labels of {task} are spread"
-    rows = [
-        (label, f"{n:,}", f"{100 * n / (total or 1):.1f} %")
-        for label, n in zip(labels, ordered, strict=True)
-    ]
-    return Plot(
-        name,
-        title,
-        f"All {total:,} labels of the data set.",
-        columns(name, title, labels, ordered, "pairs"),
-        (("label", "pairs", "of all"), *rows),
-    )
+    plots = []
+    for number, (task, counts) in enumerate(histograms.items()):
+        if counts:
+            name, title = f"labels-{number}", f"How the labels of {task} are spread"
+            ordered = {label: counts[label] for label in _in_order(list(counts))}
+            total = sum(counts.values())
+            rows = [(of, f"{n:,}", f"{100 * n / (total or 1):.1f} %") for of, n in ordered.items()]
+            svg = columns(name, title, list(ordered), list(ordered.values()), "pairs")
+            caption = f"All {total:,} labels of the data set."
+            plots.append(Plot(name, title, caption, svg, (("label", "pairs", "of all"), *rows)))
+    return plots
 
 
 def _in_order(labels: list[str]) -> list[str]:

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from maxella.report.columns import Column, headline_columns
-from maxella.report.plot import WIDTH, Plot, model_colours, name_marks, short_text
+from maxella.report.plot import WIDTH, Plot, coloured, name_marks, short_text
 from maxella.report.svg import MUTED, PAPER, new_figure, to_svg
-from maxella.report.tasks import in_table_order, is_baseline, tasks_of
+from maxella.report.tasks import is_baseline, tasks_of
 
 _MARKERS = "oDs^vPX*<>"  # of models that share a colour
 
@@ -27,8 +27,7 @@ def draw_trade_offs(report: dict[str, Any]) -> list[Plot]:
 
 def _draw(report: dict[str, Any], name: str, x: Column, y: Column) -> Plot:
     """Axes are turned so that the upper right is best; models without one figure at an edge."""
-    looks = zip(in_table_order(report), model_colours(report), strict=True)
-    rows = [look for look in looks if x.counts(look[0]) or y.counts(look[0])]
+    rows = [look for look in coloured(report) if x.counts(look[0]) or y.counts(look[0])]
     figure = new_figure(WIDTH, 340 + 10 * len(rows))
     axes = figure.add_subplot()
     across = _places(axes, "x", x, [model for model, _ in rows])
