@@ -5,9 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from maxella.evaluation.differences import best_of, difference, drawn_together, losses, losses_of_task
+from maxella.evaluation.differences import (
+    best_of,
+    difference,
+    drawn_together,
+    losses,
+    losses_of_task,
+)
+from maxella.evaluation.metric import Group, UserSums
 from maxella.evaluation.names import metric_of
-from maxella.evaluation.sums import Group, UserSums
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,10 @@ def test_the_same_seed_draws_the_users_of_the_evaluation(worlds_of_two):
 def test_each_report_is_asked_for_keys_of_its_own(reports):
     better, other = reports
     drawn = drawn_together(
-        "picks", [better, other, better], [["raw.ndcg@2", "raw.recall@3"], ["raw.ndcg@2"], []], seed=1
+        "picks",
+        [better, other, better],
+        [["raw.ndcg@2", "raw.recall@3"], ["raw.ndcg@2"], []],
+        seed=1,
     )
     assert [list(of) for of in drawn] == [["raw.ndcg@2", "raw.recall@3"], ["raw.ndcg@2"], []]
     same = drawn[0]["raw.recall@3"]
@@ -171,7 +180,9 @@ def test_users_move_the_interval_of_one_try_as_a_paired_difference():
     ).values()
     half = 1.96 * change.std() / 20
     assert loss["value"] == pytest.approx(change.mean())
-    assert loss["interval"] == pytest.approx([loss["value"] - half, loss["value"] + half], abs=0.006)
+    assert loss["interval"] == pytest.approx(
+        [loss["value"] - half, loss["value"] + half], abs=0.006
+    )
 
 
 def test_tries_that_differ_widen_the_interval_to_the_spread_of_one_more():

@@ -18,7 +18,7 @@ RATINGS = np.array([1.0, 4.0, 4.0])
 
 
 def told(users, probabilities, levels, ratings):
-    return Predictions(users, ratings, ratings, probabilities, levels)
+    return Predictions(users, ratings, ratings, levels, probabilities)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ import pytest
 from maxella.errors import ConfigError
 from maxella.evaluation.binary import BINARY_METRICS
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
-from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.metric import Metric
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, metric_of, parse_metric
-from maxella.evaluation.ranking import RANKING_METRICS
+from maxella.evaluation.ranking import LIST_METRICS, RANKING_METRICS
 from maxella.evaluation.rating import RATING_METRICS
 
 TABLES = [RANKING_METRICS, LIST_METRICS, RATING_METRICS, DISTRIBUTION_METRICS, BINARY_METRICS]

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from maxella.evaluation.bands import bands
-from maxella.evaluation.metric import Metric
+from maxella.evaluation.metric import Metric, UserSums
 from maxella.evaluation.predictions import Predictions
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.slices import bands
 
 BINS = 10  # of equal mass
 LEAST = 1e-6  # log loss clips probabilities at it, and at 1 less it

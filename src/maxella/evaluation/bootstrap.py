@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from maxella.evaluation.sums import Group, Statistic, UserSums
+from maxella.evaluation.metric import Group, Statistic, UserSums
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -48,7 +48,9 @@ def resampled(
     groups: Sequence[Group], n_users: int, resamples: int, rng: np.random.Generator
 ) -> list[dict[str, np.ndarray]]:
     """The (resamples,) values of each group's metrics, all from one set of draws."""
-    found: list[dict[str, list[np.ndarray]]] = [{name: [] for name in of.statistics} for of in groups]
+    found: list[dict[str, list[np.ndarray]]] = [
+        {name: [] for name in of.statistics} for of in groups
+    ]
     sums = [_sums(group) for group in groups]
     for weights in draws(n_users, resamples, rng):
         for group, rows, parts in zip(groups, sums, found, strict=True):

@@ -8,8 +8,7 @@ import numpy as np
 
 from maxella.evaluation.bootstrap import RESAMPLES, percentiles, resampled, with_enough_users
 from maxella.evaluation.evaluate import Report
-from maxella.evaluation.metric import Metric
-from maxella.evaluation.sums import Group
+from maxella.evaluation.metric import Group, Metric
 from maxella.seeds import numpy_generator
 
 Drawn = Mapping[str, np.ndarray]  # flat key → a metric's value, and its value in each resample

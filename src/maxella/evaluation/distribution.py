@@ -1,13 +1,12 @@
-"""Metrics of predicted distributions over rating levels: pure functions of `Predictions` with these.
+"""Metrics of predicted distributions over rating levels: pure functions of `Predictions`.
 
 A new metric is one function and one line in `DISTRIBUTION_METRICS`.
 """
 
 import numpy as np
 
-from maxella.evaluation.metric import Metric
+from maxella.evaluation.metric import Metric, UserSums
 from maxella.evaluation.predictions import Predictions
-from maxella.evaluation.sums import UserSums
 
 PROBABILITY = 0.8  # that the intervals should hold
 LEAST = 1e-6  # the probability that a rating counts with at least: some are no level

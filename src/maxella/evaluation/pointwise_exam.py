@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,14 +11,25 @@ import torch
 from maxella.data.labelled import LabelledPairs
 from maxella.errors import TrainingError
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
-from maxella.evaluation.metric import Metric
+from maxella.evaluation.metric import Group, Metric
 from maxella.evaluation.names import metric_of
 from maxella.evaluation.predictions import Predictions
-from maxella.evaluation.protocols import Rater
 from maxella.evaluation.slices import Answers, Slice, is_within
-from maxella.evaluation.sums import Group
 
 BLOCK = 2**12  # pairs predicted at once: what a head keeps of them fits the cache
+
+
+class Rater(Protocol):
+    """Predicts the label of given pairs: a rating, or the probability of a 1.
+
+    One whose `reads_contexts` is true takes `contexts` too, (n,) int64 context rows, and one whose
+    `rates_by_time` is true `times`, (n,) int64 seconds. One that has `levels`, (K,) ascending
+    labels, has a `distribution` over them: it is asked like `predict` and gives (n, K).
+    """
+
+    def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(n,) user rows, (n,) item rows → (n,) float predictions."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -52,10 +63,10 @@ class PointwiseExam:
             )
         rows, users = np.unique(test.users, return_inverse=True)
         pairs = Predictions(users, predictions, test.labels.astype(np.float64))
-        levels = getattr(rater, "levels", ())
+        levels = getattr(rater, "levels", torch.empty(0)).cpu().numpy()
         if len(levels):
             probabilities = _by_blocks(rater, rater.distribution, test)  # type: ignore[attr-defined]
-            pairs = replace(pairs, probabilities=probabilities, levels=levels.cpu().numpy())
+            pairs = replace(pairs, probabilities=probabilities, levels=levels)
         counts = {"users": len(rows), "interactions": len(test)}
         curves = {name: of(pairs) for name, of in self.curves.items()}
         return Answers(rows, partial(self._group, pairs), counts, curves=curves)
@@ -64,9 +75,8 @@ class PointwiseExam:
         """The metrics over all pairs, or over a slice of them."""
         is_in = is_within(one, self.test.users, self.test.items)
         positions, some = pairs.take(is_in)
-        metrics = {} if some.levels is None else DISTRIBUTION_METRICS
-        metrics = {**metrics, **self.metrics} if len(positions) else {}
-        statistics = {key: of.function(some) for key, of in metrics.items()}
+        metrics = {**(DISTRIBUTION_METRICS if len(some.levels) else {}), **self.metrics}
+        statistics = {key: of.function(some) for key, of in metrics.items() if len(positions)}
         return Group(positions, statistics, interactions=int(is_in.sum()))
 
 

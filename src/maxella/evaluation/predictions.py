@@ -1,11 +1,11 @@
 """What was predicted of given pairs, and what came: that which pointwise metrics look at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.metric import UserSums
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Predictions:
     users: np.ndarray  # (n,) int64 user positions, from 0 on without gaps
     predictions: np.ndarray  # (n,) float64
     labels: np.ndarray  # (n,) float64
-    probabilities: np.ndarray | None = None  # (n, K) float64
-    levels: np.ndarray | None = None  # (K,) ascending
+    levels: np.ndarray = field(default_factory=lambda: np.empty(0))  # (K,) ascending
+    probabilities: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))  # (n, K) float64
 
     @property
     def errors(self) -> np.ndarray:
@@ -53,8 +53,6 @@ class Predictions:
     def take(self, is_in: np.ndarray) -> tuple[np.ndarray, "Predictions"]:
         """Some of the pairs, (n,) bool; the positions of their users, who close up, come first."""
         positions, users = np.unique(self.users[is_in], return_inverse=True)
-        told = None if self.probabilities is None else self.probabilities[is_in]
-        some = Predictions(
-            users, self.predictions[is_in], self.labels[is_in], told, self.levels
-        )
+        told = self.probabilities[is_in] if len(self.levels) else self.probabilities
+        some = Predictions(users, self.predictions[is_in], self.labels[is_in], self.levels, told)
         return positions, some

@@ -1,7 +1,8 @@
-"""Ranking metrics: pure functions of the ranks of each user's held-out items.
+"""Metrics of rankings: pure functions of the ranks of each user's held-out items, or of the lists.
 
-The definitions stand in `docs/metrics.md`. A new metric is one function and one
-line in `RANKING_METRICS`.
+The definitions stand in `docs/metrics.md`. A new metric is one function and one line in
+`RANKING_METRICS`, or in `LIST_METRICS` if it looks at the lists themselves, whatever was held
+out: (users, length) item rows, best first, 0 where no candidate is left.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from maxella.data.ranges import is_first
-from maxella.evaluation.metric import Metric
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.metric import Metric, UserSums
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class UserRanks:
         return cls(users, ranks, kept[order])
 
     def take(self, is_in: np.ndarray) -> "UserRanks":
-        """Some of the held-out items, (m,) as `of` was given them, with the ranks they have here."""
+        """Some of the held-out items, (m,) as `of` was given them, with their ranks as here."""
         kept = is_in[self.order]
         return UserRanks(self.users[kept], self.ranks[kept], self.order[kept])
 
@@ -129,6 +129,18 @@ def mean_average_precision(held_out: UserRanks, k: float) -> UserSums:
     return UserSums.mean_over_users(total / held_out.counts)
 
 
+def coverage(lists: np.ndarray, n_candidates: int) -> float:
+    """The share of candidates that stand in at least one list."""
+    appears = np.zeros(n_candidates + 1, dtype=bool)
+    appears[lists] = True
+    return float(appears[1:].sum() / n_candidates)
+
+
+def distinct_lists(lists: np.ndarray, n_candidates: int) -> float:  # noqa: ARG001 - one signature
+    """Distinct lists per user: 1 where no two users get the same, near 0 in a collapse."""
+    return len(np.unique(lists, axis=0)) / len(lists)
+
+
 RANKING_METRICS: dict[str, Metric] = {
     "top_k_accuracy": Metric(top_k_accuracy, "top-{k}", "share of interactions in the list", 1),
     "recall": Metric(recall, "recall@{k}", "share of a user's test items in the list, mean", 4),
@@ -141,4 +153,8 @@ RANKING_METRICS: dict[str, Metric] = {
     "map": Metric(
         mean_average_precision, "map@{k}", "precision at each hit in the list, user mean"
     ),
+}
+LIST_METRICS: dict[str, Metric] = {
+    "coverage": Metric(coverage, "coverage@{k}", "share of all items in anyone's list"),
+    "distinct_lists": Metric(distinct_lists, "distinct lists@{k}", "different lists, by users"),
 }

@@ -7,15 +7,12 @@ import numpy as np
 
 from maxella.data.labelled import LabelledPairs
 from maxella.errors import ConfigError, unknown_name
-from maxella.evaluation.lists import LIST_METRICS
-from maxella.evaluation.metric import Metric
+from maxella.evaluation.metric import Group, Metric, Statistic
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, metric_of, parse_metric
 from maxella.evaluation.pairs import Pairs
-from maxella.evaluation.protocols import Ranker
-from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
-from maxella.evaluation.ranks import CatalogueRanks, catalogue_ranks
+from maxella.evaluation.ranking import LIST_METRICS, RANKING_METRICS, UserRanks
+from maxella.evaluation.ranks import CatalogueRanks, Ranker, catalogue_ranks
 from maxella.evaluation.slices import Answers, Slice, is_within
-from maxella.evaluation.sums import Group, Statistic
 from maxella.features.id import UNKNOWN_ROW
 
 

@@ -116,7 +116,9 @@ class Column:
 
         None either where fewer than two have a figure, or one of these has no interval.
         """
-        losses = {at: self.losses(row) for at, row in enumerate(rows) if self.value(row) is not None}
+        losses = {
+            at: self.losses(row) for at, row in enumerate(rows) if self.value(row) is not None
+        }
         found = {place: ends for place, ends in losses.items() if ends is not None}
         if len(found) < max(2, len(losses)):
             return set()

@@ -98,6 +98,11 @@ def headline(report: dict[str, Any]) -> str:
     return f"{answer}; {_behind_baselines(report, by_task)}."
 
 
+def transfers(report: dict[str, Any]) -> list[str]:
+    """At each task the best model of several tasks against the best of this task alone."""
+    return [line for task in tasks_of(report) for line in _transfer(_fields(report, task))]
+
+
 def uses_of_time(report: dict[str, Any]) -> list[str]:
     """Which models look at the order in which their users did things, and at what."""
     return [
@@ -113,10 +118,6 @@ def trained_on_cuda(report: dict[str, Any]) -> list[str]:
     models = [model for model in report["models"] if model.get("device") == "cuda"]
     gpu = (report.get("machine") or {}).get("gpu", "a CUDA device")
     return [f"Trained on {gpu}: {_names(models)}."] if models else []
-
-
-def transfers(report: dict[str, Any]) -> list[str]:
-    return []
 
 
 def _fields(report: dict[str, Any], task: dict[str, Any]) -> list[_Field]:
