@@ -54,12 +54,8 @@ class _Field:
 
     def against(self, model: _Model, others: list[_Model]) -> str:
         """The others' names, their figures and what the verdict rests on."""
-        return _join(
-            [
-                f"{other['name']} ({self.text(other)}; {compare(self.column, model, other).why})"
-                for other in others
-            ]
-        )
+        whys = [f"{self.text(other)}; {compare(self.column, model, other).why}" for other in others]
+        return _join([f"{of['name']} ({why})" for of, why in zip(others, whys, strict=True)])
 
 
 def findings(report: dict[str, Any]) -> list[str]:
@@ -160,14 +156,10 @@ def _behind_baselines(report: dict[str, Any], by_task: list[list[_Field]]) -> st
     """The clause that says which models a baseline leaves behind, by any headline metric."""
     if not any(is_baseline(model) for model in report["models"]):
         return "no baseline stands beside the models"
-    clauses: list[str] = []
-    compared: list[str] = []
-    alone: list[str] = []
-    for fields in by_task:
-        if not fields[0].models:
-            continue
-        (compared if fields[0].baselines else alone).append(fields[0].place)
-        clauses += _behind(fields)
+    judged = [fields for fields in by_task if fields[0].models]
+    compared = [fields[0].place for fields in judged if fields[0].baselines]
+    alone = [fields[0].place for fields in judged if not fields[0].baselines]
+    clauses = [clause for fields in judged for clause in _behind(fields)]
     if not compared:
         return "no baseline has a figure to compare a trained model with"
     if not clauses and not alone:
