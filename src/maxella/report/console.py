@@ -1,9 +1,10 @@
-"""The comparison on the console: colours and rules on a terminal, plain ASCII elsewhere.
+"""Tables on the console: colours and rules on a terminal, plain ASCII elsewhere.
 
-The table never gets wider than the console: intervals give way first, then the
+The comparison never gets wider than the console: intervals give way first, then the
 less important columns, and lines below say so.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich import box
@@ -50,6 +51,24 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     if slices:
         line = f"By slice ({', '.join(slices)}): in report.html and report.json."
         _print_line(console, line, "dim")
+
+
+def print_roles(findings: Sequence[dict[str, Any]], notes: Sequence[str], console: Console) -> None:
+    """What `maxella init` took each column for: a table for each table of the data; then the notes.
+
+    `findings` are dicts of `table`, `column`, `role` and `reason`.
+    """
+    for name in dict.fromkeys(finding["table"] for finding in findings):
+        table = plain_or_ruled_table(console, "column", "taken as", "because")
+        for finding in findings:
+            if finding["table"] == name:
+                cells = (finding[key] for key in ("column", "role", "reason"))
+                table.add_row(*(Text(one_line(cell)) for cell in cells))
+        _print_line(console, name, "bold")
+        console.print(table)
+        console.print()
+    for note in notes:
+        _print_line(console, f"Note: {note}")
 
 
 def plain_or_ruled_table(console: Console, *heads: str) -> Table:
