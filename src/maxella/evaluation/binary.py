@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+import polars as pl
 
 from maxella.evaluation.metric import Metric, UserSums
 from maxella.evaluation.predictions import Predictions
@@ -63,7 +63,7 @@ def auc_macro(pairs: Predictions) -> UserSums:
     is_one, counts = _is_one(pairs), pairs.counts
     _, values = np.unique(pairs.predictions, return_inverse=True)
     before = (np.cumsum(counts) - counts)[pairs.users]  # pairs of the users before
-    ranks = rankdata(pairs.users * len(values) + values) - before
+    ranks = pl.Series(pairs.users * len(values) + values).rank("average").to_numpy() - before
     n_ones = pairs.by_user(is_one)
     wins = pairs.by_user(ranks * is_one) - n_ones * (n_ones + 1) / 2  # of 1s against 0s
     matches = n_ones * (counts - n_ones)
