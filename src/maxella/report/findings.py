@@ -68,8 +68,8 @@ def findings(report: dict[str, Any]) -> list[str]:
         lines += _long_lists(report, task)
         lines += _visited(task)
     lines += uses_of_time(report) + _not_learnt(report) + trained_on_cuda(report)
-    reads = report.get("test_reads")
-    if isinstance(reads, int) and reads > 1:
+    reads = report.get("test_reads") or 0
+    if reads > 1:
         lines.append(
             f"The test part was read {reads} times: figures chosen by looking at it are too good."
         )

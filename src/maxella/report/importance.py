@@ -8,7 +8,6 @@ from rich.text import Text
 
 from maxella.report.columns import metric_column
 from maxella.report.console import one_line, plain_or_ruled_table
-from maxella.report.tasks import tasks_of
 
 NO_EFFECT = "shows no effect here"
 
@@ -119,9 +118,6 @@ def _text(cell: Cell) -> Text:
 
 def _label(report: dict[str, Any], name: str) -> str:
     """The label of a metric that is named `TASK.key`."""
-    for task in tasks_of(report):
-        key = name.removeprefix(f"{task['name']}.")
-        column = metric_column(report, task["name"], key)
-        if key != name and column is not None:
-            return column.full_label
-    return name
+    task, _, key = name.partition(".")  # no name of a task has a dot
+    column = metric_column(report, task, key)
+    return column.full_label if column else name
