@@ -10,6 +10,7 @@ from typing import Any
 from maxella.report.tasks import learnt, tasks_of
 
 MISSING = "-"
+_TOLD = ("label", "digits", "direction", "meaning", "importance", "target")  # of a metric
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,10 @@ class Column:
 
     label: str
     path: tuple[str, ...]  # from the model's dict
-    digits: int
-    direction: str  # higher, lower, target: nearer to `target` is better; none: no best
-    meaning: str
-    importance: int  # 0 stays longest where room is short
+    digits: int = 3
+    direction: str = "none"  # higher, lower, target: nearer to `target` is better; none: no best
+    meaning: str = ""
+    importance: int = 5  # 0 stays longest where room is short
     target: float | None = None
     task: str | None = None  # whose metric it is
     group: str = ""  # the task's name where the report has several
@@ -141,24 +142,14 @@ MEMORY = Column(
 )
 
 
-def metric_column(
-    report: dict[str, Any], task: str, key: str, digits: int | None = None
-) -> Column | None:
+def metric_column(report: dict[str, Any], task: str, key: str) -> Column | None:
     """The column of a task's metric, None where the report does not declare it."""
     told = at(report.get("metrics"), (task, key))
-    if not isinstance(told, dict):
+    if told is None:
         return None
-    return Column(
-        label=str(told.get("label", key)),
-        path=("metrics", task, *key.split(".", 1)),
-        digits=int(told.get("digits", 3)) if digits is None else digits,
-        direction=str(told.get("direction", "none")),
-        meaning=str(told.get("meaning", "")),
-        importance=int(told.get("importance", 5)),
-        target=_number(told.get("target")),
-        task=task,
-        group=task if len(tasks_of(report)) > 1 else "",
-    )
+    known = {"label": key} | {name: told[name] for name in _TOLD if name in told}
+    path = ("metrics", task, *key.split(".", 1))
+    return Column(path=path, task=task, group=task if len(tasks_of(report)) > 1 else "", **known)
 
 
 def headline_columns(report: dict[str, Any], task: dict[str, Any]) -> list[Column]:

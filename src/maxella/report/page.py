@@ -1,5 +1,6 @@
 """`report.html`: one page that opens with the answer."""
 
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -144,10 +145,10 @@ def _figures(report: _Dict) -> list[tuple[str, list[Column]]]:
     groups: dict[str, list[Column]] = {}
     for task, told in (report.get("metrics") or {}).items():
         for key in told:
-            column = metric_column(report, task, key, digits=4)
+            column = metric_column(report, task, key)
             if column is not None:
                 group = " ".join((task, *column.path[2:-1]))
-                groups.setdefault(group, []).append(column)
+                groups.setdefault(group, []).append(replace(column, digits=4))
     return list(groups.items())
 
 
