@@ -118,20 +118,21 @@ def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, 
         if not models or len(of_task) == 1:
             continue
         best, headline = best_of(task.name, [of for _, of in baselines]), KINDS[task.kind].headline
-        keys = [{*best, *headline} for _ in models]
-        keys += [{key for key in best if best[key] == place} for place in range(len(baselines))]
+        wanted = [[*dict.fromkeys([*best, *headline])] for _ in models]
+        wanted += [[key for key in best if best[key] == n] for n in range(len(baselines))]
         found = [of for _, of in models + baselines]
-        drawn = drawn_together(task.name, found, keys, seed=config.split.seed)
-        for (row, _), mine in zip(models, drawn, strict=False):
-            best_ones = {key: drawn[len(models) + place] for key, place in best.items()}
+        drawn = drawn_together(task.name, found, wanted, seed=config.split.seed)
+        of_models, of_baselines = drawn[: len(models)], drawn[len(models) :]
+        for (row, _), mine in zip(models, of_models, strict=True):
             row["paired"][task.name] = {
-                key: {"against": baselines[best[key]][0]["name"], **difference(mine[key], its[key])}
-                for key, its in best_ones.items()
-                if key in mine and key in its
+                key: {"against": baselines[n][0]["name"]}
+                | difference(mine[key], of_baselines[n][key])
+                for key, n in best.items()
+                if key in mine and key in of_baselines[n]
             }
             peers = {
                 other["name"]: its
-                for (other, _), its in zip(models, drawn, strict=False)
+                for (other, _), its in zip(models, of_models, strict=True)
                 if other is not row and learnt(row, task.name) and learnt(other, task.name)
             }
             row["paired_models"][task.name] = {
