@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from maxella.evaluation import bootstrap
-from maxella.evaluation.sums import Group, UserSums
+from maxella.evaluation.metric import Group, UserSums
 
 
 @pytest.fixture(autouse=True)

@@ -58,6 +58,18 @@ def test_the_ranker_of_the_raw_protocol_is_asked_of_these_alone_too():
     assert found["filtered"]["top_k_accuracy@1"] == 1 / 3
 
 
+def test_distributions_are_of_these_items_too():
+    class Foretelling(Model):
+        levels = torch.arange(6.0)
+
+        def distribution(self, users, items):
+            return torch.eye(6)[items]  # sure of what it predicts
+
+    found = judged(Foretelling())["stars"]
+    assert found["coverage_80"] == 2 / 3
+    assert "coverage_80" not in judged(Model())["stars"]
+
+
 def test_slices_are_of_the_subset():
     one = Slice("some", "these", "item", np.array([False, True, False, False, True]))
     assert CandidateSubset(np.array([2, 4]), 5).slice(one).is_in.tolist() == [False, False, True]

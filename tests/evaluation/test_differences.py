@@ -5,9 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from maxella.evaluation.differences import losses, losses_of_task, paired
+from maxella.evaluation.differences import (
+    best_of,
+    difference,
+    drawn_together,
+    losses,
+    losses_of_task,
+)
+from maxella.evaluation.metric import Group, UserSums
 from maxella.evaluation.names import metric_of
-from maxella.evaluation.sums import Group, UserSums
 
 
 @pytest.fixture(scope="module")
@@ -36,68 +42,82 @@ def reports(worlds_of_two):
     return tuple(world.evaluate(names, resamples=200) for world in worlds_of_two)
 
 
+def differences(task, one, other, *, keys=None, **options):
+    """Flat key → the difference, of all metrics or of some."""
+    keys = one.values[task] if keys is None else keys
+    mine, its = drawn_together(task, [one, other], [keys, keys], **{"seed": 1, **options})
+    return {key: difference(mine[key], its[key]) for key in mine if key in its}
+
+
 def test_a_paired_difference_is_that_of_the_figures_and_narrower_than_unpaired(reports):
     better, other = reports
     key = "filtered.ndcg@2"
-    found = paired("picks", better, {key: other}, seed=1)[key]
-    assert found.difference == better.values["picks"][key] - other.values["picks"][key]
-    assert 0 < found.low < found.difference < found.high
+    found = differences("picks", better, other)[key]
+    assert found["difference"] == better.values["picks"][key] - other.values["picks"][key]
+    assert 0 < found["low"] < found["difference"] < found["high"]
     ends = [of.intervals["picks"]["filtered"]["ndcg@2"] for of in reports]
-    assert found.high - found.low < (ends[0][1] - ends[0][0]) + (ends[1][1] - ends[1][0])
-    rated = paired("stars", better, {"rmse": other}, seed=1)["rmse"]
-    assert rated.low < rated.high < 0
+    unpaired = (ends[0][1] - ends[0][0]) + (ends[1][1] - ends[1][0])
+    assert found["high"] - found["low"] < unpaired
+    rated = differences("stars", better, other)["rmse"]
+    assert rated["low"] < rated["high"] < 0
 
 
 def test_a_paired_interval_is_that_of_the_differences_by_user(reports):
-    better, other = reports
     key = "filtered.recall@3"
-    found = paired("picks", better, {key: other}, seed=1, resamples=4000)[key]
+    found = differences("picks", *reports, keys=[key], resamples=4000)[key]
     of_users = [of.groups["picks"].statistics[key].sums[0] for of in reports]
     half = 1.96 * np.std(of_users[0] - of_users[1]) / np.sqrt(80)
-    assert found.low == pytest.approx(found.difference - half, abs=0.15 * half)
-    assert found.high == pytest.approx(found.difference + half, abs=0.15 * half)
+    assert found["low"] == pytest.approx(found["difference"] - half, abs=0.15 * half)
+    assert found["high"] == pytest.approx(found["difference"] + half, abs=0.15 * half)
 
 
 def test_the_same_seed_draws_the_users_of_the_evaluation(worlds_of_two):
     whole = worlds_of_two[0].evaluate(["ndcg@2"], resamples=1000)
     key = "raw.ndcg@2"
     nothing = Group(np.arange(80), {key: UserSums.mean_over_users(np.zeros(80))})
-    found = paired("picks", whole, {key: replace(whole, groups={"picks": nothing})}, seed=1)[key]
-    assert [found.low, found.high] == pytest.approx(whole.intervals["picks"]["raw"]["ndcg@2"])
+    found = differences("picks", whole, replace(whole, groups={"picks": nothing}))[key]
+    ends = whole.intervals["picks"]["raw"]["ndcg@2"]
+    assert [found["low"], found["high"]] == pytest.approx(ends)
 
 
-def test_each_key_has_a_report_of_its_own_beside_it(reports):
+def test_each_report_is_asked_for_keys_of_its_own(reports):
     better, other = reports
-    against = {"raw.ndcg@2": other, "raw.recall@3": better}
-    found = paired("picks", better, against, seed=1)
-    assert found["raw.ndcg@2"].difference > 0
-    assert vars(found["raw.recall@3"]) == {"difference": 0, "low": 0, "high": 0}
+    drawn = drawn_together(
+        "picks",
+        [better, other, better],
+        [["raw.ndcg@2", "raw.recall@3"], ["raw.ndcg@2"], []],
+        seed=1,
+    )
+    assert [list(of) for of in drawn] == [["raw.ndcg@2", "raw.recall@3"], ["raw.ndcg@2"], []]
+    same = drawn[0]["raw.recall@3"]
+    assert difference(same, same) == {"difference": 0, "low": 0, "high": 0}
 
 
-def test_what_either_lacks_has_no_difference(reports):
-    better, other = reports
-    lists, unknown, no_truth = "raw.coverage@3", "raw.mrr", "visited.ndcg@2"
-    found = paired("picks", better, dict.fromkeys([lists, unknown], other), seed=1)
-    assert found == {}
-    assert no_truth in better.values["picks"]
-    without = replace(other, groups={})
-    assert paired("picks", better, {"raw.ndcg@2": without}, seed=1) == {}
+def test_metrics_of_lists_and_unknown_ones_have_no_difference(reports):
+    assert differences("picks", *reports, keys=["raw.coverage@3", "raw.mrr"]) == {}
 
 
-def test_few_users_leave_a_difference_without_an_interval(reports):
-    better, other = reports
-    counts = better.groups["picks"].statistics["visited.ndcg@2"].counts.sum()
-    assert counts < 50
-    found = paired("picks", better, {"visited.ndcg@2": other}, seed=1)["visited.ndcg@2"]
-    assert found.difference != 0
-    assert found.low is found.high is None
+def test_what_few_users_count_for_has_no_difference(reports):
+    key = "visited.ndcg@2"
+    better = reports[0]
+    assert better.groups["picks"].statistics[key].counts.sum() < 50
+    assert key in better.values["picks"]
+    assert key not in differences("picks", *reports)
 
 
 def test_other_users_are_refused(reports):
     better, other = reports
     moved = replace(other, user_rows={"picks": other.user_rows["picks"][::-1]})
     with pytest.raises(ValueError, match="the same users of task 'picks'"):
-        paired("picks", better, {"raw.ndcg@2": moved}, seed=1)
+        differences("picks", better, moved)
+
+
+def test_the_best_of_each_metric_is_found_whichever_way_is_better(reports):
+    better, other = reports
+    assert best_of("picks", [other, better])["filtered.ndcg@2"] == 1
+    assert best_of("stars", [better, other])["rmse"] == 0
+    assert best_of("stars", [other, other])["rmse"] == 0  # of equals the first
+    assert best_of("stars", []) == {}
 
 
 def test_losses_of_reports_are_positive_where_a_figure_got_worse(reports):
@@ -107,17 +127,17 @@ def test_losses_of_reports_are_positive_where_a_figure_got_worse(reports):
     for task, of_task in found.items():
         for key, loss in of_task.items():
             one, two = better.values[task][key], other.values[task][key]
-            assert loss.value == pytest.approx(abs(one - two)), key
-    assert found["stars"]["rmse"].value > 0
+            assert loss["value"] == pytest.approx(abs(one - two)), key
+    assert found["stars"]["rmse"]["value"] > 0
     gained = losses(other, [better], seed=1)
-    assert gained["stars"]["rmse"].value == pytest.approx(-found["stars"]["rmse"].value)
+    assert gained["stars"]["rmse"]["value"] == pytest.approx(-found["stars"]["rmse"]["value"])
 
 
 def test_a_loss_of_a_metric_with_a_target_is_how_much_further_it_got_from_it():
     before, after = {"coverage_80": _mean(0.75)}, {"coverage_80": _mean(0.9)}
     (loss,) = of(before, [after], np.random.default_rng(1)).values()
-    assert loss.value == pytest.approx(0.1 - 0.05)
-    assert loss.interval == pytest.approx((0.05, 0.05))
+    assert loss["value"] == pytest.approx(0.1 - 0.05)
+    assert loss["interval"] == pytest.approx([0.05, 0.05])
 
 
 def test_what_has_nothing_to_measure_costs_nothing():
@@ -138,17 +158,17 @@ def test_no_change_costs_nothing():
     before = {"rmse": _root(4.0), "filtered.ndcg@2": _mean(0.5)}
     found = of(before, [before, before], np.random.default_rng(1))
     for loss in found.values():
-        assert (loss.value, loss.interval) == (0.0, (0.0, 0.0))
+        assert loss == {"value": 0.0, "interval": [0.0, 0.0]}
 
 
 def test_a_loss_is_positive_where_the_change_does_harm():
     before = {"rmse": _root(4.0), "filtered.ndcg@2": _mean(0.5)}
     afters = [{"rmse": _root(9.0), "filtered.ndcg@2": _mean(0.2)} for _ in range(3)]
     found = of(before, afters, np.random.default_rng(1))
-    assert found["rmse"].value == pytest.approx(1.0)
-    assert found["rmse"].interval == pytest.approx((1.0, 1.0))  # of each user alike
-    assert found["filtered.ndcg@2"].value == pytest.approx(0.3)
-    assert found["filtered.ndcg@2"].interval == pytest.approx((0.3, 0.3))
+    assert found["rmse"]["value"] == pytest.approx(1.0)
+    assert found["rmse"]["interval"] == pytest.approx([1.0, 1.0])  # of each user alike
+    assert found["filtered.ndcg@2"]["value"] == pytest.approx(0.3)
+    assert found["filtered.ndcg@2"]["interval"] == pytest.approx([0.3, 0.3])
 
 
 def test_users_move_the_interval_of_one_try_as_a_paired_difference():
@@ -159,8 +179,10 @@ def test_users_move_the_interval_of_one_try_as_a_paired_difference():
         {"filtered.mrr": before}, [{"filtered.mrr": after}], np.random.default_rng(1)
     ).values()
     half = 1.96 * change.std() / 20
-    assert loss.value == pytest.approx(change.mean())
-    assert loss.interval == pytest.approx((loss.value - half, loss.value + half), abs=0.006)
+    assert loss["value"] == pytest.approx(change.mean())
+    assert loss["interval"] == pytest.approx(
+        [loss["value"] - half, loss["value"] + half], abs=0.006
+    )
 
 
 def test_tries_that_differ_widen_the_interval_to_the_spread_of_one_more():
@@ -168,16 +190,16 @@ def test_tries_that_differ_widen_the_interval_to_the_spread_of_one_more():
     before = {"filtered.mrr": _mean(0.5)}
     afters = [{"filtered.mrr": _mean(0.5 + shift)} for shift in shifts]
     (loss,) = of(before, afters, np.random.default_rng(1)).values()
-    assert loss.value == pytest.approx(0.0)
+    assert loss["value"] == pytest.approx(0.0)
     farthest = 0.3 * (6 / 4) ** 0.5
-    assert loss.interval == pytest.approx((-farthest, farthest))
+    assert loss["interval"] == pytest.approx([-farthest, farthest])
 
 
 def test_who_has_no_rating_counts_for_none():
     before = {"rmse": UserSums.ratio(np.array([4.0, 0.0]), np.array([1.0, 0.0])).root}
     after = {"rmse": UserSums.ratio(np.array([9.0, 0.0]), np.array([1.0, 0.0])).root}
     (loss,) = of(before, [after], np.random.default_rng(1)).values()
-    assert loss.interval == pytest.approx((1.0, 1.0))
+    assert loss["interval"] == pytest.approx([1.0, 1.0])
 
 
 def _root(square, n_users=10):

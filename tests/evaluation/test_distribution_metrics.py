@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS, central_interval
 from maxella.evaluation.evaluate import evaluate
-from maxella.evaluation.predictions import Forecasts, Predictions
+from maxella.evaluation.predictions import Predictions
 
 LEVELS = np.array([1.0, 2.0, 4.0])
 # Intervals: 1 to 4, 2 to 4, 1 to 2.
@@ -18,7 +18,7 @@ RATINGS = np.array([1.0, 4.0, 4.0])
 
 
 def told(users, probabilities, levels, ratings):
-    return Forecasts(Predictions(users, ratings, ratings), probabilities, levels)
+    return Predictions(users, ratings, ratings, levels, probabilities)
 
 
 @pytest.mark.parametrize(

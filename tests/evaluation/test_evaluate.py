@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from maxella.data.labelled import LabelledPairs
 from maxella.errors import ConfigError, DataError, TrainingError
 from maxella.evaluation.evaluate import evaluate
-from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.metric import Metric
 from maxella.evaluation.names import DEFAULT_METRICS
 from maxella.evaluation.pointwise_exam import PointwiseExam
 from maxella.evaluation.predictions import Predictions
-from maxella.evaluation.ranking import RANKING_METRICS
+from maxella.evaluation.ranking import LIST_METRICS, RANKING_METRICS
 from maxella.evaluation.rating import RATING_METRICS
 
 # Two users, items 1-4; column 0 is the unknown item and scores highest of all.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from maxella.evaluation.lists import LIST_METRICS, coverage, distinct_lists
+from maxella.evaluation.ranking import LIST_METRICS, coverage, distinct_lists
 
 
 def test_coverage_counts_items_in_any_list():

@@ -56,4 +56,4 @@ def test_contract(metric, errors):
     assert 0 <= value <= np.abs(errors).max() + 1e-12
     assert value_of(2 * errors) == pytest.approx(2 * value)
     assert value_of(-errors) == pytest.approx(value)
-    assert metric.better(0.1, 0.2)
+    assert metric.turned(0.1) > metric.turned(0.2)

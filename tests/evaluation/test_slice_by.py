@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxella.errors import ConfigError
-from maxella.evaluation.slice_by import MOST_VALUES, by_activity, by_column, by_popularity
+from maxella.evaluation.slices import MOST_VALUES, by_activity, by_column, by_popularity
 
 
 def rows_by_value(slices):

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
-from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.names import PROTOCOLS
-from maxella.evaluation.ranking import RANKING_METRICS
+from maxella.evaluation.ranking import LIST_METRICS, RANKING_METRICS
 from maxella.evaluation.slices import Slice
 
 # Two users, items 1-4, as in test_evaluate: user 1 has item 1 known, held out are 2 and 4, of raw

@@ -83,6 +83,15 @@ def test_baselines_stand_only_where_they_answer(report):
     assert all(set(model["tasks"].values()) == {None} for model in report["models"][1:])
 
 
+def test_what_a_baseline_chose_is_kept_for_each_task(report):
+    known = {model["name"]: model for model in report["models"]}
+    tuned = known["ease"]["tuned"]
+    assert tuned["tasks"].keys() == {"buy", "view"}
+    assert all(of["penalty"] > 0 for of in tuned["tasks"].values())
+    assert tuned["trials"] == sum(of["trials"] for of in tuned["tasks"].values()) == 8
+    assert known["popularity"]["tuned"] is None
+
+
 def test_differences_to_the_best_baseline_are_paired(report):
     joint, *baselines = report["models"]
     known = {one["name"]: one["metrics"] for one in baselines}
@@ -96,6 +105,38 @@ def test_differences_to_the_best_baseline_are_paired(report):
     assert of_stars["against"] == "bias"
     assert "paired" not in baselines[0]
     assert joint["paired"]["bought"]["auc"]["against"] == "rates"
+
+
+def test_models_of_one_task_are_paired_by_every_headline_metric(shop):
+    names = ["joint", "buy only", "bought only"]
+    kept = [{"buy", "bought"}, {"buy"}, {"bought"}]
+    models = [
+        {"name": name, "tasks": {one: {"weight": 0.0} for one in {"buy", "bought"} - learnt}}
+        for name, learnt in zip(names, kept, strict=True)
+    ]
+    changes = {"compare": {"models": models, "baselines": ["popularity"]}}
+    found = compare(options_of(shop, BUY, BOUGHT, **changes))
+    joint, buy, bought, popularity = found["models"]
+    headlines = {task["name"]: task["headline"] for task in found["tasks"]}
+    assert "auc" in headlines["bought"]
+    for task, alone in [("buy", buy), ("bought", bought)]:
+        assert joint["paired_models"][task].keys() == set(headlines[task])
+        for key in headlines[task]:
+            of_joint, of_alone = (of["paired_models"][task][key] for of in (joint, alone))
+            assert (of_joint.keys(), of_alone.keys()) == ({alone["name"]}, {"joint"})
+            one, other = of_joint[alone["name"]], of_alone["joint"]
+            values = [of["metrics"][task] for of in (joint, alone)]
+            for part in key.split(".", 1):
+                values = [of[part] for of in values]
+            assert one["difference"] == pytest.approx(values[0] - values[1])
+            assert one["low"] <= one["difference"] <= one["high"]
+            assert [-other["high"], -other["low"]] == [one["low"], one["high"]]
+    assert bought["paired_models"]["buy"] == {}  # it has not learnt to
+    assert joint["paired"]["buy"]["filtered.ndcg@10"]["against"] == "popularity"
+    assert "paired_models" not in popularity
+    told = [line for line in found["findings"] if "which learnt 2 tasks" in line]
+    assert [line.split(",")[0] for line in told] == ["At buy", "At bought"]
+    assert all("95 %" in line for line in told)
 
 
 def test_the_name_of_a_module_is_no_name_of_a_task(shop):

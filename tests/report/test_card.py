@@ -1,4 +1,4 @@
-from maxella.report.card import model_card
+from maxella.report.markdown import model_card
 
 
 def test_the_card_tells_tasks_figures_and_limits(report):

@@ -9,8 +9,8 @@ import numpy as np
 from maxella.baselines.events import other_events, pair_keys
 from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.evaluation.candidates import CandidateSubset
-from maxella.evaluation.protocols import Ranker
 from maxella.evaluation.ranking_exam import RankingExam
+from maxella.evaluation.ranks import Ranker
 from maxella.features.id import UNKNOWN_ROW
 from maxella.seeds import numpy_generator
 

@@ -27,17 +27,16 @@ class Baseline:
     wants_events: bool = False  # whether it says nothing in a log of one event
 
 
-_stacked = partial(Ease.fit, stacked=True)
 BASELINES: dict[str, Baseline] = {
     "popularity": Baseline(Popularity.fit, "retrieval"),
     "ease": Baseline(Ease.fit, "retrieval"),
     "ials": Baseline(ImplicitALS.fit, "retrieval"),
     "conversion": Baseline(Conversion.fit, "retrieval", wants_events=True),
     "stacked_ease": Baseline(
-        partial(_stacked, name="stacked_ease"), "retrieval", wants_events=True
+        partial(Ease.fit, name="stacked_ease", stacked=True), "retrieval", wants_events=True
     ),
     "stacked_edlae": Baseline(
-        partial(_stacked, name="stacked_edlae", dropout=0.33, user_exponent=-0.5),
+        partial(Ease.fit, name="stacked_edlae", stacked=True, dropout=0.33, user_exponent=-0.5),
         "retrieval",
         wants_events=True,
     ),

@@ -44,7 +44,7 @@ def init(
         return
     from rich.console import Console
 
-    from maxella.report.roles import print_roles
+    from maxella.report.console import print_roles
 
     print_roles(findings, suggestion.notes, Console())
     typer.echo(f"Wrote {out}. Read it, then: maxella train {out} --out runs/first")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-from maxella.evaluation.bands import bands
-from maxella.evaluation.metric import Metric
+from maxella.evaluation.metric import Metric, UserSums
 from maxella.evaluation.predictions import Predictions
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.slices import bands
 
 BINS = 10  # of equal mass
 LEAST = 1e-6  # log loss clips probabilities at it, and at 1 less it
@@ -60,17 +60,14 @@ def auc(pairs: Predictions) -> AreaUnderCurve:
 
 def auc_macro(pairs: Predictions) -> UserSums:
     """Area under the ROC curve of each user's own pairs; mean over users who have both classes."""
-    is_one = _is_one(pairs)
+    is_one, counts = _is_one(pairs), pairs.counts
     _, values = np.unique(pairs.predictions, return_inverse=True)
-    begins = pairs.users * len(values)
-    zeros, ones = np.sort((begins + values)[~is_one]), (begins + values)[is_one]
-    below, up_to = np.searchsorted(zeros, ones), np.searchsorted(zeros, ones, side="right")
-    wins = np.zeros(len(values))  # of each 1 against the zeros of its user
-    wins[is_one] = (below + up_to) / 2 - np.searchsorted(zeros, begins[is_one])
+    before = (np.cumsum(counts) - counts)[pairs.users]  # pairs of the users before
+    ranks = pl.Series(pairs.users * len(values) + values).rank("average").to_numpy() - before
     n_ones = pairs.by_user(is_one)
-    matches = n_ones * (pairs.counts - n_ones)
-    areas = pairs.by_user(wins) / np.maximum(matches, 1)
-    return UserSums.ratio(areas, matches > 0)
+    wins = pairs.by_user(ranks * is_one) - n_ones * (n_ones + 1) / 2  # of 1s against 0s
+    matches = n_ones * (counts - n_ones)
+    return UserSums.ratio(wins / np.maximum(matches, 1), matches > 0)
 
 
 def log_loss(pairs: Predictions) -> UserSums:

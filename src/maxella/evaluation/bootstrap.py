@@ -1,10 +1,11 @@
 """Intervals by drawing users anew: how far a metric moves when other users come."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from maxella.evaluation.sums import Group, Statistic, UserSums
+from maxella.evaluation.metric import Group, Statistic, UserSums
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -25,38 +26,44 @@ def intervals(
     """
     if not resamples:
         return [{} for _ in groups]
-    kept = [
-        Group(of.positions, {name: one for name, one in of.statistics.items() if has_enough(one)})
-        for of in groups
-    ]
+    kept = [with_enough_users(group) for group in groups]
     drawn = resampled(kept, n_users, resamples, rng)
-    found = []
-    for group, values in zip(kept, drawn, strict=True):
-        low, high = percentiles(values)
-        ends = zip(group.statistics.items(), low.tolist(), high.tolist(), strict=True)
-        found.append({name: _ends(of, *bounds) for (name, of), *bounds in ends})
-    return found
+    return [
+        {name: _interval(group.statistics[name], values) for name, values in of_group.items()}
+        for group, of_group in zip(kept, drawn, strict=True)
+    ]
+
+
+def with_enough_users(group: Group) -> Group:
+    """The group with those metrics alone that enough users count for, and that have a value."""
+    kept = {
+        name: of
+        for name, of in group.statistics.items()
+        if of.counts.sum() >= FEWEST_USERS and not np.isnan(of.value())
+    }
+    return replace(group, statistics=kept)
 
 
 def resampled(
     groups: Sequence[Group], n_users: int, resamples: int, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """(resamples, metrics) values of each group."""
-    drawn: list[list[np.ndarray]] = [[np.empty((0, len(of.statistics)))] for of in groups]
+) -> list[dict[str, np.ndarray]]:
+    """The (resamples,) values of each group's metrics, all from one set of draws."""
+    found: list[dict[str, list[np.ndarray]]] = [
+        {name: [] for name in of.statistics} for of in groups
+    ]
     sums = [_sums(group) for group in groups]
     for weights in draws(n_users, resamples, rng):
-        for group, rows, parts in zip(groups, sums, drawn, strict=True):
+        for group, rows, parts in zip(groups, sums, found, strict=True):
             is_all = len(group.positions) == n_users
             of_group = weights if is_all else weights[:, group.positions]
             totals = iter(rows @ of_group.T)  # one product for all that are sums
-            values = [
-                of.of_totals(np.stack([next(totals) for _ in of.sums]))
-                if isinstance(of, UserSums)
-                else of.values(of_group)
-                for of in group.statistics.values()
-            ]
-            parts.append(np.array(values).T.reshape(len(weights), -1))
-    return list(map(np.concatenate, drawn))
+            for name, of in group.statistics.items():
+                parts[name].append(
+                    of.of_totals(np.stack([next(totals) for _ in of.sums]))
+                    if isinstance(of, UserSums)
+                    else of.values(of_group)
+                )
+    return [{name: np.concatenate(of) for name, of in parts.items()} for parts in found]
 
 
 def _sums(group: Group) -> np.ndarray:
@@ -65,16 +72,10 @@ def _sums(group: Group) -> np.ndarray:
     return np.concatenate(rows) if rows else np.empty((0, len(group.positions)))
 
 
-def percentiles(values: np.ndarray) -> np.ndarray:
-    """(resamples, ...) values → (2, ...) the ends of the middle 95 %, NaN left out."""
-    if not values.size:  # NumPy gives none of no columns another shape
-        return np.empty((2, *values.shape[1:]))
-    return np.asarray(np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0))
-
-
-def has_enough(statistic: Statistic) -> bool:
-    """Whether enough users count for a metric to be resampled, and it has a value."""
-    return bool(statistic.counts.sum() >= FEWEST_USERS and not np.isnan(statistic.value()))
+def percentiles(values: np.ndarray) -> tuple[float, float]:
+    """(resamples,) values → the ends of the middle 95 %, NaN left out."""
+    low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
 
 
 def draws(n_users: int, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -88,7 +89,8 @@ def draws(n_users: int, resamples: int, rng: np.random.Generator) -> Iterator[np
         yield counts.reshape(rows, n_users).astype(np.float64)
 
 
-def _ends(statistic: Statistic, low: float, high: float) -> list[float]:
+def _interval(statistic: Statistic, values: np.ndarray) -> list[float]:
+    low, high = percentiles(values)
     if not (isinstance(statistic, UserSums) and statistic.is_biased):
         return [low, high]
     twice = 2 * statistic.value()

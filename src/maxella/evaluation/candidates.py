@@ -37,27 +37,24 @@ class CandidateSubset:
 
     def view(self, model: Any) -> "View":
         """A ranker or rater of the whole catalogue, asked of these alone."""
-        raw_ranker = getattr(model, "raw_ranker", None)
-        return View(
-            model,
-            self.items,
-            None if raw_ranker is None else self.view(raw_ranker),
-            getattr(model, "levels", torch.empty(0)),
-            getattr(model, "rates_by_time", False),
-            getattr(model, "reads_contexts", False),
-        )
+        return View(model, self.items)
 
 
 @dataclass(frozen=True)
 class View:
-    """What a model says, with its items by other rows."""
+    """What a model says, with its items by other rows; what it looks at stays as it is."""
 
     model: Any
     items: torch.Tensor  # (rows,) the model's own rows
-    raw_ranker: "View | None"
-    levels: torch.Tensor  # (K,); none for a model without
-    rates_by_time: bool
-    reads_contexts: bool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    @property
+    def raw_ranker(self) -> "View | None":
+        """Who scores for the raw protocol, seen the same way."""
+        found = getattr(self.model, "raw_ranker", None)
+        return None if found is None else View(found, self.items)
 
     def score(self, users: torch.Tensor, **context: Any) -> torch.Tensor:
         """(batch,) user rows → (batch, rows) scores."""

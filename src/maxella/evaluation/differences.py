@@ -1,66 +1,63 @@
 """How far two models differ, on the same resampled users: what they have in common falls out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from maxella.evaluation.bootstrap import RESAMPLES, has_enough, percentiles, resampled
+from maxella.evaluation.bootstrap import RESAMPLES, percentiles, resampled, with_enough_users
 from maxella.evaluation.evaluate import Report
-from maxella.evaluation.metric import Metric
-from maxella.evaluation.sums import Group
+from maxella.evaluation.metric import Group, Metric
 from maxella.seeds import numpy_generator
 
-
-@dataclass(frozen=True)
-class Difference:
-    """One's value minus the other's; 95 % interval, None where fewer than 50 users count."""
-
-    difference: float
-    low: float | None
-    high: float | None
+Drawn = Mapping[str, np.ndarray]  # flat key → a metric's value, and its value in each resample
 
 
-def paired(
-    task: str, one: Report, others: Mapping[str, Report], *, seed: int, resamples: int = RESAMPLES
-) -> dict[str, Difference]:
-    """Flat key → the difference to the report that it names there, where both have the metric.
+def best_of(task: str, reports: Sequence[Report]) -> dict[str, int]:
+    """Flat key → the place of the report that has the best value of this metric."""
+    best: dict[str, tuple[float, int]] = {}
+    for place, report in enumerate(reports):
+        for key, value in report.values[task].items():
+            turned = report.table[task][key].turned(value)
+            if key not in best or turned > best[key][0]:
+                best[key] = turned, place
+    return {key: place for key, (_, place) in best.items()}
 
-    Both are of one exam; ValueError where their users differ. The resamples are those of
-    `evaluate` with this seed. Metrics of lists belong to no user: they have no difference.
+
+def drawn_together(
+    task: str,
+    reports: Sequence[Report],
+    keys: Sequence[Collection[str]],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> list[Drawn]:
+    """Some metrics of each of several reports of one exam, all on the same users.
+
+    The resamples are those of `evaluate` with this seed. What fewer than 50 users count for is
+    left out; so are metrics of lists, which belong to no user. ValueError: of other users.
     """
-    mine = one.groups[task].statistics
-    theirs = {
-        key: of.groups[task].statistics[key]
-        for key, of in others.items()
-        if key in mine and task in of.groups and key in of.groups[task].statistics
-    }
-    users = one.user_rows[task]
-    if not all(np.array_equal(others[key].user_rows[task], users) for key in theirs):
-        raise ValueError(f"paired differences want the same users of task '{task}' in both reports")
-    values = {key: mine[key].value() - of.value() for key, of in theirs.items()}
-    enough = [key for key, of in theirs.items() if has_enough(of) and has_enough(mine[key])]
-    sides = [Group(np.arange(len(users)), {k: of[k] for k in enough}) for of in (mine, theirs)]
-    first, second = resampled(sides, len(users), resamples, numpy_generator(seed, "intervals"))
-    low, high = percentiles(first - second).tolist()
-    ends = {key: bounds for key, *bounds in zip(enough, low, high, strict=True)}
-    return {key: Difference(value, *ends.get(key, (None, None))) for key, value in values.items()}
+    users = reports[0].user_rows[task]
+    if not all(np.array_equal(of.user_rows[task], users) for of in reports):
+        raise ValueError(f"paired differences want the same users of task '{task}' in all reports")
+    groups = []
+    for report, wanted in zip(reports, keys, strict=True):
+        known = report.groups[task].statistics
+        some = {key: known[key] for key in wanted if key in known}
+        groups.append(with_enough_users(replace(report.groups[task], statistics=some)))
+    return _drawn(groups, len(users), resamples, numpy_generator(seed, "intervals"))
 
 
-@dataclass(frozen=True)
-class Loss:
-    """How much worse a figure got: positive where the change did harm, whatever the metric."""
-
-    value: float
-    interval: tuple[float, float]  # 95 %, over users and tries
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self) | {"interval": list(self.interval)}
+def difference(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    """One's value minus the other's, and its 95 % interval; both as in `Drawn`."""
+    low, high = percentiles(one[1:] - other[1:])
+    return {"difference": float(one[0] - other[0]), "low": low, "high": high}
 
 
-def losses(before: Report, afters: Sequence[Report], *, seed: int) -> dict[str, dict[str, Loss]]:
+def losses(
+    before: Report, afters: Sequence[Report], *, seed: int
+) -> dict[str, dict[str, dict[str, Any]]]:
     """Task → flat key → the mean loss over several tries of one change, from the same exams."""
     found = {}
     for task, of_before in before.groups.items():
@@ -72,29 +69,40 @@ def losses(before: Report, afters: Sequence[Report], *, seed: int) -> dict[str, 
 
 def losses_of_task(
     metrics: Mapping[str, Metric], before: Group, afters: Sequence[Group], rng: np.random.Generator
-) -> dict[str, Loss]:
-    """The mean loss of each metric over several tries of one change.
+) -> dict[str, dict[str, Any]]:
+    """How much worse each metric got, on the mean of several tries of one change.
 
-    A resample draws users with replacement, the same on both sides: what these have in common
-    falls out. The tries are draws too, and what stands is one more of them where the change has
-    no effect: then it differs from the mean of n tries by √(1 + 1/n) of their spread. Users say
-    nothing of that part, as an item's luck is the same for all of them; so a resample adds the
-    deviation of one try, widened to that spread. (A single try has none.)
+    `value` is positive where the change did harm, whatever the metric; `interval` is the 95 %
+    one, over users and tries. A resample draws users with replacement, the same on both sides:
+    what these have in common falls out. The tries are draws too, and what stands is one more of
+    them where the change has no effect: then it differs from the mean of n tries by √(1 + 1/n) of
+    their spread. Users say nothing of that part, as an item's luck is the same for all of them;
+    so a resample adds the deviation of one try, widened to that spread. (A single try has none.)
     """
-    n_tries, n_users = len(afters), len(before.positions)
-    drawn = resampled([before, *afters], n_users, RESAMPLES, rng)
+    n_tries = len(afters)
+    drawn = _drawn([before, *afters], len(before.positions), RESAMPLES, rng)
     widened = ((n_tries + 1) / max(1, n_tries - 1)) ** 0.5
     chosen = rng.integers(n_tries, size=RESAMPLES)
     found = {}
-    for j, name in enumerate(before.statistics):
+    for name in before.statistics:
         if name not in metrics:  # it had nothing to measure
             continue
-        once = [side.statistics[name].value() for side in (before, *afters)]
-        values = np.stack([of[:, j] for of in drawn], axis=1)  # (resamples, 1 + tries)
-        values = metrics[name].turned(np.concatenate([[once], values]))
+        values = np.stack([of[name] for of in drawn], axis=1)  # (1 + resamples, 1 + tries)
+        values = metrics[name].turned(values)
         means = values[:, 1:].mean(axis=1)
         worse = values[:, 0] - means
         others = means[1:] - values[1:, 1:][np.arange(RESAMPLES), chosen]
-        low, high = percentiles(worse[1:] + widened * others).tolist()
-        found[name] = Loss(float(worse[0]), (low, high))
+        interval = percentiles(worse[1:] + widened * others)
+        found[name] = {"value": float(worse[0]), "interval": list(interval)}
     return found
+
+
+def _drawn(
+    groups: Sequence[Group], n_users: int, resamples: int, rng: np.random.Generator
+) -> list[Drawn]:
+    """The metrics of each group over everyone, then in each resample."""
+    found = resampled(groups, n_users, resamples, rng)
+    return [
+        {key: np.insert(values, 0, group.statistics[key].value()) for key, values in of.items()}
+        for group, of in zip(groups, found, strict=True)
+    ]

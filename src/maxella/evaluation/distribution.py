@@ -1,38 +1,36 @@
-"""Metrics of predicted distributions over rating levels: pure functions of `Forecasts`.
+"""Metrics of predicted distributions over rating levels: pure functions of `Predictions`.
 
 A new metric is one function and one line in `DISTRIBUTION_METRICS`.
 """
 
 import numpy as np
 
-from maxella.evaluation.metric import Metric
-from maxella.evaluation.predictions import Forecasts
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.metric import Metric, UserSums
+from maxella.evaluation.predictions import Predictions
 
 PROBABILITY = 0.8  # that the intervals should hold
 LEAST = 1e-6  # the probability that a rating counts with at least: some are no level
 
 
-def log_loss(forecasts: Forecasts) -> UserSums:
+def log_loss(pairs: Predictions) -> UserSums:
     """Mean of −log P(the rating), in nats; a rating that is no level counts as 10⁻⁶."""
-    below, up_to = forecasts.steps
-    return forecasts.pairs.mean(-np.log(np.maximum(up_to - below, LEAST)))
+    below, up_to = pairs.steps
+    return pairs.mean(-np.log(np.maximum(up_to - below, LEAST)))
 
 
-def coverage_80(forecasts: Forecasts) -> UserSums:
+def coverage_80(pairs: Predictions) -> UserSums:
     """Share of the ratings that lie within their interval, ends included."""
-    low, high = _ends(forecasts)
-    labels = forecasts.pairs.labels
-    return forecasts.pairs.mean((low <= labels) & (labels <= high))
+    low, high = _ends(pairs)
+    return pairs.mean((low <= pairs.labels) & (pairs.labels <= high))
 
 
-def width_80(forecasts: Forecasts) -> UserSums:
+def width_80(pairs: Predictions) -> UserSums:
     """Mean of highest − lowest level of the interval, in rating points."""
-    low, high = _ends(forecasts)
-    return forecasts.pairs.mean(high - low)
+    low, high = _ends(pairs)
+    return pairs.mean(high - low)
 
 
-def pit_coverage_80(forecasts: Forecasts) -> UserSums:
+def pit_coverage_80(pairs: Predictions) -> UserSums:
     """Mean share of [P(r < the rating), P(r ≤ the rating)] that lies in [.1, .9].
 
     The coverage of the central 80 % under the probability integral transform, with its
@@ -40,14 +38,14 @@ def pit_coverage_80(forecasts: Forecasts) -> UserSums:
     model assessment for count data"): .8 where the distributions are calibrated, however
     large the levels are.
     """
-    below, up_to = forecasts.steps
+    below, up_to = pairs.steps
     tail = (1 - PROBABILITY) / 2
     inside = np.minimum(up_to, 1 - tail) - np.maximum(below, tail)
     size = up_to - below
     is_level = size > 0
     share = np.divide(np.maximum(inside, 0), size, where=is_level, out=np.zeros_like(size))
     is_inside = (below >= tail) & (below <= 1 - tail)
-    return forecasts.pairs.mean(np.where(is_level, share, is_inside))
+    return pairs.mean(np.where(is_level, share, is_inside))
 
 
 def central_interval(
@@ -74,8 +72,8 @@ def central_interval(
     return levels[low], levels[high]
 
 
-def _ends(of: Forecasts) -> tuple[np.ndarray, np.ndarray]:
-    return central_interval(of.probabilities, of.levels, PROBABILITY)
+def _ends(pairs: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    return central_interval(pairs.probabilities, pairs.levels, PROBABILITY)
 
 
 DISTRIBUTION_METRICS: dict[str, Metric] = {

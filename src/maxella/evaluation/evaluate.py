@@ -9,12 +9,11 @@ import numpy as np
 
 from maxella.errors import DataError
 from maxella.evaluation.bootstrap import RESAMPLES, intervals
-from maxella.evaluation.metric import Metric
+from maxella.evaluation.metric import Group, Metric
 from maxella.evaluation.names import nested
 from maxella.evaluation.pointwise_exam import PointwiseExam
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.slices import Slice
-from maxella.evaluation.sums import Group
 from maxella.seeds import numpy_generator
 
 Exam = RankingExam | PointwiseExam

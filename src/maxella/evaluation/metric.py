@@ -1,8 +1,10 @@
-"""What is known of a metric beside its function: its name for people, and which way is better."""
+"""A metric: what is known of it, and what it found, to be worked out anew for other users."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,89 @@ class Metric:
             return -abs(value - self.target)
         return value if self.direction == "higher" else -value
 
-    def better(self, one: float, other: float) -> bool:
-        """Whether the first of two values is better."""
-        return bool(self.turned(one) > self.turned(other))
-
     def facts(self) -> dict[str, Any]:
         """What a report says of it: all but the function."""
         return {name: value for name, value in vars(self).items() if name != "function"}
+
+
+class Statistic(Protocol):
+    """A metric over m users; NaN where there is nothing to measure."""
+
+    @property
+    def counts(self) -> np.ndarray: ...  # (m,) bool: who counts for it
+
+    def value(self) -> float: ...  # each user counting once
+
+    def values(self, weights: np.ndarray) -> np.ndarray:
+        """(resamples, m) how often each user counts → (resamples,) the metric."""
+        ...
+
+
+def _ratio(sums: np.ndarray) -> np.ndarray:
+    return np.asarray(sums[0] / sums[1])
+
+
+@dataclass(frozen=True)
+class UserSums:
+    """A metric that is a function of sums over users: of a numerator and a denominator, mostly.
+
+    A mean over interactions has each user's number of interactions as its denominator, a
+    mean over users has ones.
+    """
+
+    sums: np.ndarray  # (s, users) float64
+    of: Callable[[np.ndarray], np.ndarray] = _ratio  # (s, ...) sums over users → (...)
+    is_biased: bool = False  # tends to be too high, and more so in a resample
+
+    @classmethod
+    def ratio(cls, numerators: np.ndarray, denominators: np.ndarray) -> "UserSums":
+        """Σ numerators / Σ denominators, both (users,)."""
+        return cls(np.stack([numerators, denominators]).astype(np.float64))
+
+    @classmethod
+    def mean_over_users(cls, values: np.ndarray) -> "UserSums":
+        """(users,) values, each user counting the same."""
+        return cls.ratio(values, np.ones(len(values)))
+
+    @property
+    def root(self) -> "UserSums":
+        """The square root of a ratio."""
+        return UserSums(self.sums, lambda sums: np.sqrt(_ratio(sums)))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(users,) bool: who adds anything to a sum."""
+        return np.asarray(np.any(self.sums, axis=0))
+
+    def of_users(self, owners: np.ndarray, n_users: int) -> "UserSums":
+        """The same value, of sums over queries: (queries,) says which user each one is of."""
+        by_user = [np.bincount(owners, weights=row, minlength=n_users) for row in self.sums]
+        return UserSums(np.stack(by_user), self.of, self.is_biased)
+
+    def value(self) -> float:
+        """The metric over all users."""
+        return float(self.of_totals(self.sums.sum(axis=1)))
+
+    def values(self, weights: np.ndarray) -> np.ndarray:
+        """(resamples, users) → (resamples,)."""
+        return self.of_totals(self.sums @ weights.T)
+
+    def of_totals(self, totals: np.ndarray) -> np.ndarray:
+        """(s, ...) sums over users → (...) the metric; NaN where no one counts."""
+        with np.errstate(invalid="ignore"):
+            return self.of(totals)
+
+
+@dataclass(frozen=True)
+class Group:
+    """m of all evaluated users, and the metrics over them."""
+
+    positions: np.ndarray  # (m,) int64, ascending
+    statistics: Mapping[str, Statistic]  # each of these m
+    others: Mapping[str, float] = field(default_factory=dict)  # values that cannot be resampled
+    interactions: int = 0
+
+    def values(self) -> dict[str, float]:
+        """Each metric's value, but of those that have nothing to measure."""
+        found = {**self.others, **{name: of.value() for name, of in self.statistics.items()}}
+        return {name: value for name, value in found.items() if not np.isnan(value)}

@@ -8,9 +8,8 @@ from typing import Any
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.binary import BINARY_METRICS
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
-from maxella.evaluation.lists import LIST_METRICS
 from maxella.evaluation.metric import Metric
-from maxella.evaluation.ranking import RANKING_METRICS
+from maxella.evaluation.ranking import LIST_METRICS, RANKING_METRICS
 from maxella.evaluation.rating import RATING_METRICS
 
 # What a ranking is taken over, and what of the test is looked for in it.

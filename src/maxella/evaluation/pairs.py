@@ -19,13 +19,6 @@ class Cells:
     places: np.ndarray  # (n,) the place of each cell in its row, from 0
     counts: np.ndarray  # (batch,) cells in each row
 
-    @classmethod
-    def of(cls, rows: np.ndarray, columns: np.ndarray, batch: int) -> "Cells":
-        """The cells at (n,) ascending rows and (n,) columns."""
-        counts = np.bincount(rows, minlength=batch)
-        places = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
-        return cls(rows, columns, places, counts)
-
     def padded(self, matrix: torch.Tensor) -> np.ndarray:
         """(batch, item rows) → (batch, most cells in a row) values of the cells, then inf."""
         values = matrix[self.rows, self.columns].numpy()
@@ -111,7 +104,10 @@ class Pairs:
         """The pairs of these keys and of the queries from start to stop."""
         first, last = np.searchsorted(keys, [start * self.n_item_rows, stop * self.n_item_rows])
         rows, columns = np.divmod(keys[first:last], self.n_item_rows)
-        return Cells.of(rows - start, columns, stop - start)
+        rows -= start
+        counts = np.bincount(rows, minlength=stop - start)
+        places = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
+        return Cells(rows, columns, places, counts)
 
 
 def _by_count(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,22 +122,14 @@ def _by_count(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _keys(users: np.ndarray, log: LabelledPairs, n_item_rows: int) -> np.ndarray:
     """(queries,) user rows → keys of a log's pairs of these users, distinct and ascending."""
-    n_rows = max(int(users.max()), int(log.users.max(initial=0))) + 1
-    n_queries = np.bincount(users, minlength=n_rows)
-    kept = (n_queries[log.users] > 0) & (log.items != UNKNOWN_ROW)
-    owners, items = log.users[kept], log.items[kept]
-    if n_queries.max() == 1:
-        query = np.empty(n_rows, dtype=np.int64)
-        query[users] = np.arange(len(users))
-        queries = query[owners]
-    else:
-        order = np.argsort(owners, kind="stable")
-        counts = np.bincount(owners, minlength=n_rows)
-        starts = np.cumsum(counts) - counts
-        queries, places = ranges(starts[users], counts[users])
-        items = items[order][places]
-    keys = np.sort(queries * n_item_rows + items)
-    return np.compress(is_first(keys), keys)
+    is_asked = np.zeros(max(users.max(), log.users.max(initial=0)) + 1, dtype=bool)
+    is_asked[users] = True
+    kept = is_asked[log.users] & (log.items != UNKNOWN_ROW)
+    known = np.sort(log.users[kept] * n_item_rows + log.items[kept])
+    known = np.compress(is_first(known), known)
+    first, last = np.searchsorted(known, [users * n_item_rows, (users + 1) * n_item_rows])
+    queries, places = ranges(first, last - first)
+    return np.asarray(queries * n_item_rows + known[places] % n_item_rows)
 
 
 def _is_among(keys: np.ndarray, others: np.ndarray) -> np.ndarray:

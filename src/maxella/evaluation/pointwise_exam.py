@@ -1,9 +1,9 @@
 """A task that is judged by what is predicted of given pairs: ratings, probabilities."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,14 +11,25 @@ import torch
 from maxella.data.labelled import LabelledPairs
 from maxella.errors import TrainingError
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
-from maxella.evaluation.metric import Metric
+from maxella.evaluation.metric import Group, Metric
 from maxella.evaluation.names import metric_of
-from maxella.evaluation.predictions import Forecasts, Predictions
-from maxella.evaluation.protocols import ContextReader, Forecaster, Rater, TimedRater
-from maxella.evaluation.slices import Answers, Slice
-from maxella.evaluation.sums import Group, Statistic
+from maxella.evaluation.predictions import Predictions
+from maxella.evaluation.slices import Answers, Slice, is_within
 
 BLOCK = 2**12  # pairs predicted at once: what a head keeps of them fits the cache
+
+
+class Rater(Protocol):
+    """Predicts the label of given pairs: a rating, or the probability of a 1.
+
+    One whose `reads_contexts` is true takes `contexts` too, (n,) int64 context rows, and one whose
+    `rates_by_time` is true `times`, (n,) int64 seconds. One that has `levels`, (K,) ascending
+    labels, has a `distribution` over them: it is asked like `predict` and gives (n, K).
+    """
+
+    def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(n,) user rows, (n,) item rows → (n,) float predictions."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,9 +50,8 @@ class PointwiseExam:
 
     def ask(self, rater: Rater, n_item_rows: int) -> Answers:  # noqa: ARG002 - one signature
         """Each pair predicted once."""
-        test, blocks = self.test, _blocks(rater, self.test)
-        found = torch.cat([rater.predict(**block) for block in blocks])
-        predictions = found.detach().cpu().double().numpy()
+        test = self.test
+        predictions = _by_blocks(rater, rater.predict, test)
         is_broken = ~np.isfinite(predictions)
         if is_broken.any():
             row = int(is_broken.argmax())
@@ -53,36 +63,34 @@ class PointwiseExam:
             )
         rows, users = np.unique(test.users, return_inverse=True)
         pairs = Predictions(users, predictions, test.labels.astype(np.float64))
-        forecasts = None
-        if isinstance(rater, Forecaster) and len(rater.levels):
-            told = torch.cat([rater.distribution(**block) for block in blocks])
-            probabilities = told.detach().cpu().double().numpy()
-            forecasts = Forecasts(pairs, probabilities, rater.levels.cpu().numpy())
+        levels = getattr(rater, "levels", torch.empty(0)).cpu().numpy()
+        if len(levels):
+            probabilities = _by_blocks(rater, rater.distribution, test)  # type: ignore[attr-defined]
+            pairs = replace(pairs, probabilities=probabilities, levels=levels)
         counts = {"users": len(rows), "interactions": len(test)}
         curves = {name: of(pairs) for name, of in self.curves.items()}
-        return Answers(rows, partial(self._group, pairs, forecasts), counts, curves=curves)
+        return Answers(rows, partial(self._group, pairs), counts, curves=curves)
 
-    def _group(self, pairs: Predictions, forecasts: Forecasts | None, one: Slice | None) -> Group:
+    def _group(self, pairs: Predictions, one: Slice | None) -> Group:
         """The metrics over all pairs, or over a slice of them."""
-        is_in = np.ones(len(self.test), dtype=bool)
-        if one is not None:
-            is_in = one.mask(self.test.users, self.test.items)
+        is_in = is_within(one, self.test.users, self.test.items)
         positions, some = pairs.take(is_in)
-        statistics: dict[str, Statistic] = {}
-        if len(positions) and forecasts is not None:
-            told = Forecasts(some, forecasts.probabilities[is_in], forecasts.levels)
-            statistics = {key: of.function(told) for key, of in DISTRIBUTION_METRICS.items()}
-        if len(positions):
-            statistics |= {key: of.function(some) for key, of in self.metrics.items()}
+        metrics = {**(DISTRIBUTION_METRICS if len(some.levels) else {}), **self.metrics}
+        statistics = {key: of.function(some) for key, of in metrics.items() if len(positions)}
         return Group(positions, statistics, interactions=int(is_in.sum()))
 
 
-def _blocks(rater: Rater, test: LabelledPairs) -> list[dict[str, Any]]:
-    """What a rater is asked, block by block; with times and contexts where it looks at them."""
+def _by_blocks(
+    rater: Rater, answer: Callable[..., torch.Tensor], test: LabelledPairs
+) -> np.ndarray:
+    """(n, ...) float64 answers, with times and contexts told where the rater looks at them."""
     asked: dict[str, Any] = {"users": torch.tensor(test.users), "items": torch.tensor(test.items)}
-    if isinstance(rater, TimedRater) and rater.rates_by_time:
+    if getattr(rater, "rates_by_time", False):
         asked["times"] = test.timestamps
-    if isinstance(rater, ContextReader) and rater.reads_contexts and test.contexts is not None:
+    if getattr(rater, "reads_contexts", False) and test.contexts is not None:
         asked["contexts"] = torch.tensor(test.contexts)
-    parts = [slice(start, start + BLOCK) for start in range(0, len(test), BLOCK)]
-    return [{name: column[part] for name, column in asked.items()} for part in parts]
+    found = [
+        answer(**{name: column[start : start + BLOCK] for name, column in asked.items()})
+        for start in range(0, len(test), BLOCK)
+    ]
+    return torch.cat(found).detach().cpu().double().numpy()

@@ -1,20 +1,25 @@
 """What was predicted of given pairs, and what came: that which pointwise metrics look at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.metric import UserSums
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """n held-out pairs with a prediction and a label each; every user has one or more."""
+    """n held-out pairs with a prediction and a label each; every user has one or more.
+
+    Of a model that gives distributions over K levels these are here too.
+    """
 
     users: np.ndarray  # (n,) int64 user positions, from 0 on without gaps
     predictions: np.ndarray  # (n,) float64
     labels: np.ndarray  # (n,) float64
+    levels: np.ndarray = field(default_factory=lambda: np.empty(0))  # (K,) ascending
+    probabilities: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))  # (n, K) float64
 
     @property
     def errors(self) -> np.ndarray:
@@ -25,6 +30,13 @@ class Predictions:
     def counts(self) -> np.ndarray:
         """(users,) pairs of each user."""
         return np.bincount(self.users)
+
+    @cached_property
+    def steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) P(r < the label) and (n,) P(r ≤ the label)."""
+        ends = self.labels[:, None]
+        below = (self.probabilities * (self.levels < ends)).sum(axis=1)
+        return below, (self.probabilities * (self.levels <= ends)).sum(axis=1)
 
     def by_user(self, values: np.ndarray) -> np.ndarray:
         """(n,) values → (users,) their sums."""
@@ -41,20 +53,6 @@ class Predictions:
     def take(self, is_in: np.ndarray) -> tuple[np.ndarray, "Predictions"]:
         """Some of the pairs, (n,) bool; the positions of their users, who close up, come first."""
         positions, users = np.unique(self.users[is_in], return_inverse=True)
-        return positions, Predictions(users, self.predictions[is_in], self.labels[is_in])
-
-
-@dataclass(frozen=True)
-class Forecasts:
-    """Predictions that come with a distribution over levels each."""
-
-    pairs: Predictions
-    probabilities: np.ndarray  # (n, K) float64
-    levels: np.ndarray  # (K,) ascending
-
-    @cached_property
-    def steps(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) P(r < the label) and (n,) P(r ≤ the label)."""
-        ends = self.pairs.labels[:, None]
-        below = (self.probabilities * (self.levels < ends)).sum(axis=1)
-        return below, (self.probabilities * (self.levels <= ends)).sum(axis=1)
+        told = self.probabilities[is_in] if len(self.levels) else self.probabilities
+        some = Predictions(users, self.predictions[is_in], self.labels[is_in], self.levels, told)
+        return positions, some

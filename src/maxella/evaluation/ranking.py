@@ -1,16 +1,17 @@
-"""Ranking metrics: pure functions of the ranks of each user's held-out items.
+"""Metrics of rankings: pure functions of the ranks of each user's held-out items, or of the lists.
 
-The definitions stand in `docs/metrics.md`. A new metric is one function and one
-line in `RANKING_METRICS`.
+The definitions stand in `docs/metrics.md`. A new metric is one function and one line in
+`RANKING_METRICS`, or in `LIST_METRICS` if it looks at the lists themselves, whatever was held
+out: (users, length) item rows, best first, 0 where no candidate is left.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from maxella.data.ranges import is_first
-from maxella.evaluation.metric import Metric
-from maxella.evaluation.sums import UserSums
+from maxella.evaluation.metric import Metric, UserSums
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,8 @@ class UserRanks:
     Where a log has contexts, a user here is a user in a context: whoever gets one list.
     """
 
-    ids: np.ndarray  # (n_users,) int64, ascending: which user each one is
-    users: np.ndarray  # (n,) int64 places in `ids`, ascending
+    users: np.ndarray  # (n,) int64 whose each one is, ascending
     ranks: np.ndarray  # (n,) float64 from 1 on, ascending within a user; inf = not retrievable
-    counts: np.ndarray  # (n_users,) int64 held-out items of each user, at least 1
     order: np.ndarray  # (n,) int64 where each stood in what `of` was given
 
     @classmethod
@@ -45,28 +44,28 @@ class UserRanks:
         # One key is ten times faster than np.lexsort; rank inf goes behind all others.
         order = np.argsort(users * width + np.minimum(ranks, width - 1), kind="stable")
         users, ranks = users[order], ranks[order]
-        is_new = is_first(users)
-        is_new_rank = is_new.copy()
+        is_new_rank = is_first(users)
         is_new_rank[1:] |= ranks[1:] != ranks[:-1]
         first = is_new_rank.nonzero()[0]
         lengths = np.diff(first, append=len(ranks))
         place = np.arange(len(ranks)) - np.repeat(first, lengths)
         ranks = ranks + place - np.repeat((lengths - 1) / 2, lengths)
-        places = np.cumsum(is_new) - 1
-        return cls(users[is_new], places, ranks, np.bincount(places), kept[order])
+        return cls(users, ranks, kept[order])
 
     def take(self, is_in: np.ndarray) -> "UserRanks":
-        """Some of the held-out items, (m,) as `of` was given them, with the ranks they have here.
-
-        Users who keep none are left out, and the others close up.
-        """
+        """Some of the held-out items, (m,) as `of` was given them, with their ranks as here."""
         kept = is_in[self.order]
-        counts = np.bincount(self.users[kept], minlength=len(self.counts))
-        has_any = counts > 0
-        places = (np.cumsum(has_any) - 1)[self.users[kept]]
-        return UserRanks(
-            self.ids[has_any], places, self.ranks[kept], counts[has_any], self.order[kept]
-        )
+        return UserRanks(self.users[kept], self.ranks[kept], self.order[kept])
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """(n_users,) where in the flat arrays each user begins."""
+        return is_first(self.users).nonzero()[0]
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """(n_users,) held-out items of each user, at least 1."""
+        return np.diff(self.first, append=len(self.users))
 
     def sum_by_user(self, values: np.ndarray) -> np.ndarray:
         """(n,) values → (n_users,) their sums."""
@@ -76,12 +75,6 @@ class UserRanks:
     def hits(self, k: float) -> np.ndarray:
         """(n_users,) how many held-out items of each user are among the k best."""
         return self.sum_by_user(np.isfinite(self.ranks) & (self.ranks <= k))
-
-    @property
-    def first(self) -> np.ndarray:
-        """(n_users,) where in the flat arrays each user begins."""
-        first: np.ndarray = np.cumsum(self.counts) - self.counts
-        return first
 
 
 def top_k_accuracy(held_out: UserRanks, k: float) -> UserSums:
@@ -130,10 +123,22 @@ def mean_average_precision(held_out: UserRanks, k: float) -> UserSums:
 
     Trec's definition: divided by all n held-out items of the user, not by min(n, k).
     """
-    places = np.arange(len(held_out.users)) - held_out.first[held_out.users] + 1
+    places = 1 + np.arange(len(held_out.users)) - np.repeat(held_out.first, held_out.counts)
     precision = places / held_out.ranks
     total = held_out.sum_by_user(np.where(held_out.ranks <= k, precision, 0))
     return UserSums.mean_over_users(total / held_out.counts)
+
+
+def coverage(lists: np.ndarray, n_candidates: int) -> float:
+    """The share of candidates that stand in at least one list."""
+    appears = np.zeros(n_candidates + 1, dtype=bool)
+    appears[lists] = True
+    return float(appears[1:].sum() / n_candidates)
+
+
+def distinct_lists(lists: np.ndarray, n_candidates: int) -> float:  # noqa: ARG001 - one signature
+    """Distinct lists per user: 1 where no two users get the same, near 0 in a collapse."""
+    return len(np.unique(lists, axis=0)) / len(lists)
 
 
 RANKING_METRICS: dict[str, Metric] = {
@@ -148,4 +153,8 @@ RANKING_METRICS: dict[str, Metric] = {
     "map": Metric(
         mean_average_precision, "map@{k}", "precision at each hit in the list, user mean"
     ),
+}
+LIST_METRICS: dict[str, Metric] = {
+    "coverage": Metric(coverage, "coverage@{k}", "share of all items in anyone's list"),
+    "distinct_lists": Metric(distinct_lists, "distinct lists@{k}", "different lists, by users"),
 }

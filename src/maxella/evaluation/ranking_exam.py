@@ -7,15 +7,12 @@ import numpy as np
 
 from maxella.data.labelled import LabelledPairs
 from maxella.errors import ConfigError, unknown_name
-from maxella.evaluation.lists import LIST_METRICS
-from maxella.evaluation.metric import Metric
+from maxella.evaluation.metric import Group, Metric, Statistic
 from maxella.evaluation.names import DEFAULT_METRICS, PROTOCOLS, metric_of, parse_metric
 from maxella.evaluation.pairs import Pairs
-from maxella.evaluation.protocols import Ranker, RawRanker
-from maxella.evaluation.ranking import RANKING_METRICS, UserRanks
-from maxella.evaluation.ranks import CatalogueRanks, catalogue_ranks
-from maxella.evaluation.slices import Answers, Slice
-from maxella.evaluation.sums import Group, Statistic
+from maxella.evaluation.ranking import LIST_METRICS, RANKING_METRICS, UserRanks
+from maxella.evaluation.ranks import CatalogueRanks, Ranker, catalogue_ranks
+from maxella.evaluation.slices import Answers, Slice, is_within
 from maxella.features.id import UNKNOWN_ROW
 
 
@@ -54,7 +51,7 @@ class RankingExam:
         longest = max((int(k) for key, k in metrics.values() if key in LIST_METRICS), default=0)
         # Visited items are looked for in the filtered ranking.
         scored = list(dict.fromkeys("filtered" if p == "visited" else p for p in self.asked))
-        raw_ranker = ranker.raw_ranker if isinstance(ranker, RawRanker) else None
+        raw_ranker = getattr(ranker, "raw_ranker", None)
         found: dict[str, CatalogueRanks] = {}
         if raw_ranker is not None and "raw" in scored:
             scored.remove("raw")
@@ -92,20 +89,15 @@ class _Rankings:
 
     def group(self, one: Slice | None) -> Group:
         """The metrics over all pairs, or over a slice of them."""
-        n_users, owners = len(self.pairs.users), self.pairs.query_users
-        if one is None:
-            lists = self._list_values(np.ones(len(owners), dtype=bool))
-            statistics = self._statistics(self.ranks, np.arange(n_users), n_users)
-            return Group(np.arange(n_users), statistics, lists, len(self.test))
+        owners = self.pairs.query_users
         of_pairs = owners[self.pairs.held_out_queries]
-        is_in = one.mask(self.pairs.users[of_pairs], self.pairs.held_out_items)
-        has_any = np.zeros(n_users, dtype=bool)
-        has_any[of_pairs[is_in]] = True
+        is_in = is_within(one, self.pairs.users[of_pairs], self.pairs.held_out_items)
+        has_any = np.bincount(of_pairs[is_in], minlength=len(self.pairs.users)) > 0
         positions, position_of = has_any.nonzero()[0], np.cumsum(has_any) - 1
         ranks = {protocol: of.take(is_in) for protocol, of in self.ranks.items()}
         statistics = self._statistics(ranks, position_of, len(positions))
-        lists = self._list_values(has_any[owners]) if one.side == "user" else {}
-        interactions = int(one.mask(self.test.users, self.test.items).sum())
+        lists = {} if one and one.side == "item" else self._list_values(has_any[owners])
+        interactions = int(is_within(one, self.test.users, self.test.items).sum())
         return Group(positions, statistics, lists, interactions)
 
     def _statistics(
@@ -113,7 +105,7 @@ class _Rankings:
     ) -> dict[str, Statistic]:
         found: dict[str, Statistic] = {}
         for protocol, of in ranks.items():
-            owners = position_of[self.pairs.query_users[of.ids]]
+            owners = position_of[self.pairs.query_users[of.users[of.first]]]
             for name, (key, k) in self.metrics.items():
                 if key in RANKING_METRICS and len(owners):
                     by_query = RANKING_METRICS[key].function(of, k)

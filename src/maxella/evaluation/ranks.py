@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from maxella.errors import TrainingError
 from maxella.evaluation.pairs import Cells, Pairs
-from maxella.evaluation.protocols import ContextReader, Ranker
 from maxella.features.id import UNKNOWN_ROW
 from maxella.topk import top_k
 
@@ -21,6 +21,21 @@ class CatalogueRanks:
 
     ranks: np.ndarray  # (n,) float64 rank of each held-out pair, in the order of the pairs
     lists: np.ndarray  # (queries, length) int32 item rows, best first; 0 where none is left
+
+
+class Ranker(Protocol):
+    """Scores every item for some users; higher is better.
+
+    One whose `reads_contexts` is true takes `contexts` too, (n,) int64 context rows. Where one
+    has a `raw_ranker`, that one scores in its place for the raw protocol.
+    """
+
+    def score(self, users: torch.Tensor) -> torch.Tensor:
+        """(batch,) int64 user rows → (batch, item rows) float scores, column j for item row j.
+
+        Column 0, the unknown item, is there but never a candidate.
+        """
+        ...
 
 
 def catalogue_ranks(
@@ -71,7 +86,7 @@ def catalogue_ranks(
 
 def _scores(ranker: Ranker, pairs: Pairs, batch: int) -> Iterator[tuple[int, torch.Tensor]]:
     """The first query of each chunk, and their scores, (batch, item rows)."""
-    reads_contexts = isinstance(ranker, ContextReader) and ranker.reads_contexts
+    reads_contexts = getattr(ranker, "reads_contexts", False)
     for start in range(0, len(pairs.query_users), batch):
         chunk = slice(start, start + batch)
         users = pairs.users[pairs.query_users[chunk]]

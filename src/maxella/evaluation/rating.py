@@ -6,9 +6,8 @@ rater's business. A new metric is one function and one line in `RATING_METRICS`.
 
 import numpy as np
 
-from maxella.evaluation.metric import Metric
+from maxella.evaluation.metric import Metric, UserSums
 from maxella.evaluation.predictions import Predictions
-from maxella.evaluation.sums import UserSums
 
 
 def rmse(pairs: Predictions) -> UserSums:

@@ -134,11 +134,7 @@ def _permutations(
             if on_step:
                 on_step(n * repeats + repeat + 1, len(names) * repeats)
         found = losses(before, afters, seed=seed)
-        flat = {
-            f"{task}.{key}": of.to_dict()
-            for task, all_ in found.items()
-            for key, of in all_.items()
-        }
+        flat = {f"{task}.{key}": of for task, all_ in found.items() for key, of in all_.items()}
         rows.append({"side": side, "name": name, "losses": flat})
     return {"metrics": before.flat, "features": rows}
 

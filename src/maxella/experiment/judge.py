@@ -139,17 +139,21 @@ def _baseline(
     reset_peak_memory()
     started = perf_counter()
     kind = BASELINES[name].kind
-    answers, tuned = {}, None
+    answers, tuned = {}, {}
     for task in tasks:
         fitted = BASELINES[name].fit(
             dataset.train.task_data(task, kind), dataset.validation.pairs(task)
         )
         answers[task] = fitted.told(dataset.known.task_data(task, kind))
-        tuned = getattr(fitted, "tuned", None) or tuned
+        if getattr(fitted, "tuned", None):
+            tuned[task] = fitted.tuned
     seconds = perf_counter() - started
     found = held_out.judge(
         answers, seed=config.split.seed, resamples=config.evaluation.resamples, slices=slices
     )
     row = model_row(name, "baseline", seconds, peak_memory_mb(), found)
-    row |= {"tasks": dict.fromkeys(tasks), "tuned": tuned}
+    trials = sum(of["trials"] for of in tuned.values())
+    row |= {"tasks": dict.fromkeys(tasks), "tuned": None}
+    if tuned:
+        row["tuned"] = {"trials": trials, "tasks": tuned}
     return Outcome(row, found)

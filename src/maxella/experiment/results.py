@@ -1,7 +1,7 @@
 """What a run found, as the plain dict that `report.json` holds (format in docs/report.md)."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +9,13 @@ import numpy as np
 
 import maxella
 from maxella.data.dataset import Dataset
-from maxella.evaluation.differences import paired
+from maxella.evaluation.differences import best_of, difference, drawn_together
 from maxella.evaluation.evaluate import Report as Evaluation
 from maxella.experiment.config import Config, TaskOptions
 from maxella.experiment.machine import command_line, machine_facts
 from maxella.recommend.bundle import Bundle
 from maxella.report.findings import findings
+from maxella.report.tasks import is_baseline, learnt
 from maxella.sources.tables import Tables
 from maxella.tasks.kinds import KINDS
 
@@ -77,7 +78,7 @@ def report_dict(
         "test_reads": 1 if len(dataset.test) else 0,
         "tasks": [_task_facts(task, dataset, found) for task in config.tasks],
         "metrics": described,
-        "models": [_with_paired(outcome, outcomes, config) for outcome in outcomes],
+        "models": _with_paired(outcomes, config),
         "ceiling": ceilings[0] if ceilings else {},
     }
     return report | {"findings": findings(report)}
@@ -99,30 +100,47 @@ def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]
     }
 
 
-def _with_paired(outcome: Outcome, outcomes: list[Outcome], config: Config) -> dict[str, Any]:
-    """A model's row with its differences to the best baseline, figure by figure."""
-    if outcome.found is None or outcome.row["kind"] == "baseline":
-        return outcome.row
-    baselines = {one.row["name"]: one.found for one in outcomes if one.row["kind"] == "baseline"}
-    differences: dict[str, dict[str, Any]] = {}
-    for task, metrics in outcome.found.table.items():
-        best: dict[str, str] = {}  # by metric
-        for key, metric in metrics.items():
-            known = {
-                name: found.values[task][key]
-                for name, found in baselines.items()
-                if found is not None and key in found.values.get(task, {})
+def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, Any]]:
+    """The rows; those of models with their paired differences, task by task.
+
+    To the best baseline by each metric, and to each other model that learnt the task as well by
+    the headline metrics.
+    """
+    rows = [dict(outcome.row) for outcome in outcomes]
+    judged = [(row, one.found) for row, one in zip(rows, outcomes, strict=True) if one.found]
+    for row, _ in judged:
+        if not is_baseline(row):
+            row |= {"paired": {}, "paired_models": {}}
+    for task in config.tasks:
+        of_task = [(row, found) for row, found in judged if task.name in found.values]
+        models = [one for one in of_task if not is_baseline(one[0])]
+        baselines = [one for one in of_task if is_baseline(one[0])]
+        if not models or len(of_task) == 1:
+            continue
+        best, headline = best_of(task.name, [of for _, of in baselines]), KINDS[task.kind].headline
+        wanted = [[*dict.fromkeys([*best, *headline])] for _ in models]
+        wanted += [[key for key in best if best[key] == n] for n in range(len(baselines))]
+        found = [of for _, of in models + baselines]
+        drawn = drawn_together(task.name, found, wanted, seed=config.split.seed)
+        of_models, of_baselines = drawn[: len(models)], drawn[len(models) :]
+        for (row, _), mine in zip(models, of_models, strict=True):
+            row["paired"][task.name] = {
+                key: {"against": baselines[n][0]["name"]}
+                | difference(mine[key], of_baselines[n][key])
+                for key, n in best.items()
+                if key in mine and key in of_baselines[n]
             }
-            if known:
-                best[key] = max(known, key=lambda name: metric.turned(known[name]))
-        others = {key: baselines[name] for key, name in best.items()}
-        found = paired(task, outcome.found, others, seed=config.split.seed)  # type: ignore[arg-type]
-        differences[task] = {
-            key: {"against": best[key], **asdict(of)}
-            for key, of in found.items()
-            if of.low is not None  # enough users for an interval
-        }
-    return outcome.row | {"paired": differences}
+            peers = {
+                other["name"]: its
+                for (other, _), its in zip(models, of_models, strict=True)
+                if other is not row and learnt(row, task.name) and learnt(other, task.name)
+            }
+            row["paired_models"][task.name] = {
+                key: {name: difference(mine[key], its[key]) for name, its in peers.items()}
+                for key in headline
+                if key in mine and peers
+            }
+    return rows
 
 
 def _rows_of_events(dataset: Dataset) -> dict[str, int]:

@@ -7,8 +7,7 @@ import polars as pl
 
 from maxella.data.dataset import Dataset
 from maxella.errors import ConfigError, unknown_name
-from maxella.evaluation.slice_by import by_activity, by_column, by_popularity
-from maxella.evaluation.slices import Side, Slice
+from maxella.evaluation.slices import Side, Slice, by_activity, by_column, by_popularity
 from maxella.experiment.build import feature_spec
 from maxella.experiment.config import Config
 from maxella.features.id import Vocabulary

@@ -33,13 +33,11 @@ def slice_tables(report: dict[str, Any]) -> list[tuple[str, list[tuple[Column, l
     columns = [
         column for task in tasks_of(report) for column in headline_columns(report, task)[:_SHOWN]
     ]
-    return [
-        (
-            _TITLES.get(name, name),
-            [(one, rows) for one in columns if (rows := _rows(name, one, models))],
-        )
-        for name in names
-    ]
+    tables = []
+    for name in names:
+        groups = [(one, rows) for one in columns if (rows := _rows(name, one, models))]
+        tables.append((_TITLES.get(name, name), groups))
+    return tables
 
 
 def _slices(model: dict[str, Any]) -> list[_Slice]:

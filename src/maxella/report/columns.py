@@ -10,6 +10,7 @@ from typing import Any
 from maxella.report.tasks import learnt, tasks_of
 
 MISSING = "-"
+_TOLD = ("label", "digits", "direction", "meaning", "importance", "target")  # of a metric
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,10 @@ class Column:
 
     label: str
     path: tuple[str, ...]  # from the model's dict
-    digits: int
-    direction: str  # higher, lower, target: nearer to `target` is better; none: no best
-    meaning: str
-    importance: int  # 0 stays longest where room is short
+    digits: int = 3
+    direction: str = "none"  # higher, lower, target: nearer to `target` is better; none: no best
+    meaning: str = ""
+    importance: int = 5  # 0 stays longest where room is short
     target: float | None = None
     task: str | None = None  # whose metric it is
     group: str = ""  # the task's name where the report has several
@@ -44,13 +45,13 @@ class Column:
 
     def value(self, row: dict[str, Any]) -> float | None:
         """The figure of a model or of one of its slices, None where it has none."""
-        return _number(_at(row, self.path))
+        return _number(at(row, self.path))
 
     def interval(self, row: dict[str, Any]) -> tuple[float, float] | None:
         """(low, high) of the figure, None where there is none."""
         if self.path[0] != "metrics":
             return None
-        found = _at(row, ("intervals", *self.path[1:]))
+        found = at(row, ("intervals", *self.path[1:]))
         if not isinstance(found, list | tuple) or len(found) != 2:
             return None
         low, high = _number(found[0]), _number(found[1])
@@ -58,7 +59,7 @@ class Column:
 
     def ceiling(self, report: dict[str, Any]) -> float | None:
         """What a perfect ranking reaches, None where that is not known."""
-        return _number(_at(report.get("ceiling"), self.path[1:]))
+        return _number(at(report.get("ceiling"), self.path[1:]))
 
     def text(self, value: float | None) -> str:
         """The figure with its digits, thousands apart, `-` where there is none."""
@@ -116,13 +117,11 @@ class Column:
 
         None either where fewer than two have a figure, or one of these has no interval.
         """
-        figures = [row for row in rows if self.value(row) is not None]
-        found = {
-            place: bounds
-            for place, row in enumerate(rows)
-            if self.value(row) is not None and (bounds := self.losses(row)) is not None
+        losses = {
+            at: self.losses(row) for at, row in enumerate(rows) if self.value(row) is not None
         }
-        if len(found) < max(2, len(figures)):
+        found = {place: ends for place, ends in losses.items() if ends is not None}
+        if len(found) < max(2, len(losses)):
             return set()
         best = min(found, key=lambda place: found[place][1])
         is_clear = all(low > found[best][1] for place, (low, _) in found.items() if place != best)
@@ -143,24 +142,14 @@ MEMORY = Column(
 )
 
 
-def metric_column(
-    report: dict[str, Any], task: str, key: str, digits: int | None = None
-) -> Column | None:
+def metric_column(report: dict[str, Any], task: str, key: str) -> Column | None:
     """The column of a task's metric, None where the report does not declare it."""
-    told = _at(report.get("metrics"), (task, key))
-    if not isinstance(told, dict):
+    told = at(report.get("metrics"), (task, key))
+    if told is None:
         return None
-    return Column(
-        label=str(told.get("label", key)),
-        path=("metrics", task, *key.split(".", 1)),
-        digits=int(told.get("digits", 3)) if digits is None else digits,
-        direction=str(told.get("direction", "none")),
-        meaning=str(told.get("meaning", "")),
-        importance=int(told.get("importance", 5)),
-        target=_number(told.get("target")),
-        task=task,
-        group=task if len(tasks_of(report)) > 1 else "",
-    )
+    known = {"label": key} | {name: told[name] for name in _TOLD if name in told}
+    path = ("metrics", task, *key.split(".", 1))
+    return Column(path=path, task=task, group=task if len(tasks_of(report)) > 1 else "", **known)
 
 
 def headline_columns(report: dict[str, Any], task: dict[str, Any]) -> list[Column]:
@@ -186,7 +175,8 @@ def _with_figures(report: dict[str, Any], columns: list[Column | None]) -> list[
     ]
 
 
-def _at(value: Any, path: tuple[str, ...]) -> Any:
+def at(value: Any, path: tuple[str, ...]) -> Any:
+    """What stands there in dicts within dicts, None where nothing does."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value

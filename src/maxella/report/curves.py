@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from maxella.report.plot import WIDTH, Plot, model_colours, name_marks, short_text
+from maxella.report.plot import WIDTH, Plot, coloured, name_marks, short_text
 from maxella.report.svg import INK, SERIES, new_figure, to_svg
-from maxella.report.tasks import in_table_order, learnt, tasks_of
+from maxella.report.tasks import learnt, tasks_of
 
 _DASHES = ("-", "--", ":", "-.")
 _LOG_SPAN = 20.0  # a loss axis that spans more than this is logarithmic
@@ -37,11 +37,10 @@ def _panels(
 ) -> list[Plot]:
     plots = []
     for number, task in enumerate(tasks_of(report)):
-        looks = enumerate(zip(in_table_order(report), model_colours(report), strict=True))
         curves = [
             # Colours come round again after the last: then dashes tell models apart.
             (model, colour, _DASHES[place // len(SERIES) % len(_DASHES)], points)
-            for place, (model, colour) in looks
+            for place, (model, colour) in enumerate(coloured(report))
             # A loss of weight 0 is measured, not learnt: its curve says nothing.
             if learnt(model, task["name"]) and (points := points_of(model, task["name"]))
         ]

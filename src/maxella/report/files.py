@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def write_report(report: dict[str, Any], path: Path) -> None:
     DataError: it holds a NaN or an infinity, or is of another format.
     """
     _check_format(report, path)
-    place = _not_a_number(report)
+    place = next(_not_finite(report, "report"), None)
     if place is not None:
         raise DataError(
             f"A report holds finite numbers or null; {place} is not finite (for {path}). "
@@ -77,15 +78,13 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _not_a_number(value: Any, place: str = "report") -> str | None:
-    """Where the first NaN or infinity stands, such as `report.models[2].metrics.rmse`."""
-    if isinstance(value, float):
-        return None if math.isfinite(value) else place
-    if isinstance(value, dict):
-        children = [(f"{place}.{key}", child) for key, child in value.items()]
+def _not_finite(value: Any, place: str) -> Iterator[str]:
+    """Where NaN and infinity stand, such as `report.models[2].metrics.rmse`."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from _not_finite(child, f"{place}.{key}")
     elif isinstance(value, list | tuple):
-        children = [(f"{place}[{row}]", child) for row, child in enumerate(value)]
-    else:
-        return None
-    found = (_not_a_number(child, at) for at, child in children)
-    return next((at for at in found if at is not None), None)
+        for row, child in enumerate(value):
+            yield from _not_finite(child, f"{place}[{row}]")

@@ -54,12 +54,8 @@ class _Field:
 
     def against(self, model: _Model, others: list[_Model]) -> str:
         """The others' names, their figures and what the verdict rests on."""
-        return _join(
-            [
-                f"{other['name']} ({self.text(other)}; {compare(self.column, model, other).why})"
-                for other in others
-            ]
-        )
+        whys = [f"{self.text(other)}; {compare(self.column, model, other).why}" for other in others]
+        return _join([f"{of['name']} ({why})" for of, why in zip(others, whys, strict=True)])
 
 
 def findings(report: dict[str, Any]) -> list[str]:
@@ -72,8 +68,8 @@ def findings(report: dict[str, Any]) -> list[str]:
         lines += _long_lists(report, task)
         lines += _visited(task)
     lines += uses_of_time(report) + _not_learnt(report) + trained_on_cuda(report)
-    reads = report.get("test_reads")
-    if isinstance(reads, int) and reads > 1:
+    reads = report.get("test_reads") or 0
+    if reads > 1:
         lines.append(
             f"The test part was read {reads} times: figures chosen by looking at it are too good."
         )
@@ -96,6 +92,11 @@ def headline(report: dict[str, Any]) -> str:
         number = "both tasks" if len(tasks) == 2 else "every task"
         answer = f"At {number} {clear[0]} is best ({figures})"
     return f"{answer}; {_behind_baselines(report, by_task)}."
+
+
+def transfers(report: dict[str, Any]) -> list[str]:
+    """At each task the best model of several tasks against the best of this task alone."""
+    return [line for task in tasks_of(report) for line in _transfer(_fields(report, task))]
 
 
 def uses_of_time(report: dict[str, Any]) -> list[str]:
@@ -155,14 +156,10 @@ def _behind_baselines(report: dict[str, Any], by_task: list[list[_Field]]) -> st
     """The clause that says which models a baseline leaves behind, by any headline metric."""
     if not any(is_baseline(model) for model in report["models"]):
         return "no baseline stands beside the models"
-    clauses: list[str] = []
-    compared: list[str] = []
-    alone: list[str] = []
-    for fields in by_task:
-        if not fields[0].models:
-            continue
-        (compared if fields[0].baselines else alone).append(fields[0].place)
-        clauses += _behind(fields)
+    judged = [fields for fields in by_task if fields[0].models]
+    compared = [fields[0].place for fields in judged if fields[0].baselines]
+    alone = [fields[0].place for fields in judged if not fields[0].baselines]
+    clauses = [clause for fields in judged for clause in _behind(fields)]
     if not compared:
         return "no baseline has a figure to compare a trained model with"
     if not clauses and not alone:

@@ -8,7 +8,6 @@ from rich.text import Text
 
 from maxella.report.columns import metric_column
 from maxella.report.console import one_line, plain_or_ruled_table
-from maxella.report.tasks import tasks_of
 
 NO_EFFECT = "shows no effect here"
 
@@ -34,12 +33,8 @@ def importance_table(report: dict[str, Any]) -> tuple[list[str], list[tuple[str,
 
     def share(row: dict[str, Any]) -> float:
         """The largest loss against the figure itself that leaves 0 out."""
-        of_all = [
-            loss["value"] / (abs(metrics[name]) or 1.0)
-            for name, loss in row["losses"].items()
-            if _shows(loss)
-        ]
-        return max(of_all, default=0.0)
+        clear = {name: loss["value"] for name, loss in row["losses"].items() if _shows(loss)}
+        return max((of / (abs(metrics[name]) or 1.0) for name, of in clear.items()), default=0.0)
 
     rows = sorted(found.get("features") or [], key=share, reverse=True)
     return [_label(report, name) for name in metrics], [
@@ -78,7 +73,12 @@ def importance_lines(report: dict[str, Any]) -> list[str]:
     if found["note"]:
         lines.append(found["note"])
     for place, of_place in found["cross"].items():
-        a, b = _largest(of_place)
+        norms = {
+            (a, b): norm
+            for a, of_a in zip(of_place["names"], of_place["norms"], strict=True)
+            for b, norm in zip(of_place["names"], of_a, strict=True)
+        }
+        a, b = max(norms, key=lambda pair: norms[pair])
         lines.append(f"Cross layers of the {place} multiply most: {a} by {b}.")
     return lines
 
@@ -100,17 +100,6 @@ def cross_maps(report: dict[str, Any]) -> list[tuple[str, list[str], list[tuple[
     return maps
 
 
-def _largest(found: dict[str, Any]) -> tuple[str, str]:
-    """The names of row and column of the largest norm."""
-    names, norms = found["names"], found["norms"]
-    _, row, column = max(
-        (norm, row, column)
-        for row, of_row in enumerate(norms)
-        for column, norm in enumerate(of_row)
-    )
-    return names[row], names[column]
-
-
 def _cell(loss: dict[str, Any]) -> Cell:
     low, high = loss["interval"]
     return Cell(f"{loss['value']:+.4f}", f"[{low:+.4f}, {high:+.4f}]", _shows(loss))
@@ -129,9 +118,6 @@ def _text(cell: Cell) -> Text:
 
 def _label(report: dict[str, Any], name: str) -> str:
     """The label of a metric that is named `TASK.key`."""
-    for task in tasks_of(report):
-        key = name.removeprefix(f"{task['name']}.")
-        column = metric_column(report, task["name"], key)
-        if key != name and column is not None:
-            return column.full_label
-    return name
+    task, _, key = name.partition(".")  # no name of a task has a dot
+    column = metric_column(report, task, key)
+    return column.full_label if column else name

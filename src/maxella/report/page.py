@@ -1,5 +1,6 @@
 """`report.html`: one page that opens with the answer."""
 
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -9,7 +10,7 @@ from maxella.report.columns import Column, metric_column, shown_columns
 from maxella.report.findings import findings
 from maxella.report.importance import cross_maps, importance_lines, importance_table
 from maxella.report.pages import render
-from maxella.report.plot import model_colours
+from maxella.report.plot import coloured
 from maxella.report.plots import draw_plots
 from maxella.report.svg import CSS_VARIABLES
 from maxella.report.tasks import in_table_order, is_baseline, tasks_of, told_rows, told_weights
@@ -52,7 +53,7 @@ def html_page(report: _Dict) -> str:
         answer=answer,
         points=points,
         models=models,
-        colours=[CSS_VARIABLES[colour] for colour in model_colours(report)],
+        colours=[CSS_VARIABLES[colour] for _, colour in coloured(report)],
         n_trained=sum(not is_baseline(model) for model in models),
         columns=columns,
         groups=[(name, list(of)) for name, of in groupby(columns, lambda column: column.group)],
@@ -144,10 +145,10 @@ def _figures(report: _Dict) -> list[tuple[str, list[Column]]]:
     groups: dict[str, list[Column]] = {}
     for task, told in (report.get("metrics") or {}).items():
         for key in told:
-            column = metric_column(report, task, key, digits=4)
+            column = metric_column(report, task, key)
             if column is not None:
                 group = " ".join((task, *column.path[2:-1]))
-                groups.setdefault(group, []).append(column)
+                groups.setdefault(group, []).append(replace(column, digits=4))
     return list(groups.items())
 
 

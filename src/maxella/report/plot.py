@@ -25,14 +25,10 @@ class Plot:
     table: tuple[tuple[str, ...], ...] = ()  # the figures as texts: the head, then the rows
 
 
-def model_colours(report: dict[str, Any]) -> list[str]:
-    """A stand-in colour for each model in table order: one each, grey for baselines."""
-    trained = 0
-    colours = []
-    for model in in_table_order(report):
-        colours.append(BASELINE if is_baseline(model) else SERIES[trained % len(SERIES)])
-        trained += not is_baseline(model)
-    return colours
+def coloured(report: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """The models in table order with a stand-in colour: one each, grey for baselines."""
+    models = enumerate(in_table_order(report))  # baselines are last
+    return [(one, BASELINE if is_baseline(one) else SERIES[n % len(SERIES)]) for n, one in models]
 
 
 def name_marks(figure: Figure, marks: list[Line2D], models: list[dict[str, Any]]) -> None:

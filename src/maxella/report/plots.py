@@ -3,15 +3,18 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
 from maxella.report.columns import Column, headline_columns
 from maxella.report.curves import draw_losses, draw_reliability
 from maxella.report.drawings import Row, columns, marks
-from maxella.report.plot import Plot, capital, model_colours
-from maxella.report.svg import drawing
-from maxella.report.tasks import in_table_order, tasks_of
-from maxella.report.trade_off import draw_trade_offs
+from maxella.report.plot import WIDTH, Plot, capital, coloured, name_marks, short_text
+from maxella.report.svg import MUTED, PAPER, drawing, new_figure, to_svg
+from maxella.report.tasks import is_baseline, tasks_of
 
 _SHOWN = 2  # headline metrics of each task
+_MARKERS = "oDs^vPX*<>"  # of models that share a colour
 
 
 def draw_plots(report: dict[str, Any]) -> list[Plot]:
@@ -20,19 +23,90 @@ def draw_plots(report: dict[str, Any]) -> list[Plot]:
         return [plot for draw in PLOTS for plot in draw(report)]
 
 
+def _draw_trade_offs(report: dict[str, Any]) -> list[Plot]:
+    """The first task over each other one, where a model has learnt both."""
+    columns = [found[0] for task in tasks_of(report) if (found := headline_columns(report, task))]
+    return [
+        _draw_trade_off(report, f"trade-off-{number}", x, columns[0])
+        for number, x in enumerate(columns[1:], start=1)
+        if any(x.counts(model) and columns[0].counts(model) for model in report["models"])
+    ]
+
+
+def _draw_trade_off(report: dict[str, Any], name: str, x: Column, y: Column) -> Plot:
+    """Axes are turned so that the upper right is best; models without one figure at an edge."""
+    rows = [look for look in coloured(report) if x.counts(look[0]) or y.counts(look[0])]
+    figure = new_figure(WIDTH, 340 + 10 * len(rows))
+    axes = figure.add_subplot()
+    across = _places(axes, "x", x, [model for model, _ in rows])
+    up = _places(axes, "y", y, [model for model, _ in rows])
+    marks, colours = [], [colour for _, colour in rows]
+    for place, ((model, colour), *at) in enumerate(zip(rows, across, up, strict=True)):
+        marker = _MARKERS[colours[:place].count(colour) % len(_MARKERS)]
+        face = PAPER if is_baseline(model) else colour
+        (mark,) = axes.plot(
+            *at, marker, color=colour, markerfacecolor=face, markersize=8, clip_on=False
+        )
+        marks.append(mark)
+    name_marks(figure, marks, [model for model, _ in rows])
+    told = "; ".join(f"{model['name']}: {_told(y, model)}, {_told(x, model)}" for model, _ in rows)
+    return Plot(
+        name,
+        f"{y.task} and {x.task} at once",
+        f"The upper right is the best corner. Hollow: baselines. At the left edge stand those that "
+        f"have not learnt {x.task}, at the lower edge those that have not learnt {y.task}.",
+        to_svg(figure, name, f"{y.full_label} against {x.full_label}. {told}."),
+    )
+
+
+def _told(column: Column, model: dict[str, Any]) -> str:
+    value = column.value(model) if column.counts(model) else None
+    return f"{column.full_label} {column.text(value)}"
+
+
+def _places(axes: Axes, which: str, column: Column, models: list[dict[str, Any]]) -> list[float]:
+    """Set an axis from worse to better; gives where each model stands along it.
+
+    Of a metric with a target, that is how far the figure is from it.
+    """
+    is_target = column.direction == "target"
+    values = {
+        place: column.loss(value) if is_target else value
+        for place, model in enumerate(models)
+        if (value := column.value(model)) is not None and column.counts(model)
+    }
+    worst, best = min(values.values()), max(values.values())
+    sign = 1 if column.direction == "higher" else -1
+    if sign < 0:
+        worst, best = best, worst
+    # The last is for figures that are all the same: an axis needs a width.
+    span = (best - worst) or sign * max(0.05 * abs(best), 1e-3)
+    edge, border = worst - 0.22 * span, worst - 0.11 * span
+    set_limits, axis = (axes.set_xlim, axes.xaxis) if which == "x" else (axes.set_ylim, axes.yaxis)
+    end = best + 0.12 * span
+    set_limits(edge - 0.05 * span, end)
+    axis.set_major_locator(MaxNLocator(5))
+    ticks = axis.get_majorticklocs()
+    axis.set_ticks([tick for tick in ticks if sign * border <= sign * tick <= sign * end])
+    if len(values) < len(models):
+        line = axes.axvline if which == "x" else axes.axhline
+        line(border, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
+    words = f"distance from {column.target}" if is_target else f"{column.direction} is better"
+    axis.set_label_text(f"{short_text(column.full_label)}  ({words})")
+    return [values.get(place, edge) for place in range(len(models))]
+
+
 def _draw_metrics(report: dict[str, Any]) -> list[Plot]:
     return [
         _draw_metric(report, f"metric-{number}-{place}", column)
         for number, task in enumerate(tasks_of(report))
         for place, column in enumerate(headline_columns(report, task)[:_SHOWN])
-        if any(column.counts(model) for model in report["models"])
+        if any(map(column.counts, report["models"]))
     ]
 
 
 def _draw_metric(report: dict[str, Any], name: str, column: Column) -> Plot:
     """Bars towards what is perfect where that is known, else dots: they need no zero."""
-    looks = zip(in_table_order(report), model_colours(report), strict=True)
-    models = [(model, colour) for model, colour in looks if column.counts(model)]
     rows = [
         Row(
             str(model["name"]),
@@ -41,7 +115,8 @@ def _draw_metric(report: dict[str, Any], name: str, column: Column) -> Plot:
             colour,
             column.interval(model),
         )
-        for model, colour in models
+        for model, colour in coloured(report)
+        if column.counts(model)
     ]
     title, ceiling = column.full_label, column.ceiling(report)
     caption = f"{capital(column.meaning.rstrip('.'))}. Whiskers: 95 % intervals over users. "
@@ -59,29 +134,23 @@ def _draw_metric(report: dict[str, Any], name: str, column: Column) -> Plot:
 def _draw_histograms(report: dict[str, Any]) -> list[Plot]:
     """How the labels of each task that has a histogram are spread."""
     histograms = (report.get("dataset") or {}).get("label_histograms") or {}
-    return [
-        _draw_histogram(f"labels-{number}", task, counts)
-        for number, (task, counts) in enumerate(histograms.items())
-        if counts
-    ]
-
-
-def _draw_histogram(name: str, task: str, counts: dict[str, int]) -> Plot:
-    labels, total = _in_order(list(counts)), sum(counts.values())
-    ordered = [counts[label] for label in labels]
-    rows = [
-        (label, f"{n:,}", f"{100 * n / (total or 1):.1f} %")
-        for label, n in zip(labels, ordered, strict=True)
-    ]
-    return columns(
-        name,
-        f"How the labels of {task} are spread",
-        f"All {total:,} labels of the data set.",
-        labels,
-        {"": ordered},
-        (("label", "pairs", "of all"), *rows),
-        label="pairs",
-    )
+    plots = []
+    for number, (task, counts) in enumerate(histograms.items()):
+        if counts:
+            labels, total = _in_order(list(counts)), sum(counts.values())
+            rows = [(of, f"{counts[of]:,}", f"{100 * counts[of] / total:.1f} %") for of in labels]
+            plots.append(
+                columns(
+                    f"labels-{number}",
+                    f"How the labels of {task} are spread",
+                    f"All {total:,} labels of the data set.",
+                    labels,
+                    {"": [counts[of] for of in labels]},
+                    (("label", "pairs", "of all"), *rows),
+                    label="pairs",
+                )
+            )
+    return plots
 
 
 def _in_order(labels: list[str]) -> list[str]:
@@ -93,7 +162,7 @@ def _in_order(labels: list[str]) -> list[str]:
 
 
 PLOTS: tuple[Callable[[dict[str, Any]], Iterable[Plot]], ...] = (
-    draw_trade_offs,
+    _draw_trade_offs,
     _draw_metrics,
     draw_reliability,
     draw_losses,

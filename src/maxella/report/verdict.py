@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from maxella.report.columns import Column
+from maxella.report.columns import Column, at
 
 _Model = dict[str, Any]
 
@@ -25,7 +25,11 @@ def compare(column: Column, model: _Model, other: _Model) -> Verdict:
     """
     paired = _paired(column, model, other)
     if paired is not None:
-        return _of_difference(column, *paired)
+        digits = column.digits + 1
+        difference, low, high = (round(end, digits) for end in paired)  # as the text has them
+        sign = 1 if column.direction == "higher" else -1
+        why = f"{difference:+.{digits}f}, 95 % {low:+.{digits}f} to {high:+.{digits}f}"
+        return Verdict(sign * ((low > 0) - (high < 0)), why)
     mine, its = column.losses(model), column.losses(other)
     if mine is not None and its is not None:
         order = (mine[1] < its[0]) - (its[1] < mine[0])
@@ -49,16 +53,10 @@ def _paired(column: Column, model: _Model, other: _Model) -> tuple[float, float,
     if column.task is None or column.direction == "target":
         return None
     for one, against, sign in ((model, other, 1), (other, model, -1)):
-        found = ((one.get("paired") or {}).get(column.task) or {}).get(column.key)
-        if found and found["against"] == against["name"]:
+        found = at(one, ("paired", column.task, column.key))
+        if not found or found["against"] != against["name"]:
+            found = at(one, ("paired_models", column.task, column.key, against["name"]))
+        if found:
             low, high = sorted(sign * found[end] for end in ("low", "high"))
             return sign * found["difference"], low, high
     return None
-
-
-def _of_difference(column: Column, difference: float, low: float, high: float) -> Verdict:
-    digits = column.digits + 1
-    low, high = round(low, digits), round(high, digits)  # the text and the verdict agree
-    sign = 1 if column.direction == "higher" else -1
-    why = f"{difference:+.{digits}f}, 95 % {low:+.{digits}f} to {high:+.{digits}f}"
-    return Verdict(sign * ((low > 0) - (high < 0)), why)
