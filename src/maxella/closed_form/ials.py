@@ -4,9 +4,9 @@ import math
 import warnings
 
 import torch
-from torch.nn import functional
 
 from maxella.closed_form.conjugate_gradients import TINY, conjugate_gradients
+from maxella.closed_form.gram import sums
 from maxella.data.history import History
 from maxella.features.id import UNKNOWN_ROW
 
@@ -133,18 +133,13 @@ def least_squares(
     rotated = factors @ basis
     taken = _matrix(history)
 
-    def sum_taken(weights: torch.Tensor | None = None) -> torch.Tensor:
-        sums: torch.Tensor = functional.embedding_bag(
-            history.items, rotated, history.starts[:-1], per_sample_weights=weights, mode="sum"
-        )
-        return sums
-
     def left_side(x: torch.Tensor) -> torch.Tensor:
         products = torch.sparse.sampled_addmm(taken, x, rotated.T, beta=0.0)  # x·f of each pair
         values = products.values()
-        return diagonal * x + sum_taken(values if confidences is None else values * confidences)
+        weights = values if confidences is None else values * confidences
+        return diagonal * x + sums(history, rotated, weights)
 
-    right = sum_taken(confidences)
+    right = sums(history, rotated, confidences)
     solution = conjugate_gradients(left_side, right, diagonal, dim=1, tolerance=_TOLERANCE)
     return torch.matmul(solution, basis.T)
 
