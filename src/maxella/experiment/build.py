@@ -25,6 +25,7 @@ from maxella.features.kinds import FEATURE_KINDS
 from maxella.model.build import HeadSpec, ModelSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
+from maxella.recommend.bundle import Bundle
 from maxella.sources.download import get
 from maxella.sources.load import load_source
 from maxella.sources.tables import Tables
@@ -33,6 +34,7 @@ from maxella.tasks.losses import LOSSES
 from maxella.tasks.objective import Objective
 from maxella.tasks.task import Task
 from maxella.training.checkpoint import Checkpoint
+from maxella.training.device import find_device
 from maxella.training.gradient_steps import Plan
 
 MOST_LEVELS = 101  # whole numbers from 0 to 100
@@ -273,6 +275,25 @@ def feature_spec(name: str, how: str | dict[str, Any]) -> FeatureSpec:
     return FeatureSpec(column, kind, options, name)
 
 
+def build_bundle(
+    config: Config,
+    tables: Tables,
+    dataset: Dataset,
+    spec: ModelSpec,
+    model: Model,
+    features: Features,
+) -> Bundle:
+    """A trained model with all that it is served with."""
+    rows = dataset.train.rows.users
+    trained = np.bincount(rows, minlength=dataset.users.n_rows) > 0
+    items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
+    options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
+    options["training"]["device"] = find_device(config.training.device).type
+    return Bundle(
+        spec, model, features, dataset.users, dataset.items, trained, dataset.known, items, options
+    )
+
+
 def build_objective(config: Config) -> Objective:
     """The weighted tasks."""
     return Objective([build_task(task) for task in config.learnt], config.training.l2)
@@ -318,9 +339,11 @@ def build_plan(options: TrainingOptions) -> Plan:
 
 
 def build_checkpoint(
-    path: Path, config: Config, dataset: Dataset, features: Features
-) -> Checkpoint:
+    path: Path | None, config: Config, dataset: Dataset, features: Features
+) -> Checkpoint | None:
     """A checkpoint that only the same options on the same rows and features can resume."""
+    if path is None:
+        return None
     options = config.model_dump_json(include={"features", "model", "tasks", "training"})
     fingerprint = hashlib.sha256(options.encode())
     train = dataset.train.rows

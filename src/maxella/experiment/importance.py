@@ -16,16 +16,13 @@ from maxella.evaluation.differences import losses
 from maxella.evaluation.evaluate import Report
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.experiment.config import Config
-from maxella.experiment.judge import HeldOut, answers_of
+from maxella.experiment.judge import HeldOut
 from maxella.experiment.reevaluate import reopen
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.build import build_model
 from maxella.model.cross_head import CrossHead
 from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
-from maxella.report.files import write_report, write_text
-from maxella.report.findings import findings
-from maxella.report.page import html_page
 from maxella.seeds import numpy_generator
 
 _METRICS: tuple[str, ...] = ("ndcg@10", "top_k_accuracy@100")
@@ -47,24 +44,20 @@ def importance(
     DataError as `reopen` does.
     """
     reopened = reopen(run, data=data)
-    report, bundle = reopened.report, reopened.bundle
+    bundle = reopened.bundle
     if not any(vars(bundle.features).values()):
         raise ConfigError(
             f"Wanted a model with features; that of {run} knows users and items by their ids "
             "alone. Declare [features.user], [features.item] or [features.context] and train again."
         )
     ask = _Question(bundle, *_by_query(reopened.dataset), reopened.config)
-    report["importance"] = {
+    reopened.report["importance"] = {
         "repeats": repeats,
         **_permutations(ask, repeats, on_step),
         "note": _note(ask),
         "cross": _block_norms(bundle.model, bundle.features),
     }
-    report["test_reads"] += 1
-    report["findings"] = findings(report)
-    write_report(report, run / "report.json")
-    write_text(html_page(report), run / "report.html")
-    return report
+    return reopened.reported()
 
 
 @dataclass(frozen=True)
@@ -96,10 +89,9 @@ class _Question:
             if isinstance(exam, RankingExam)
             else exam
             for exam in held_out.exams
+            if exam.name in bundle.tasks
         )
-        answers = answers_of(asked, self.config)
-        learnt = {task: of for task, of in answers.items() if task in bundle.tasks}
-        return replace(held_out, exams=exams).judge(learnt, seed=0, resamples=0)
+        return replace(held_out, exams=exams, resamples=0).ask(asked)
 
 
 def _by_query(dataset: Dataset) -> tuple[Dataset, Contexts | None]:

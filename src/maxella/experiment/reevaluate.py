@@ -10,12 +10,13 @@ from maxella.data.dataset import Dataset
 from maxella.errors import DataError
 from maxella.experiment.build import build_data, load_tables
 from maxella.experiment.config import Config
-from maxella.experiment.judge import HeldOut, answers_of
+from maxella.experiment.judge import HeldOut
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
+from maxella.experiment.run_folder import RunFolder
 from maxella.experiment.slices import build_slices
 from maxella.recommend.bundle import Bundle, load_bundle
-from maxella.report.files import read_report, write_report
+from maxella.report.files import read_report
 from maxella.report.findings import findings
 from maxella.sources.tables import Tables
 
@@ -29,6 +30,14 @@ class Reopened:
     config: Config
     tables: Tables
     dataset: Dataset
+    folder: RunFolder
+
+    def reported(self) -> dict[str, Any]:
+        """The report as it stands, with one more reading of the test; written to the folder."""
+        self.report["test_reads"] += 1
+        self.report["findings"] = findings(self.report)
+        self.folder.finish(self.report)
+        return self.report
 
 
 def reopen(run: Path, *, data: Path | None = None) -> Reopened:
@@ -65,7 +74,7 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
         )
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
-    return Reopened(bundle, report, config, tables, dataset)
+    return Reopened(bundle, report, config, tables, dataset, RunFolder(run))
 
 
 def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
@@ -74,20 +83,12 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     The report in the folder counts this reading of the test. Raises as `reopen`.
     """
     reopened = reopen(run, data=data)
-    report = reopened.report
-    config, dataset = reopened.config, reopened.dataset
-    engine = reopened.bundle.engine(dataset.contexts)
-    found = HeldOut.of(dataset, config).judge(
-        answers_of(engine, config),
-        seed=config.split.seed,
-        resamples=config.evaluation.resamples,
-        slices=build_slices(config, reopened.tables, dataset),
-    )
+    report, dataset = reopened.report, reopened.dataset
+    slices = build_slices(reopened.config, reopened.tables, dataset)
+    held_out = HeldOut.of(dataset, reopened.config, slices)
+    found = held_out.ask(reopened.bundle.engine(dataset.contexts))
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     row = model_row(old["name"], old["kind"], seconds, memory, found)
     report["models"] = [{**old, **row}, *others]
-    report["test_reads"] += 1
-    report["findings"] = findings(report)
-    write_report(report, run / "report.json")
-    return report
+    return reopened.reported()

@@ -12,11 +12,12 @@ from maxella.data.dataset import Dataset
 from maxella.evaluation.differences import paired
 from maxella.evaluation.evaluate import Report as Evaluation
 from maxella.experiment.config import Config, TaskOptions
-from maxella.experiment.machine import command_line, machine_facts
-from maxella.recommend.bundle import Bundle
+from maxella.experiment.machine import command_line, machine_facts, peak_memory_mb
+from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.report.findings import findings
 from maxella.sources.tables import Tables
 from maxella.tasks.kinds import KINDS
+from maxella.training.checkpoint import Progress
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,39 @@ def model_row(
         "seconds": {"fit": fit_seconds, "evaluate": judged.get("seconds")},
         "peak_memory_mb": memory_mb,
     }
+
+
+def trained_row(
+    name: str,
+    config: Config,
+    bundle: Bundle,
+    stages: Sequence[dict[str, Any]],
+    progress: Progress,
+    found: Evaluation | None,
+) -> dict[str, Any]:
+    """A model's row, with what trained it; `stages` are what the report says of each."""
+    fit_seconds = sum(stage["seconds"] for stage in stages)
+    return {
+        **model_row(name, "model", fit_seconds, peak_memory_mb(), found),
+        "tasks": {task.name: task.weight for task in config.learnt},
+        "tuned": None,
+        "checkpoint": weights_hash(bundle.model),
+        "device": bundle.config["training"]["device"],
+        "stages": stages,
+        "history": progress.history,
+        "best_epoch": progress.best_epoch,
+        "uses_time": _uses_time(config, bundle),
+    }
+
+
+def _uses_time(config: Config, bundle: Bundle) -> list[str]:
+    """What of the model looks at times: kinds of its tasks, and the context."""
+    named = {"retrieval": "retrieval", "rating": "ratings"}
+    used = {
+        named[task.kind]: None for task in config.learnt if task.uses_time and task.kind in named
+    }
+    context = bundle.features.context
+    return [*used, *(["context"] if context and context.read_time else [])]
 
 
 def _penalty_notes(outcomes: list[Outcome]) -> list[str]:

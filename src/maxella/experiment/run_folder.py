@@ -15,7 +15,8 @@ from maxella.report.files import write_report, write_text
 from maxella.report.page import html_page
 from maxella.training.log import RunLog
 
-_OURS = ("bundle", "models", "report.json", "report.html", "log.jsonl", "checkpoint.safetensors")
+_CHECKPOINT = "checkpoint.safetensors"
+_OURS = ("bundle", "models", "report.json", "report.html", "log.jsonl", _CHECKPOINT)
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,9 @@ class RunFolder:
         return RunFolder(self.path / "models" / folder_name(name))
 
     @property
-    def checkpoint(self) -> Path:
+    def checkpoint(self) -> Path | None:
         """Where the state of an unfinished training run lies."""
-        assert self.path  # noqa: S101 - asked for only where there is a folder
-        return self.path / "checkpoint.safetensors"
+        return self.path / _CHECKPOINT if self.path else None
 
     @property
     def log(self) -> RunLog | None:
@@ -83,7 +83,7 @@ class RunFolder:
         """
         if self.path and outcome.bundle:
             save_bundle(self.path / "bundle", outcome.bundle, model_card(report))
-            self.checkpoint.unlink(missing_ok=True)
+            (self.path / _CHECKPOINT).unlink(missing_ok=True)
 
 
 def _remove(path: Path, ours: list[Path], *, overwrite: bool) -> None:
@@ -98,5 +98,5 @@ def _remove(path: Path, ours: list[Path], *, overwrite: bool) -> None:
 
 def _is_complete(path: Path) -> bool:
     """Checkpoints go when the bundles are written, which comes after the report."""
-    unfinished = [path / "checkpoint.safetensors", *path.glob("models/*/checkpoint.safetensors")]
+    unfinished = [path / _CHECKPOINT, *path.glob(f"models/*/{_CHECKPOINT}")]
     return (path / "report.json").exists() and not any(map(Path.exists, unfinished))
