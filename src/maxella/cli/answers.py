@@ -86,15 +86,13 @@ def recommend(
     With --history or --new-users, for users whom training need not have had.
     """
     from maxella.errors import ConfigError
-    from maxella.recommend.bundle import load_bundle
 
     if bool(user) == everyone:
         raise ConfigError("Give either --user ID (once or more) or --all.")
     if everyone and out is None:
         raise ConfigError("--all wants --out FILE.parquet (or .csv).")
     _check_out(out)
-    bundle = _with_items(load_bundle(run), new_items)
-    recommender = _recommender(bundle, history, new_users)
+    bundle, recommender = _open(run, history, new_users, new_items)
     users = recommender.users.ids.to_list() if everyone else list(user or [])
     lists = recommender.recommend(
         users,
@@ -102,8 +100,8 @@ def recommend(
         task=task,
         include_seen=include_seen,
         exclude_visited=exclude_visited,
-        allow=_item_ids(allow),
-        deny=_item_ids(deny),
+        allow=None if allow is None else _read(allow, "item_id")["item_id"].to_list(),
+        deny=None if deny is None else _read(deny, "item_id")["item_id"].to_list(),
         context=_context(at, context or []),
     )
     _say_what_is_amiss(bundle, users, lists, k)
@@ -129,12 +127,10 @@ def predict(
     ] = None,
 ) -> None:
     """Predictions and scores of given pairs by every task, in the same order."""
-    from maxella.recommend.bundle import load_bundle
     from maxella.sources.delimited import read_pairs
 
     _check_out(out)
-    bundle = _with_items(load_bundle(run), new_items)
-    recommender = _recommender(bundle, history, new_users)
+    bundle, recommender = _open(run, history, new_users, new_items)
     predicted = recommender.predict(read_pairs(pairs), intervals=interval)
     is_unknown = (predicted["source"] == "popularity") | ~predicted["item_id"].is_in(
         bundle.items.ids.implode()
@@ -162,27 +158,21 @@ def similar(
     _print(_with_titles(nearest, "similar_item_id", bundle), as_json)
 
 
-def _with_items(bundle: "Bundle", new_items: Path | None) -> "Bundle":
-    if new_items is None:
-        return bundle
+def _open(
+    run: Path, history: Path | None, new_users: Path | None, new_items: Path | None
+) -> "tuple[Bundle, Recommender]":
+    """A model, and answers for its users or, with a history or a table, for those of it."""
+    from maxella.recommend.bundle import load_bundle
     from maxella.recommend.new_items import with_items
-    from maxella.sources.delimited import read_side
-
-    return with_items(bundle, read_side(new_items, "item_id"))
-
-
-def _recommender(bundle: "Bundle", history: Path | None, new_users: Path | None) -> "Recommender":
-    """For the users of the model or, with a history or a table, for those of it."""
-    recommender = bundle.recommender()
-    users = None
-    if new_users is not None:
-        from maxella.sources.delimited import read_side
-
-        users = read_side(new_users, "user_id")
-    if history is None:
-        return recommender if users is None else recommender.for_newcomers(users=users)
     from maxella.sources.load import load_source
 
+    bundle = load_bundle(run)
+    if new_items is not None:
+        bundle = with_items(bundle, _read(new_items, "item_id"))
+    recommender = bundle.recommender()
+    users = None if new_users is None else _read(new_users, "user_id")
+    if history is None:
+        return bundle, recommender if users is None else recommender.for_newcomers(users=users)
     tables = load_source(None, history)
     for note in tables.notes:
         _say(note)
@@ -192,16 +182,14 @@ def _recommender(bundle: "Bundle", history: Path | None, new_users: Path | None)
             f"{unknown:,} of the {len(tables.interactions):,} interactions in {history} name an "
             "item that the model does not know: they are left out."
         )
-    return recommender.for_newcomers(tables.interactions, users)
+    return bundle, recommender.for_newcomers(tables.interactions, users)
 
 
-def _item_ids(path: Path | None) -> list[str] | None:
-    """The ids of a table of items."""
-    if path is None:
-        return None
+def _read(table: Path, key: str) -> "pl.DataFrame":
+    """A table of users or items, as their key says."""
     from maxella.sources.delimited import read_side
 
-    return read_side(path, "item_id")["item_id"].to_list()
+    return read_side(table, key)
 
 
 def _context(at: datetime | None, known: list[str]) -> dict[str, Any]:

@@ -5,12 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from maxella.experiment.config import Config
 
 ConfigPath = Annotated[
     Path, typer.Argument(help="A TOML config; paths in it start at its folder.", show_default=False)
@@ -25,6 +22,7 @@ Data = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an older run left.")]
+RunPath = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
 
@@ -38,11 +36,10 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train one model, evaluate it once on the test part, save it."""
-    from maxella.experiment.read_config import load_config
     from maxella.experiment.run import run
 
-    options = load_config(config, changes=changes, data=data)
-    _carry_out(run, options, out, resume=resume, overwrite=overwrite, as_json=as_json)
+    how = {"resume": resume, "overwrite": overwrite}
+    _carry_out(run, config, out, changes, data, how, as_json)
 
 
 def compare(
@@ -55,15 +52,14 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Train the config's models on one split and print the table, baselines beside them."""
-    from maxella.experiment.read_config import load_config
     from maxella.experiment.run import compare as compare_models
 
-    options = load_config(config, changes=changes, data=data)
-    _carry_out(compare_models, options, out, resume=resume, overwrite=overwrite, as_json=as_json)
+    how = {"resume": resume, "overwrite": overwrite}
+    _carry_out(compare_models, config, out, changes, data, how, as_json)
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    run: RunPath,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,7 +70,7 @@ def evaluate(
 
 
 def importance(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    run: RunPath,
     data: Data = None,
     repeats: Annotated[int, typer.Option(min=1, help="How often each feature is permuted.")] = 5,
     as_json: AsJson = False,
@@ -110,28 +106,26 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
 
 def _carry_out(
     experiment: Callable[..., dict[str, Any]],
-    options: "Config",
+    config: Path,
     out: Path,
-    *,
-    resume: bool,
-    overwrite: bool,
+    changes: list[str] | None,
+    data: Path | None,
+    how: dict[str, bool],
     as_json: bool,
 ) -> None:
     """Run it with a bar, then print what it found and where it lies."""
-    with _resumable(), _progress(hidden=as_json) as on_step:
-        report = experiment(options, out, resume=resume, overwrite=overwrite, on_step=on_step)
-    _show(report, as_json)
-    if not as_json:
-        typer.echo(f"Report: {out / 'report.html'}")
+    from maxella.experiment.read_config import load_config
 
-
-@contextmanager
-def _resumable() -> Iterator[None]:
+    options = load_config(config, changes=changes, data=data)
     try:
-        yield
+        with _progress(hidden=as_json) as on_step:
+            report = experiment(options, out, on_step=on_step, **how)
     except KeyboardInterrupt:
         typer.echo("Interrupted. The same command with --resume goes on from there.", err=True)
         raise
+    _show(report, as_json)
+    if not as_json:
+        typer.echo(f"Report: {out / 'report.html'}")
 
 
 @contextmanager

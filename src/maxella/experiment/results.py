@@ -1,6 +1,6 @@
 """What a run found, as the plain dict that `report.json` holds (format in docs/report.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,7 +38,6 @@ def report_dict(
 ) -> dict[str, Any]:
     """The whole report of one data set, split and list of models; `notes` join the data's."""
     found = [outcome.found for outcome in outcomes if outcome.found]
-    ceilings = [of.ceiling for of in found]
     described: dict[str, dict[str, Any]] = {}
     for of in found:
         for task, metrics in of.described.items():
@@ -60,13 +59,7 @@ def report_dict(
             "test": len(dataset.test),
             "given": len(dataset.given),
             "events": _rows_of_events(dataset),
-            "notes": [
-                *tables.notes,
-                *notes,
-                *_penalty_notes(outcomes),
-                *_context_notes(config, outcomes),
-                *_unknown_user_notes(dataset),
-            ],
+            "notes": [*tables.notes, *notes, *_notes(config, dataset, outcomes)],
             "label_histograms": {
                 task.name: _histogram(dataset, task.name)
                 for task in config.tasks
@@ -74,12 +67,15 @@ def report_dict(
             },
         },
         "split": config.split.model_dump(),
-        "candidates": _n_candidates(config, dataset),
+        # Of a split by whole items a ranking is taken over those held out.
+        "candidates": len(np.unique(dataset.test.rows.items))
+        if config.split.kind == "cold_item"
+        else len(dataset.items),
         "test_reads": 1 if len(dataset.test) else 0,
         "tasks": [_task_facts(task, dataset, found) for task in config.tasks],
         "metrics": described,
         "models": [_with_paired(outcome, outcomes, config) for outcome in outcomes],
-        "ceiling": ceilings[0] if ceilings else {},
+        "ceiling": found[0].ceiling if found else {},
     }
     return report | {"findings": findings(report)}
 
@@ -87,9 +83,7 @@ def report_dict(
 def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]) -> dict[str, Any]:
     rows = "all" if task.rows is None else task.rows
     counts = next((of.counts[task.name] for of in found if task.name in of.counts), {})
-    visited = {"visited": counts["visited"]} if "visited" in counts else {}
     return {
-        **visited,
         "name": task.name,
         "kind": task.kind,
         "rows": rows if isinstance(rows, str) else ", ".join(rows),
@@ -97,6 +91,7 @@ def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]
         "train": len(dataset.train.pairs(task.name)),
         "test": len(dataset.test.pairs(task.name)),
         "headline": list(KINDS[task.kind].headline),
+        **{key: n for key, n in counts.items() if key == "visited"},
     }
 
 
@@ -104,42 +99,37 @@ def _with_paired(outcome: Outcome, outcomes: list[Outcome], config: Config) -> d
     """A model's row with its differences to the best baseline, figure by figure."""
     if outcome.found is None or outcome.row["kind"] == "baseline":
         return outcome.row
-    baselines = {one.row["name"]: one.found for one in outcomes if one.row["kind"] == "baseline"}
+    baselines = {
+        one.row["name"]: one.found
+        for one in outcomes
+        if one.row["kind"] == "baseline" and one.found is not None
+    }
     differences: dict[str, dict[str, Any]] = {}
     for task, metrics in outcome.found.table.items():
         best: dict[str, str] = {}  # by metric
         for key, metric in metrics.items():
             known = {
-                name: found.values[task][key]
+                name: metric.turned(found.values[task][key])
                 for name, found in baselines.items()
-                if found is not None and key in found.values.get(task, {})
+                if key in found.values.get(task, {})
             }
             if known:
-                best[key] = max(known, key=lambda name: metric.turned(known[name]))
+                best[key] = max(known, key=known.__getitem__)
         others = {key: baselines[name] for key, name in best.items()}
-        found = paired(task, outcome.found, others, seed=config.split.seed)  # type: ignore[arg-type]
         differences[task] = {
             key: {"against": best[key], **asdict(of)}
-            for key, of in found.items()
+            for key, of in paired(task, outcome.found, others, seed=config.split.seed).items()
             if of.low is not None  # enough users for an interval
         }
     return outcome.row | {"paired": differences}
 
 
 def _rows_of_events(dataset: Dataset) -> dict[str, int]:
-    parts = (dataset.train, dataset.validation, dataset.test, dataset.given)
-    counts = np.zeros(len(dataset.train.events), dtype=np.int64)
-    for part in parts:
-        if part.rows.events is not None:
-            counts += np.bincount(part.rows.events, minlength=len(counts))
-    return dict(zip(dataset.train.events, counts.tolist(), strict=True))
-
-
-def _n_candidates(config: Config, dataset: Dataset) -> int:
-    """Items that a ranking is taken over; of a split by whole items, those held out."""
-    if config.split.kind == "cold_item":
-        return len(np.unique(dataset.test.rows.items))
-    return len(dataset.items)
+    log = dataset.known.join(dataset.test.rows)
+    if log.rows.events is None:
+        return {}
+    counts = np.bincount(log.rows.events, minlength=len(log.events))
+    return dict(zip(log.events, counts.tolist(), strict=True))
 
 
 def model_row(
@@ -192,45 +182,31 @@ def _uses_time(config: Config, bundle: Bundle) -> list[str]:
     return [*used, *(["context"] if context and context.read_time else [])]
 
 
-def _penalty_notes(outcomes: list[Outcome]) -> list[str]:
-    """What the raw figures of a model with a penalty on seen items are figures of."""
-    return [
-        f"Raw figures of {outcome.row['name']} rank by its score with the "
-        f"{outcome.bundle.spec.seen_penalty_dim} dimensions of its penalty on seen items; all "
-        "others leave them out."
-        for outcome in outcomes
-        if outcome.bundle is not None and outcome.bundle.spec.seen_penalty_dim
-    ]
-
-
-def _context_notes(config: Config, outcomes: list[Outcome]) -> list[str]:
-    """What recall, NDCG and the like are means over, where models are asked in each context."""
-    if not config.features.context:
-        return []
+def _notes(config: Config, dataset: Dataset, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What figures are figures of, where that is not plain: who was asked, and how often."""
+    for outcome in outcomes:
+        if outcome.bundle is not None and outcome.bundle.spec.seen_penalty_dim:
+            yield (
+                f"Raw figures of {outcome.row['name']} rank by its score with the "
+                f"{outcome.bundle.spec.seen_penalty_dim} dimensions of its penalty on seen items; "
+                "all others leave them out."
+            )
     counts = [of for outcome in outcomes if outcome.found for of in outcome.found.counts.values()]
     queries = max((of.get("queries", 0) for of in counts), default=0)
-    if not queries:
-        return []
-    note = (
-        f"Every model is asked {queries:,} times, once for each user and context of the "
-        f"test ({', '.join(config.features.context)}), and gives one list each time: figures by "
-        "user are means over these."
-    )
-    return [note]
-
-
-def _unknown_user_notes(dataset: Dataset) -> list[str]:
-    """How much of the test asks for users without a known interaction, and who answers."""
+    if config.features.context and queries:
+        yield (
+            f"Every model is asked {queries:,} times, once for each user and context of the "
+            f"test ({', '.join(config.features.context)}), and gives one list each time: figures "
+            "by user are means over these."
+        )
     users = dataset.test.rows.users
-    known = dataset.known.rows.users
-    share = 1 - float(np.isin(users, known).mean()) if len(users) else 0.0
-    if not share:
-        return []
-    note = (
-        f"{100 * share:.1f} % of the test interactions are of users without any that is known "
-        "before: a model ranks for them by features of users, where it has any, else by popularity."
-    )
-    return [note]
+    share = 1 - float(np.isin(users, dataset.known.rows.users).mean()) if len(users) else 0.0
+    if share:
+        yield (
+            f"{100 * share:.1f} % of the test interactions are of users without any that is known "
+            "before: a model ranks for them by features of users, where it has any, else by "
+            "popularity."
+        )
 
 
 def _histogram(dataset: Dataset, task: str) -> dict[str, int]:
