@@ -77,7 +77,7 @@ def compare(
     experiment = _open(config, out, resume=resume, overwrite=overwrite, on_step=on_step)
     config, folder = experiment.config, experiment.folder
     models = [
-        (entry.name, config_of_model(config, entry), folder.of_model(entry.name))
+        (entry.name, config_of_model(config, entry), folder.of_model(entry.folder))
         for entry in config.compare.models or [ModelEntry(name="joint")]
     ]
     return _carry_out(experiment, models)

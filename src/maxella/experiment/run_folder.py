@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from maxella.errors import ConfigError
-from maxella.experiment.clashes import folder_name
 from maxella.experiment.results import Outcome
 from maxella.recommend.bundle import save_bundle
 from maxella.report.card import model_card
@@ -56,9 +55,7 @@ class RunFolder:
 
     def of_model(self, name: str) -> "RunFolder":
         """The folder of one model of a comparison."""
-        if self.path is None:
-            return self
-        return RunFolder(self.path / "models" / folder_name(name))
+        return RunFolder(self.path / "models" / name) if self.path else self
 
     @property
     def checkpoint(self) -> Path | None:
