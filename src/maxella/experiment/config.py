@@ -139,6 +139,9 @@ class SplitOptions(Section):
     """For column: the column of the log whose values are train, validation and test."""
 
 
+FeaturesOfSide = dict[str, str | dict[str, Any]]
+
+
 class FeatureOptions(Section):
     """What is known of users and items beside their ids, and how to read it.
 
@@ -147,9 +150,9 @@ class FeatureOptions(Section):
     `genres = "labels"`, `era = { kind = "time", column = "release_date", parts = ["decade"] }`.
     """
 
-    user: dict[str, str | dict[str, Any]] = {}
+    user: FeaturesOfSide = {}
     """Features of users, which the user encoder reads."""
-    item: dict[str, str | dict[str, Any]] = {}
+    item: FeaturesOfSide = {}
     """Features of items, which the item encoder reads."""
     context: dict[str, str | dict[str, Any]] = {}
     """What is known when somebody asks: columns of the log, such as device or timestamp, and the

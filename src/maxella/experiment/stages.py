@@ -4,13 +4,12 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
 import torch
 
 from maxella.data.dataset import Dataset
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.names import metric_of
-from maxella.experiment.build import build_batches, build_objective, build_plan
+from maxella.experiment.build import build_batches, build_objective, build_plan, occur
 from maxella.experiment.config import Config
 from maxella.experiment.judge import HeldOut
 from maxella.model.model import Model
@@ -96,14 +95,13 @@ def _validation(config: Config, dataset: Dataset, model: Model) -> Validation | 
             f"{unknown_name('task', task, names)}"
         )
     held_out = HeldOut.of(dataset, config, on_validation=True)
-    trained = np.bincount(dataset.train.rows.users, minlength=dataset.users.n_rows) > 0
+    trained = torch.from_numpy(occur(dataset.train.rows.users, dataset.users.n_rows))
 
     def measure() -> dict[str, float]:
         asked = on_cpu(model)
         if config.split.kind in ("cold_item", "cold_user"):  # who is asked about has no more
             asked = copy.deepcopy(asked)
             ColdStart(config.training.seed)(asked, dataset)
-        known = dataset.known_in_validation
-        return held_out.ask(Engine.of(asked, known, torch.from_numpy(trained))).flat
+        return held_out.ask(Engine.of(asked, dataset.known_in_validation, trained)).flat
 
     return Validation(measure, monitor, metric_of(key).turned)
