@@ -56,16 +56,18 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
     config = parse_config(options, where=f"{run}/bundle/config.toml")
     tables = load_tables(config.data)
     dataset = build_data(config, tables)
-    same_ids = dataset.users.ids.equals(bundle.users.ids) and dataset.items.ids.equals(
-        bundle.items.ids
-    )
     here, there = dataset.known.rows, bundle.known.rows
-    same_pairs = np.array_equal(here.users, there.users) and np.array_equal(here.items, there.items)
-    for task, labels in here.labels.items():
-        same_pairs &= task in there.labels and np.array_equal(
-            labels, there.labels[task], equal_nan=True
+    are_same = (
+        dataset.users.ids.equals(bundle.users.ids)
+        and dataset.items.ids.equals(bundle.items.ids)
+        and np.array_equal(here.users, there.users)
+        and np.array_equal(here.items, there.items)
+        and here.labels.keys() <= there.labels.keys()
+        and all(
+            np.array_equal(of, there.labels[t], equal_nan=True) for t, of in here.labels.items()
         )
-    if not same_ids or not same_pairs:
+    )
+    if not are_same:
         raise DataError(
             f"The data at {config.data.path or config.data.name} are not those that {run} was "
             f"trained on: {len(here):,} training interactions here, "
