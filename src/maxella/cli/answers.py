@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maxella.errors import ConfigError
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -85,8 +87,6 @@ def recommend(
 
     With --history or --new-users, for users whom training need not have had.
     """
-    from maxella.errors import ConfigError
-
     if bool(user) == everyone:
         raise ConfigError("Give either --user ID (once or more) or --all.")
     if everyone and out is None:
@@ -104,7 +104,7 @@ def recommend(
         deny=None if deny is None else _read(deny, "item_id")["item_id"].to_list(),
         context=_context(at, context or []),
     )
-    _say_what_is_amiss(bundle, users, lists, k)
+    _say_what_is_amiss(lists, users, k, len(bundle.items))
     if out:
         _write(lists, out)
     else:
@@ -140,7 +140,6 @@ def predict(
             f"{is_unknown.sum():,} of {len(predicted):,} pairs name a user or an item that the "
             "model does not know: what they get comes from the other alone."
         )
-    _say_what_was_not_learnt(bundle)
     _write(predicted, out)
 
 
@@ -167,6 +166,9 @@ def _open(
     from maxella.sources.load import load_source
 
     bundle = load_bundle(run)
+    for task in bundle.config["tasks"]:
+        if task["name"] not in bundle.tasks:
+            _say(f"This model was trained without the task {task['name']}: it does not answer it.")
     if new_items is not None:
         bundle = with_items(bundle, _read(new_items, "item_id"))
     recommender = bundle.recommender()
@@ -194,8 +196,6 @@ def _read(table: Path, key: str) -> "pl.DataFrame":
 
 def _context(at: datetime | None, known: list[str]) -> dict[str, Any]:
     """What --at and --context say, by column."""
-    from maxella.errors import ConfigError
-
     context: dict[str, Any] = {}
     if at is not None:
         context["timestamp"] = int(at.replace(tzinfo=UTC).timestamp())
@@ -207,8 +207,8 @@ def _context(at: datetime | None, known: list[str]) -> dict[str, Any]:
     return context
 
 
-def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame", k: int) -> None:
-    """Unknown users, short lists and tasks not learnt, on standard error."""
+def _say_what_is_amiss(lists: "pl.DataFrame", users: list[str], k: int, n_items: int) -> None:
+    """Unknown users and short lists, on standard error."""
     unknown = lists.filter(lists["source"] == "popularity")["user_id"].unique(maintain_order=True)
     for one in unknown:
         _say(f"User '{one}' is not known: these are the items most picked.")
@@ -216,16 +216,9 @@ def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame"
         n_full = lists.filter(lists["rank"] == k)["user_id"].n_unique()
         _say(
             f"{len(set(users)) - n_full:,} of {len(set(users)):,} users get fewer than {k:,} items:"
-            f" the model knows {len(bundle.items):,}, and some are left out (--include-seen brings "
+            f" the model knows {n_items:,}, and some are left out (--include-seen brings "
             "back those that the user has picked)."
         )
-    _say_what_was_not_learnt(bundle)
-
-
-def _say_what_was_not_learnt(bundle: "Bundle") -> None:
-    for task in bundle.config["tasks"]:
-        if task["name"] not in bundle.tasks:
-            _say(f"This model was trained without the task {task['name']}: it does not answer it.")
 
 
 def _say(line: str) -> None:
@@ -233,15 +226,11 @@ def _say(line: str) -> None:
 
 
 def _check_out(path: Path | None) -> None:
-    from maxella.errors import ConfigError
-
     if path is not None and path.suffix not in {".parquet", ".csv"}:
         raise ConfigError(f"--out wants a name that ends in .parquet or .csv; got {path}.")
 
 
 def _write(frame: "pl.DataFrame", path: Path) -> None:
-    from maxella.errors import ConfigError
-
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

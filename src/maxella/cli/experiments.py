@@ -26,36 +26,43 @@ RunPath = Annotated[Path, typer.Argument(help="A run folder.", show_default=Fals
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
 
-def train(
-    config: ConfigPath,
-    out: Out,
-    changes: Changes = None,
-    data: Data = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
-    """Train one model, evaluate it once on the test part, save it."""
-    from maxella.experiment.run import run
+def _command(name: str, text: str) -> Callable[..., None]:
+    """A command for a function of `experiment.run`: with a bar, then what it found."""
 
-    how = {"resume": resume, "overwrite": overwrite}
-    _carry_out(run, config, out, changes, data, how, as_json)
+    def command(
+        config: ConfigPath,
+        out: Out,
+        changes: Changes = None,
+        data: Data = None,
+        resume: Resume = False,
+        overwrite: Overwrite = False,
+        as_json: AsJson = False,
+    ) -> None:
+        from maxella.experiment import run
+        from maxella.experiment.read_config import load_config
+
+        carry_out = getattr(run, name)
+        options = load_config(config, changes=changes, data=data)
+        try:
+            with _progress(hidden=as_json) as on_step:
+                report = carry_out(
+                    options, out, resume=resume, overwrite=overwrite, on_step=on_step
+                )
+        except KeyboardInterrupt:
+            typer.echo("Interrupted. The same command with --resume goes on from there.", err=True)
+            raise
+        _show(report, as_json)
+        if not as_json:
+            typer.echo(f"Report: {out / 'report.html'}")
+
+    command.__doc__ = text
+    return command
 
 
-def compare(
-    config: ConfigPath,
-    out: Out,
-    changes: Changes = None,
-    data: Data = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
-    """Train the config's models on one split and print the table, baselines beside them."""
-    from maxella.experiment.run import compare as compare_models
-
-    how = {"resume": resume, "overwrite": overwrite}
-    _carry_out(compare_models, config, out, changes, data, how, as_json)
+train = _command("run", "Train one model, evaluate it once on the test part, save it.")
+compare = _command(
+    "compare", "Train the config's models on one split and print the table, baselines beside them."
+)
 
 
 def evaluate(
@@ -102,30 +109,6 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     from maxella.report.console import print_comparison
 
     print_comparison(report, Console())
-
-
-def _carry_out(
-    experiment: Callable[..., dict[str, Any]],
-    config: Path,
-    out: Path,
-    changes: list[str] | None,
-    data: Path | None,
-    how: dict[str, bool],
-    as_json: bool,
-) -> None:
-    """Run it with a bar, then print what it found and where it lies."""
-    from maxella.experiment.read_config import load_config
-
-    options = load_config(config, changes=changes, data=data)
-    try:
-        with _progress(hidden=as_json) as on_step:
-            report = experiment(options, out, on_step=on_step, **how)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. The same command with --resume goes on from there.", err=True)
-        raise
-    _show(report, as_json)
-    if not as_json:
-        typer.echo(f"Report: {out / 'report.html'}")
 
 
 @contextmanager

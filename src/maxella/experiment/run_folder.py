@@ -36,8 +36,13 @@ class RunFolder:
         path = Path(path)
         try:
             ours = [path / name for name in _OURS if (path / name).exists()]
-            if ours and not resume:
-                _remove(path, ours, overwrite=overwrite)
+            if ours and not (resume or overwrite):
+                raise ConfigError(
+                    f"{path} already holds a run. Choose another --out, go on with it "
+                    "(--resume), or replace it (--overwrite)."
+                )
+            for old in ours if overwrite else ():
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
             path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=path):
                 pass
@@ -81,16 +86,6 @@ class RunFolder:
         if self.path and outcome.bundle:
             save_bundle(self.path / "bundle", outcome.bundle, model_card(report))
             (self.path / _CHECKPOINT).unlink(missing_ok=True)
-
-
-def _remove(path: Path, ours: list[Path], *, overwrite: bool) -> None:
-    if not overwrite:
-        raise ConfigError(
-            f"{path} already holds a run. Choose another --out, go on with it "
-            "(--resume), or replace it (--overwrite)."
-        )
-    for old in ours:
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
 def _is_complete(path: Path) -> bool:
