@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from maxella.closed_form.confidences import pooled
 from maxella.closed_form.gram import Gram, ItemWeights, gram
-from maxella.closed_form.ials import fold_in, ials, least_squares
+from maxella.closed_form.ials import fold_in, ials, least_squares, pooled
 from maxella.seeds import torch_generator
 
 
