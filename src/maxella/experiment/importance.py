@@ -130,10 +130,11 @@ def _permutations(
             afters.append(ask.figures(*_permuted(ask, side, name, rng)))
             if on_step:
                 on_step(n * repeats + repeat + 1, len(names) * repeats)
+        found = losses(before, afters, seed=seed)
         flat = {
-            f"{task}.{key}": loss.to_dict()
-            for task, of_task in losses(before, afters, seed=seed).items()
-            for key, loss in of_task.items()
+            f"{task}.{key}": of.to_dict()
+            for task, all_ in found.items()
+            for key, of in all_.items()
         }
         rows.append({"side": side, "name": name, "losses": flat})
     return {"metrics": before.flat, "features": rows}

@@ -99,26 +99,23 @@ def _with_paired(outcome: Outcome, outcomes: list[Outcome], config: Config) -> d
     """A model's row with its differences to the best baseline, figure by figure."""
     if outcome.found is None or outcome.row["kind"] == "baseline":
         return outcome.row
-    baselines = {
-        one.row["name"]: one.found
-        for one in outcomes
-        if one.row["kind"] == "baseline" and one.found is not None
-    }
+    baselines = {one.row["name"]: one.found for one in outcomes if one.row["kind"] == "baseline"}
     differences: dict[str, dict[str, Any]] = {}
     for task, metrics in outcome.found.table.items():
         best: dict[str, str] = {}  # by metric
         for key, metric in metrics.items():
             known = {
-                name: metric.turned(found.values[task][key])
+                name: found.values[task][key]
                 for name, found in baselines.items()
-                if key in found.values.get(task, {})
+                if found is not None and key in found.values.get(task, {})
             }
             if known:
-                best[key] = max(known, key=known.__getitem__)
+                best[key] = max(known, key=lambda name: metric.turned(known[name]))
         others = {key: baselines[name] for key, name in best.items()}
+        found = paired(task, outcome.found, others, seed=config.split.seed)  # type: ignore[arg-type]
         differences[task] = {
             key: {"against": best[key], **asdict(of)}
-            for key, of in paired(task, outcome.found, others, seed=config.split.seed).items()
+            for key, of in found.items()
             if of.low is not None  # enough users for an interval
         }
     return outcome.row | {"paired": differences}

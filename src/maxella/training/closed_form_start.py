@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from maxella.closed_form.edlae import low_rank_edlae
-from maxella.closed_form.gram import sums
 from maxella.closed_form.ials import ials
 from maxella.data.dataset import Dataset
 from maxella.data.history import History
@@ -92,7 +92,7 @@ def _start(
                 for pairs, width in zip(picks, widths, strict=True)
             ],
         )
-        factors += [(sums(own, readings), of_items) for readings, of_items in found]
+        factors += [(_read(own, readings), of_items) for readings, of_items in found]
         # One scale for both sides, so that one learning rate suits them.
         ratios = [
             (readings.norm() / of_items.norm().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
@@ -123,8 +123,16 @@ def _on_one_scale(
         return found
     users = (own.starts.diff() > 0).nonzero().squeeze(1)
     some = own.take(users[:: max(1, len(users) // _SAMPLE)])
-    spreads = [(sums(some, readings) @ items.T).std() for readings, items in found]
+    spreads = [(_read(some, readings) @ items.T).std() for readings, items in found]
     return [
         (readings * (spreads[0] / spread.clamp(min=1e-12)), items)
         for (readings, items), spread in zip(found, spreads, strict=True)
     ]
+
+
+def _read(history: History, readings: torch.Tensor) -> torch.Tensor:
+    """(user rows, dim) the sums of the readings of what each user has."""
+    sums: torch.Tensor = functional.embedding_bag(
+        history.items, readings, history.starts[:-1], mode="sum"
+    )
+    return sums
