@@ -50,8 +50,9 @@ def importance(
             f"Wanted a model with features; that of {run} knows users and items by their ids "
             "alone. Declare [features.user], [features.item] or [features.context] and train again."
         )
-    dataset, contexts = _by_query(reopened.dataset)
-    ask = _Question(bundle, dataset, contexts, _held_out(dataset, reopened.config, bundle))
+    dataset, contexts = _by_query(reopened.experiment.dataset)
+    held_out = _held_out(dataset, reopened.experiment.config, bundle)
+    ask = _Question(bundle, dataset, contexts, held_out)
     reopened.report["importance"] = {
         "repeats": repeats,
         **_permutations(ask, repeats, on_step),

@@ -14,10 +14,13 @@ from maxella.evaluation.candidates import CandidateSubset
 from maxella.evaluation.evaluate import Exam, Report, evaluate
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.slices import Slice
+from maxella.experiment.build import build_data, load_tables, with_tasks
 from maxella.experiment.config import Config
 from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.results import Outcome, model_row
+from maxella.experiment.slices import build_slices
 from maxella.recommend.engine import Engine
+from maxella.sources.tables import Tables
 from maxella.tasks.kinds import KINDS
 
 
@@ -81,13 +84,31 @@ def _among(exam: Exam, subset: CandidateSubset) -> Exam:
     return replace(exam, test=subset.pairs(exam.test), known=known, visited=visited)
 
 
-def judge_baselines(
-    dataset: Dataset, config: Config, held_out: HeldOut
-) -> tuple[list[Outcome], list[str]]:
+@dataclass(frozen=True)
+class Experiment:
+    """A config, its data split and in rows, and what every model is asked."""
+
+    config: Config
+    tables: Tables
+    dataset: Dataset
+    held_out: HeldOut
+
+    @classmethod
+    def of(cls, config: Config) -> "Experiment":
+        """Read the data and split them; the tasks are those that the log suggests, if none are."""
+        tables = load_tables(config.data)
+        config = with_tasks(config, tables)
+        dataset = build_data(config, tables)
+        held_out = HeldOut.of(dataset, config, build_slices(config, tables, dataset))
+        return cls(config, tables, dataset, held_out)
+
+
+def judge_baselines(experiment: Experiment) -> tuple[list[Outcome], list[str]]:
     """The baselines of [compare] that can be had here, and a note on each that cannot.
 
     Where nothing is held out there is nothing to set beside the model.
     """
+    dataset, config, held_out = experiment.dataset, experiment.config, experiment.held_out
     if not held_out.exams:
         return [], []
     outcomes: list[Outcome] = []

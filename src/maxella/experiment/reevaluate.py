@@ -6,19 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from maxella.data.dataset import Dataset
 from maxella.errors import DataError
-from maxella.experiment.build import build_data, load_tables
-from maxella.experiment.config import Config
-from maxella.experiment.judge import HeldOut
+from maxella.experiment.judge import Experiment
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
 from maxella.experiment.run_folder import RunFolder
-from maxella.experiment.slices import build_slices
 from maxella.recommend.bundle import Bundle, load_bundle
 from maxella.report.files import read_report
 from maxella.report.findings import findings
-from maxella.sources.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -27,9 +22,7 @@ class Reopened:
 
     bundle: Bundle
     report: dict[str, Any]
-    config: Config
-    tables: Tables
-    dataset: Dataset
+    experiment: Experiment
     folder: RunFolder
 
     def reported(self) -> dict[str, Any]:
@@ -54,8 +47,8 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
     if data is not None:
         options["data"]["path"] = str(data)
     config = parse_config(options, where=f"{run}/bundle/config.toml")
-    tables = load_tables(config.data)
-    dataset = build_data(config, tables)
+    experiment = Experiment.of(config)
+    dataset = experiment.dataset
     here, there = dataset.known.rows, bundle.known.rows
     are_same = (
         dataset.users.ids.equals(bundle.users.ids)
@@ -76,7 +69,7 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
         )
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
-    return Reopened(bundle, report, config, tables, dataset, RunFolder(run))
+    return Reopened(bundle, report, experiment, RunFolder(run))
 
 
 def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
@@ -85,10 +78,9 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     The report in the folder counts this reading of the test. Raises as `reopen`.
     """
     reopened = reopen(run, data=data)
-    report, dataset = reopened.report, reopened.dataset
-    slices = build_slices(reopened.config, reopened.tables, dataset)
-    held_out = HeldOut.of(dataset, reopened.config, slices)
-    found = held_out.ask(reopened.bundle.engine(dataset.contexts))
+    report, experiment = reopened.report, reopened.experiment
+    engine = reopened.bundle.engine(experiment.dataset.contexts)
+    found = experiment.held_out.ask(engine)
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     row = model_row(old["name"], old["kind"], seconds, memory, found)

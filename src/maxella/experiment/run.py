@@ -1,44 +1,19 @@
 """One experiment from config to bundle: the main job on one page. Read this first."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from maxella.data.dataset import Dataset
-from maxella.experiment.build import (
-    build_bundle,
-    build_checkpoint,
-    build_data,
-    build_features,
-    build_spec,
-    load_tables,
-    with_tasks,
-)
+from maxella.experiment.build import build_bundle, build_checkpoint, build_features, build_spec
 from maxella.experiment.config import Config, ModelEntry
-from maxella.experiment.judge import HeldOut, judge_baselines
+from maxella.experiment.judge import Experiment, judge_baselines
 from maxella.experiment.machine import reset_peak_memory
 from maxella.experiment.read_config import config_of_model, load_config, parse_config
 from maxella.experiment.results import Outcome, report_dict, trained_row
 from maxella.experiment.run_folder import RunFolder
-from maxella.experiment.slices import build_slices
 from maxella.experiment.stages import OnStep, build_stages, progress_of
 from maxella.model.build import build_model
-from maxella.sources.tables import Tables
 from maxella.training.device import find_device
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A config, its data in rows, what every model is asked, and where the outcome goes."""
-
-    config: Config
-    tables: Tables
-    dataset: Dataset
-    held_out: HeldOut
-    folder: RunFolder
-    resume: bool
-    on_step: OnStep | None
 
 
 def run(
@@ -56,10 +31,10 @@ def run(
     `config` is a TOML file, its options as a dict, or a Config. `resume` goes on from the
     checkpoint of a run that was cut off; `overwrite` replaces what an older run left there.
     """
-    experiment = _open(config, out, resume=resume, overwrite=overwrite, on_step=on_step)
+    experiment, folder = _open(config, out, resume=resume, overwrite=overwrite)
     config = experiment.config
     name = "joint" if len(config.learnt) > 1 else config.learnt[0].name
-    return _carry_out(experiment, [(name, config, experiment.folder)])
+    return _carry_out(experiment, folder, [(name, config, folder)], on_step)
 
 
 def compare(
@@ -74,33 +49,56 @@ def compare(
 
     Gives the report; `out` gets it too, and a run folder for each model under `models/`.
     """
-    experiment = _open(config, out, resume=resume, overwrite=overwrite, on_step=on_step)
-    config, folder = experiment.config, experiment.folder
+    experiment, folder = _open(config, out, resume=resume, overwrite=overwrite)
+    config = experiment.config
     models = [
         (entry.name, config_of_model(config, entry), folder.of_model(entry.folder))
         for entry in config.compare.models or [ModelEntry(name="joint")]
     ]
-    return _carry_out(experiment, models)
+    return _carry_out(experiment, folder, models, on_step)
+
+
+def _open(
+    config: Config | dict[str, Any] | str | Path,
+    out: str | Path | None,
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> tuple[Experiment, RunFolder]:
+    """Read the data, split them, and make a place for the outcome."""
+    if isinstance(config, dict):
+        config = parse_config(config, where="the options given")
+    elif not isinstance(config, Config):
+        config = load_config(Path(config))
+    find_device(config.training.device)  # raises before an older run is removed
+    experiment = Experiment.of(config)
+    # After the data: an older run is not removed for one that cannot start.
+    return experiment, RunFolder.open(out, resume=resume, overwrite=overwrite)
 
 
 def _carry_out(
-    experiment: Experiment, models: list[tuple[str, Config, RunFolder]]
+    experiment: Experiment,
+    folder: RunFolder,
+    models: list[tuple[str, Config, RunFolder]],
+    on_step: OnStep | None,
 ) -> dict[str, Any]:
     """Train the models, each by its name and config into its folder; report and save them."""
     config, tables, dataset = experiment.config, experiment.tables, experiment.dataset
-    trained = [train(experiment, *model) for model in models]
-    baselines, notes = judge_baselines(dataset, config, experiment.held_out)
+    trained = [train(experiment, *model, on_step) for model in models]
+    baselines, notes = judge_baselines(experiment)
     report = report_dict(config, tables, dataset, trained + baselines, notes)
-    experiment.folder.finish(report)
-    for outcome, (_, _, folder) in zip(trained, models, strict=True):
+    folder.finish(report)
+    for outcome, (_, _, of_model) in zip(trained, models, strict=True):
         alone = report_dict(config, tables, dataset, [outcome])
-        if folder != experiment.folder:  # of a comparison: `maxella evaluate` can judge it again
-            folder.finish(alone)
-        folder.keep(outcome, alone)
+        if of_model != folder:  # of a comparison: so that `maxella evaluate` can judge it again
+            of_model.finish(alone)
+        of_model.keep(outcome, alone)
     return report
 
 
-def train(experiment: Experiment, name: str, config: Config, folder: RunFolder) -> Outcome:
+def train(
+    experiment: Experiment, name: str, config: Config, folder: RunFolder, on_step: OnStep | None
+) -> Outcome:
     """Train one model, stage by stage, and read the test once."""
     reset_peak_memory()
     tables, dataset = experiment.tables, experiment.dataset
@@ -113,9 +111,9 @@ def train(experiment: Experiment, name: str, config: Config, folder: RunFolder) 
         model,
         name=name,
         checkpoint=build_checkpoint(folder.checkpoint, config, dataset, features),
-        resume=experiment.resume,
+        resume=folder.resumes,
         log=folder.log,
-        on_step=experiment.on_step,
+        on_step=on_step,
     )
     done = []
     for stage in stages:
@@ -128,26 +126,3 @@ def train(experiment: Experiment, name: str, config: Config, folder: RunFolder) 
     return Outcome(
         trained_row(name, config, bundle, done, progress_of(stages), found), found, bundle
     )
-
-
-def _open(
-    config: Config | dict[str, Any] | str | Path,
-    out: str | Path | None,
-    *,
-    resume: bool,
-    overwrite: bool,
-    on_step: OnStep | None,
-) -> Experiment:
-    """Read the data, split them, and make a place for the outcome."""
-    if isinstance(config, dict):
-        config = parse_config(config, where="the options given")
-    elif not isinstance(config, Config):
-        config = load_config(Path(config))
-    find_device(config.training.device)  # raises before an older run is removed
-    tables = load_tables(config.data)
-    config = with_tasks(config, tables)
-    dataset = build_data(config, tables)
-    held_out = HeldOut.of(dataset, config, build_slices(config, tables, dataset))
-    # After the data: an older run is not removed for one that cannot start.
-    folder = RunFolder.open(out, resume=resume, overwrite=overwrite)
-    return Experiment(config, tables, dataset, held_out, folder, resume, on_step)

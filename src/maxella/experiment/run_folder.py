@@ -23,6 +23,7 @@ class RunFolder:
     """`bundle/`, `report.json`, `report.html`, `log.jsonl`; without a path nothing is kept."""
 
     path: Path | None
+    resumes: bool = False  # whether training goes on from a checkpoint
 
     @classmethod
     def open(
@@ -56,11 +57,11 @@ class RunFolder:
                 f"The run in {path} is complete: nothing to go on with. Choose another --out, or "
                 "replace it (--overwrite)."
             )
-        return cls(path)
+        return cls(path, resume)
 
     def of_model(self, name: str) -> "RunFolder":
         """The folder of one model of a comparison."""
-        return RunFolder(self.path / "models" / name) if self.path else self
+        return RunFolder(self.path / "models" / name, self.resumes) if self.path else self
 
     @property
     def checkpoint(self) -> Path | None:
