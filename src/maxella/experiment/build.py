@@ -239,15 +239,14 @@ def build_features(config: Config, tables: Tables, dataset: Dataset) -> Features
     """The features of both sides and of contexts, from encoders that saw what training has."""
     options = config.features
     train = dataset.train.rows
-    users, items = (
-        EntityFeatures.fit(table, key, ids, feature_specs(declared), occur(rows, ids.n_rows))
-        if declared
-        else None
-        for declared, table, key, ids, rows in (
-            (options.user, tables.users, "user_id", dataset.users, train.users),
-            (options.item, tables.items, "item_id", dataset.items, train.items),
-        )
-    )
+    sides = []
+    for declared, table, key, ids, rows in (
+        (options.user, tables.users, "user_id", dataset.users, train.users),
+        (options.item, tables.items, "item_id", dataset.items, train.items),
+    ):
+        fit_on, specs = occur(rows, ids.n_rows), feature_specs(declared)
+        sides.append(EntityFeatures.fit(table, key, ids, specs, fit_on) if specs else None)
+    users, items = sides
     return Features(users, items, _context_features(config, tables, dataset))
 
 

@@ -85,6 +85,10 @@ def _apply(options: Any, change: str) -> None:
             options = options.setdefault(section, {})
         if not isinstance(options, dict | list):
             raise ConfigError(f"--set {change}: '{section}' is an option, not a section.")
+    if isinstance(options, list):
+        raise ConfigError(
+            f"--set {change} wants an option of '{key}': {name.strip()}.option=value."
+        )
     options[key] = value
 
 

@@ -52,10 +52,8 @@ def suggest(
     if kind == "delimited":
         return _of_delimited(path, users, items, encoding)
     for option, file in (("users", users), ("items", items)):
-        if file is not None and file.resolve().parent not in (
-            path.resolve(),
-            path.resolve().parent,
-        ):
+        places = (path.resolve(), path.resolve().parent)
+        if file is not None and file.resolve().parent not in places:
             raise ConfigError(
                 f"--{option}: {path} is laid out as {SOURCES[kind].wanted}, which reads users and "
                 f"items from files beside it. Put {file} there, or leave --{option} out."
