@@ -21,7 +21,7 @@ from maxella.data.split import Split
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.experiment.build import build_spec, label
 from maxella.experiment.config import Config
-from maxella.experiment.judge import HeldOut, answers_of
+from maxella.experiment.judge import HeldOut
 from maxella.experiment.read_config import config_of_model, load_config
 from maxella.experiment.stages import build_stages
 from maxella.model.build import build_model
@@ -89,8 +89,8 @@ def main() -> None:
         else exam
         for exam in held_out.exams
     )
-    answers = answers_of(Engine.of(model, dataset.known), config)
-    found = replace(held_out, exams=exams).judge(answers, seed=config.split.seed, resamples=0)
+    engine = Engine.of(model, dataset.known)
+    found = replace(held_out, exams=exams, resamples=0).ask(engine)
     evaluation = time.perf_counter() - started
     result = {
         "start_seconds": sum(of for name, of in seconds.items() if name != steps.name),

@@ -27,7 +27,7 @@ def world(n_interactions: int, epochs: int) -> dict[str, Any]:
     import torch._dynamo  # noqa: F401, PLC0415 - comes with the first optimiser: 1 to 2 s once
 
     from maxella.experiment.build import build_data, build_spec  # noqa: PLC0415
-    from maxella.experiment.judge import HeldOut, answers_of  # noqa: PLC0415
+    from maxella.experiment.judge import HeldOut  # noqa: PLC0415
     from maxella.experiment.read_config import load_config  # noqa: PLC0415
     from maxella.experiment.stages import build_stages  # noqa: PLC0415
     from maxella.model.build import build_model  # noqa: PLC0415
@@ -58,8 +58,8 @@ def world(n_interactions: int, epochs: int) -> dict[str, Any]:
         timed(stage.name, partial(stage, model, dataset))
     seconds["an epoch"] = seconds.pop("gradient steps") / epochs
     engine = timed("embeddings", lambda: Engine.of(model, dataset.known))
-    exams, answers = HeldOut.of(dataset, config), answers_of(engine, config)
-    found = timed("evaluation", lambda: exams.judge(answers, seed=config.split.seed, resamples=0))
+    held_out = HeldOut.of(dataset, config)
+    found = timed("evaluation", lambda: held_out.ask(engine))
     return {
         "interactions": len(tables.interactions),
         "users": len(dataset.users),

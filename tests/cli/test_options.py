@@ -46,6 +46,7 @@ def test_an_option_takes_all_that_its_table_holds(section, option, table):
         ("training.uniform_negatives=9", ["wanted one of leave_one_out_softmax, gramian with"]),
         ("tasks.buy.loss=bpr2", ["No loss is called 'bpr2'", "Did you mean 'bpr'?"]),
         ("tasks.bye.loss=bpr", ["No table is called 'bye'", "Did you mean 'buy'?"]),
+        ("tasks.buy=3", ["--set tasks.buy=3 wants an option of 'buy': tasks.buy.option=value"]),
         ("tasks.buy.head=dot", ["No head of retrieval is called 'dot'"]),
         ("tasks.buy.distillation=0.5", ["wanted model.start = 'closed_form'", "(buy)"]),
         ("tasks.stars.members=2", ["wanted another head than dot with members above 1 (stars)"]),

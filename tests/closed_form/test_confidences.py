@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from maxella.closed_form.confidences import pooled
-from maxella.closed_form.edlae import low_rank_edlae
 from maxella.closed_form.gram import Gram, ItemWeights, gram
-from maxella.closed_form.ials import fold_in, ials, least_squares
+from maxella.closed_form.ials import fold_in, ials, least_squares, pooled
 from maxella.seeds import torch_generator
 
 
@@ -79,65 +77,20 @@ def test_what_counts_nothing_moves_nothing(worlds):
     assert not fold_in(history, factors, confidences=torch.zeros(len(history.items))).any()
 
 
-def stacked_by_hand(matrices, counts, *, l2, dropout):
-    """G, and B by one ridge regression an item, of matrices below one another, in float64."""
-    rows = []
-    for matrix, count in zip(matrices, counts, strict=True):
-        n = matrix.sum(axis=1)
-        weights = np.where(n > 0, np.maximum(n, 1) / n[n > 0].mean(), 1) ** -0.5
-        rows.append(np.sqrt(count * weights)[:, None] * matrix)
-    rows = np.vstack(rows)
-    together = rows.T @ rows
-    left = together + np.diag(l2 + dropout * together.diagonal())
-    weights = np.zeros_like(together)
-    for item in range(len(together)):
-        others = np.arange(len(together)) != item
-        weights[others, item] = np.linalg.solve(
-            left[np.ix_(others, others)], together[others, item]
-        )
-    return weights
-
-
-@pytest.mark.parametrize("dense_item_rows", [5000, 0], ids=["matrices", "products"])
-def test_events_stacked_below_the_target_are_rows_of_one_regression(
-    dense_item_rows, worlds, monkeypatch
-):
-    monkeypatch.setattr("maxella.closed_form.edlae.DENSE_ITEM_ROWS", dense_item_rows)
-    matrices, (of_bought, of_viewed) = worlds
-    readings, items = low_rank_edlae(
-        of_bought, 12, torch_generator(1, "start"), l2=4.0, others=[(of_viewed, 0.3)]
-    )
-    weights = stacked_by_hand(matrices, [1.0, 0.3], l2=4.0, dropout=0.33)
-    found = (readings @ items.T)[1:, 1:].numpy()
-    # The zero diagonal too: a pair's own events say nothing of it. Products find the diagonal of
-    # the inverse to a few percent.
-    if dense_item_rows:
-        np.testing.assert_allclose(found, weights, atol=1e-4)
-    else:
-        assert np.linalg.norm(found - weights) < 0.15 * np.linalg.norm(weights)
-
-
-def test_without_further_events_it_is_the_plain_form_to_the_last_bit(worlds):
-    _, (of_bought, of_viewed) = worlds
-    plain = low_rank_edlae(of_bought, 5, torch_generator(1, "start"))
-    zero = low_rank_edlae(of_bought, 5, torch_generator(1, "start"), others=[(of_viewed, 0.0)])
-    more = low_rank_edlae(of_bought, 5, torch_generator(1, "start"), others=[(of_viewed, 0.5)])
-    for one, same, other in zip(plain, zero, more, strict=True):
-        assert torch.equal(one, same)
-        assert not torch.equal(one, other)
-
-
-def test_products_with_several_blocks_are_those_with_their_sum(worlds):
-    _, (of_bought, of_viewed) = worlds
+def test_products_without_a_matrix_are_those_with_it(worlds):
+    _, (history, _) = worlds
     draw = torch_generator(2, "weights")
-    blocks = [(h, torch.rand(61, generator=draw)) for h in (of_bought, of_viewed, of_viewed)]
-    whole = sum(gram(*block) for block in blocks)
-    torch.testing.assert_close(
-        gram(*blocks[1], gram(*blocks[0])), gram(*blocks[0]) + gram(*blocks[1])
-    )
-    products = Gram(*blocks)
+    weights = torch.rand(61, generator=draw)
+    whole, products = gram(history, weights), Gram(history, weights)
     torch.testing.assert_close(products @ torch.eye(13), whole)
     torch.testing.assert_close(products.diagonal(), whole.diagonal())
     solved = ItemWeights.of(products, torch.ones(13), draw)._solve(torch.eye(13))
     wanted = torch.linalg.inv(whole + torch.eye(13))
     torch.testing.assert_close(solved, wanted, atol=0.02, rtol=0)
+
+
+def test_matrices_that_stand_one_below_another_add_up(worlds):
+    _, (of_bought, of_viewed) = worlds
+    torch.testing.assert_close(
+        gram(of_viewed, together=gram(of_bought)), gram(of_bought) + gram(of_viewed)
+    )

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 import maxella
-from maxella.experiment.choose import choose_options
+from maxella.experiment.propose import choose_options
 
 
 def log_of(n_users, n_items, per_user, n_levels=5):

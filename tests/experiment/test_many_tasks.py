@@ -60,6 +60,14 @@ def report(shop):
     return maxella.run(options_of(shop, BUY, VIEW, BOUGHT, STARS))
 
 
+def test_the_time_of_every_stage_counts(shop):
+    tasks = [task | {"revisits": True} for task in (BUY, VIEW)]
+    changes = {"compare": {"baselines": []}, "evaluation": {"resamples": 0}}
+    model = maxella.run(options_of(shop, *tasks, **changes))["models"][0]
+    assert [stage["name"] for stage in model["stages"]].count("revisits") == 2
+    assert model["seconds"]["fit"] == sum(stage["seconds"] for stage in model["stages"])
+
+
 def test_every_task_of_one_checkpoint_is_reported(report):
     joint = report["models"][0]
     assert joint["tasks"] == {"buy": 1.0, "view": 1.0, "bought": 1.0, "stars": 1.0}

@@ -3,8 +3,7 @@
 import polars as pl
 import pytest
 
-from maxella.experiment.choose import choose_options
-from maxella.experiment.propose import FEWEST, propose_tasks
+from maxella.experiment.propose import FEWEST, choose_options, propose_tasks
 
 
 def log_of(counts, **columns):

@@ -158,7 +158,10 @@ def test_a_log_without_ratings_is_compared_without_the_raters(tmp_path):
 
 def test_a_second_evaluation_finds_the_same_and_is_counted(options, tmp_path):
     first = maxella.run(options, tmp_path / "run")
+    page = tmp_path / "run" / "report.html"
+    page.unlink()
     second = reevaluate(tmp_path / "run")
+    assert page.is_file()  # and not the page of the first reading
     assert figures(second) == figures(first)
     assert (first["test_reads"], second["test_reads"]) == (1, 2)
     assert json.loads((tmp_path / "run" / "report.json").read_text())["test_reads"] == 2

@@ -9,8 +9,7 @@ import torch
 from maxella.baselines.choice import Trial, choose, event_counts, event_grid
 from maxella.baselines.events import history_of, other_events
 from maxella.baselines.popularity import Popularity
-from maxella.closed_form.confidences import pooled
-from maxella.closed_form.ials import fold_in, ials, usual_l2
+from maxella.closed_form.ials import fold_in, ials, pooled, usual_l2
 from maxella.data.history import History
 from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.seeds import torch_generator

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maxella.errors import ConfigError
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -85,16 +87,12 @@ def recommend(
 
     With --history or --new-users, for users whom training need not have had.
     """
-    from maxella.errors import ConfigError
-    from maxella.recommend.bundle import load_bundle
-
     if bool(user) == everyone:
         raise ConfigError("Give either --user ID (once or more) or --all.")
     if everyone and out is None:
         raise ConfigError("--all wants --out FILE.parquet (or .csv).")
     _check_out(out)
-    bundle = _with_items(load_bundle(run), new_items)
-    recommender = _recommender(bundle, history, new_users)
+    bundle, recommender = _open(run, history, new_users, new_items)
     users = recommender.users.ids.to_list() if everyone else list(user or [])
     lists = recommender.recommend(
         users,
@@ -102,11 +100,11 @@ def recommend(
         task=task,
         include_seen=include_seen,
         exclude_visited=exclude_visited,
-        allow=_item_ids(allow),
-        deny=_item_ids(deny),
+        allow=None if allow is None else _read(allow, "item_id")["item_id"].to_list(),
+        deny=None if deny is None else _read(deny, "item_id")["item_id"].to_list(),
         context=_context(at, context or []),
     )
-    _say_what_is_amiss(bundle, users, lists, k)
+    _say_what_is_amiss(lists, users, k, len(bundle.items))
     if out:
         _write(lists, out)
     else:
@@ -129,12 +127,10 @@ def predict(
     ] = None,
 ) -> None:
     """Predictions and scores of given pairs by every task, in the same order."""
-    from maxella.recommend.bundle import load_bundle
     from maxella.sources.delimited import read_pairs
 
     _check_out(out)
-    bundle = _with_items(load_bundle(run), new_items)
-    recommender = _recommender(bundle, history, new_users)
+    bundle, recommender = _open(run, history, new_users, new_items)
     predicted = recommender.predict(read_pairs(pairs), intervals=interval)
     is_unknown = (predicted["source"] == "popularity") | ~predicted["item_id"].is_in(
         bundle.items.ids.implode()
@@ -144,7 +140,6 @@ def predict(
             f"{is_unknown.sum():,} of {len(predicted):,} pairs name a user or an item that the "
             "model does not know: what they get comes from the other alone."
         )
-    _say_what_was_not_learnt(bundle)
     _write(predicted, out)
 
 
@@ -162,27 +157,24 @@ def similar(
     _print(_with_titles(nearest, "similar_item_id", bundle), as_json)
 
 
-def _with_items(bundle: "Bundle", new_items: Path | None) -> "Bundle":
-    if new_items is None:
-        return bundle
+def _open(
+    run: Path, history: Path | None, new_users: Path | None, new_items: Path | None
+) -> "tuple[Bundle, Recommender]":
+    """A model, and answers for its users or, with a history or a table, for those of it."""
+    from maxella.recommend.bundle import load_bundle
     from maxella.recommend.new_items import with_items
-    from maxella.sources.delimited import read_side
-
-    return with_items(bundle, read_side(new_items, "item_id"))
-
-
-def _recommender(bundle: "Bundle", history: Path | None, new_users: Path | None) -> "Recommender":
-    """For the users of the model or, with a history or a table, for those of it."""
-    recommender = bundle.recommender()
-    users = None
-    if new_users is not None:
-        from maxella.sources.delimited import read_side
-
-        users = read_side(new_users, "user_id")
-    if history is None:
-        return recommender if users is None else recommender.for_newcomers(users=users)
     from maxella.sources.load import load_source
 
+    bundle = load_bundle(run)
+    for task in bundle.config["tasks"]:
+        if task["name"] not in bundle.tasks:
+            _say(f"This model was trained without the task {task['name']}: it does not answer it.")
+    if new_items is not None:
+        bundle = with_items(bundle, _read(new_items, "item_id"))
+    recommender = bundle.recommender()
+    users = None if new_users is None else _read(new_users, "user_id")
+    if history is None:
+        return bundle, recommender if users is None else recommender.for_newcomers(users=users)
     tables = load_source(None, history)
     for note in tables.notes:
         _say(note)
@@ -192,22 +184,18 @@ def _recommender(bundle: "Bundle", history: Path | None, new_users: Path | None)
             f"{unknown:,} of the {len(tables.interactions):,} interactions in {history} name an "
             "item that the model does not know: they are left out."
         )
-    return recommender.for_newcomers(tables.interactions, users)
+    return bundle, recommender.for_newcomers(tables.interactions, users)
 
 
-def _item_ids(path: Path | None) -> list[str] | None:
-    """The ids of a table of items."""
-    if path is None:
-        return None
+def _read(table: Path, key: str) -> "pl.DataFrame":
+    """A table of users or items, as their key says."""
     from maxella.sources.delimited import read_side
 
-    return read_side(path, "item_id")["item_id"].to_list()
+    return read_side(table, key)
 
 
 def _context(at: datetime | None, known: list[str]) -> dict[str, Any]:
     """What --at and --context say, by column."""
-    from maxella.errors import ConfigError
-
     context: dict[str, Any] = {}
     if at is not None:
         context["timestamp"] = int(at.replace(tzinfo=UTC).timestamp())
@@ -219,8 +207,8 @@ def _context(at: datetime | None, known: list[str]) -> dict[str, Any]:
     return context
 
 
-def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame", k: int) -> None:
-    """Unknown users, short lists and tasks not learnt, on standard error."""
+def _say_what_is_amiss(lists: "pl.DataFrame", users: list[str], k: int, n_items: int) -> None:
+    """Unknown users and short lists, on standard error."""
     unknown = lists.filter(lists["source"] == "popularity")["user_id"].unique(maintain_order=True)
     for one in unknown:
         _say(f"User '{one}' is not known: these are the items most picked.")
@@ -228,16 +216,9 @@ def _say_what_is_amiss(bundle: "Bundle", users: list[str], lists: "pl.DataFrame"
         n_full = lists.filter(lists["rank"] == k)["user_id"].n_unique()
         _say(
             f"{len(set(users)) - n_full:,} of {len(set(users)):,} users get fewer than {k:,} items:"
-            f" the model knows {len(bundle.items):,}, and some are left out (--include-seen brings "
+            f" the model knows {n_items:,}, and some are left out (--include-seen brings "
             "back those that the user has picked)."
         )
-    _say_what_was_not_learnt(bundle)
-
-
-def _say_what_was_not_learnt(bundle: "Bundle") -> None:
-    for task in bundle.config["tasks"]:
-        if task["name"] not in bundle.tasks:
-            _say(f"This model was trained without the task {task['name']}: it does not answer it.")
 
 
 def _say(line: str) -> None:
@@ -245,15 +226,11 @@ def _say(line: str) -> None:
 
 
 def _check_out(path: Path | None) -> None:
-    from maxella.errors import ConfigError
-
     if path is not None and path.suffix not in {".parquet", ".csv"}:
         raise ConfigError(f"--out wants a name that ends in .parquet or .csv; got {path}.")
 
 
 def _write(frame: "pl.DataFrame", path: Path) -> None:
-    from maxella.errors import ConfigError
-
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,12 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from maxella.experiment.config import Config
 
 ConfigPath = Annotated[
     Path, typer.Argument(help="A TOML config; paths in it start at its folder.", show_default=False)
@@ -25,45 +22,51 @@ Data = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an older run left.")]
+RunPath = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
 
-def train(
-    config: ConfigPath,
-    out: Out,
-    changes: Changes = None,
-    data: Data = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
-    """Train one model, evaluate it once on the test part, save it."""
-    from maxella.experiment.read_config import load_config
-    from maxella.experiment.run import run
+def _command(name: str, text: str) -> Callable[..., None]:
+    """A command for a function of `experiment.run`: with a bar, then what it found."""
 
-    options = load_config(config, changes=changes, data=data)
-    _carry_out(run, options, out, resume=resume, overwrite=overwrite, as_json=as_json)
+    def command(
+        config: ConfigPath,
+        out: Out,
+        changes: Changes = None,
+        data: Data = None,
+        resume: Resume = False,
+        overwrite: Overwrite = False,
+        as_json: AsJson = False,
+    ) -> None:
+        from maxella.experiment import run
+        from maxella.experiment.read_config import load_config
+
+        carry_out = getattr(run, name)
+        options = load_config(config, changes=changes, data=data)
+        try:
+            with _progress(hidden=as_json) as on_step:
+                report = carry_out(
+                    options, out, resume=resume, overwrite=overwrite, on_step=on_step
+                )
+        except KeyboardInterrupt:
+            typer.echo("Interrupted. The same command with --resume goes on from there.", err=True)
+            raise
+        _show(report, as_json)
+        if not as_json:
+            typer.echo(f"Report: {out / 'report.html'}")
+
+    command.__doc__ = text
+    return command
 
 
-def compare(
-    config: ConfigPath,
-    out: Out,
-    changes: Changes = None,
-    data: Data = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
-    """Train the config's models on one split and print the table, baselines beside them."""
-    from maxella.experiment.read_config import load_config
-    from maxella.experiment.run import compare as compare_models
-
-    options = load_config(config, changes=changes, data=data)
-    _carry_out(compare_models, options, out, resume=resume, overwrite=overwrite, as_json=as_json)
+train = _command("run", "Train one model, evaluate it once on the test part, save it.")
+compare = _command(
+    "compare", "Train the config's models on one split and print the table, baselines beside them."
+)
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    run: RunPath,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,7 +77,7 @@ def evaluate(
 
 
 def importance(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    run: RunPath,
     data: Data = None,
     repeats: Annotated[int, typer.Option(min=1, help="How often each feature is permuted.")] = 5,
     as_json: AsJson = False,
@@ -106,32 +109,6 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     from maxella.report.console import print_comparison
 
     print_comparison(report, Console())
-
-
-def _carry_out(
-    experiment: Callable[..., dict[str, Any]],
-    options: "Config",
-    out: Path,
-    *,
-    resume: bool,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    """Run it with a bar, then print what it found and where it lies."""
-    with _resumable(), _progress(hidden=as_json) as on_step:
-        report = experiment(options, out, resume=resume, overwrite=overwrite, on_step=on_step)
-    _show(report, as_json)
-    if not as_json:
-        typer.echo(f"Report: {out / 'report.html'}")
-
-
-@contextmanager
-def _resumable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. The same command with --resume goes on from there.", err=True)
-        raise
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """`maxella init`: from files that nobody has described to a config that trains."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from maxella.errors import ConfigError
 
 
 def init(
@@ -24,9 +27,6 @@ def init(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Look at your files, say what each column is taken for, and write a config that trains."""
-    from dataclasses import asdict
-
-    from maxella.errors import ConfigError
     from maxella.experiment.suggest import suggest
     from maxella.experiment.write_config import write_config
 

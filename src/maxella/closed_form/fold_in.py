@@ -32,8 +32,8 @@ class FoldIn:
     def of(cls, users: torch.Tensor, items: torch.Tensor, history: History) -> "FoldIn":
         """From trained embeddings, (user rows, dim) and (item rows, dim), and their histories.
 
-        Users whose embedding is zero or who have no history are left out; of the rest at most
-        1,000 are looked at, evenly over the rows. Without any the gain is 0.
+        Users whose embedding is zero or who have no history are left out; of the rest some
+        hundreds are looked at, evenly over the rows. Without any the gain is 0.
         """
         usable = (users.any(dim=1) & (history.starts.diff() > 0)).nonzero().squeeze(1)
         usable = usable[:: max(1, len(usable) // _SAMPLE)]

@@ -1,7 +1,6 @@
 """How often two items were taken together, and the regression of each item on the others."""
 
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import torch
 from torch.nn import functional
@@ -62,32 +61,28 @@ def item_weights(together: torch.Tensor, l2: torch.Tensor | float) -> torch.Tens
     return weights
 
 
-class Gram:
-    """The sum of `gram` over blocks as products with it, which walk over the pairs: no matrix."""
+def sums(history: History, rows: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """(item rows, m) → (user rows, m): the sum over what each user took; (pairs,) `weights`."""
+    found: torch.Tensor = functional.embedding_bag(
+        history.items, rows, history.starts[:-1], per_sample_weights=weights, mode="sum"
+    )
+    return found
 
-    def __init__(self, *blocks: tuple[History, torch.Tensor]) -> None:
-        self._blocks = [(taken, taken.transposed(), weights[:, None]) for taken, weights in blocks]
+
+class Gram:
+    """`gram` as products with it, which walk over the pairs: no matrix."""
+
+    def __init__(self, history: History, weights: torch.Tensor) -> None:
+        self._taken, self._taken_by = history, history.transposed()
+        self._weights = weights[:, None]
 
     def __matmul__(self, matrix: torch.Tensor) -> torch.Tensor:
         """(item rows, m) → (item rows, m)."""
-        parts = (
-            _sums(taken_by, _sums(taken, matrix).mul_(weights))
-            for taken, taken_by, weights in self._blocks
-        )
-        return reduce(torch.Tensor.add_, parts)
+        return sums(self._taken_by, sums(self._taken, matrix).mul_(self._weights))
 
     def diagonal(self) -> torch.Tensor:
         """(item rows,)."""
-        parts = (_sums(taken_by, weights) for _, taken_by, weights in self._blocks)
-        return reduce(torch.Tensor.add_, parts).squeeze(1)
-
-
-def _sums(history: History, rows: torch.Tensor) -> torch.Tensor:
-    """(item rows, m) → (user rows, m): the sum over what each user took."""
-    sums: torch.Tensor = functional.embedding_bag(
-        history.items, rows, history.starts[:-1], mode="sum"
-    )
-    return sums
+        return sums(self._taken_by, self._weights).squeeze(1)
 
 
 @dataclass(frozen=True)

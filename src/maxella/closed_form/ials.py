@@ -2,11 +2,12 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import torch
-from torch.nn import functional
 
 from maxella.closed_form.conjugate_gradients import TINY, conjugate_gradients
+from maxella.closed_form.gram import sums
 from maxella.data.history import History
 from maxella.features.id import UNKNOWN_ROW
 
@@ -101,6 +102,25 @@ def fold_in(
     return least_squares(history, known, l2_of_users, unobserved, confidences)
 
 
+def pooled(events: Sequence[tuple[History, float]]) -> tuple[History, torch.Tensor]:
+    """Histories of the same users and items, and how much each counts → all pairs, confidences.
+
+    (pairs,) float32 in the order of the history's items, as `ials` wants them: a pair that was
+    viewed (counts .1) and bought (counts 1) has 1.1.
+    """
+    first = events[0][0]
+    users = torch.cat([torch.repeat_interleave(history.starts.diff()) for history, _ in events])
+    items = torch.cat([history.items for history, _ in events])
+    counts = torch.cat(
+        [torch.full_like(h.items, count, dtype=torch.float32) for h, count in events]
+    )
+    pairs, positions = torch.unique(users * first.n_item_rows + items, return_inverse=True)
+    confidences = torch.zeros(len(pairs), device=first.device).index_add_(0, positions, counts)
+    every_user = torch.arange(first.n_user_rows + 1, device=first.device)
+    starts = torch.searchsorted(pairs // first.n_item_rows, every_user)
+    return History(pairs % first.n_item_rows, starts, first.n_item_rows), confidences
+
+
 def _totals(history: History, confidences: torch.Tensor | None) -> torch.Tensor:
     """(user rows,) pairs of each user, or the sum of their confidences."""
     counts = history.starts.diff()
@@ -133,18 +153,13 @@ def least_squares(
     rotated = factors @ basis
     taken = _matrix(history)
 
-    def sum_taken(weights: torch.Tensor | None = None) -> torch.Tensor:
-        sums: torch.Tensor = functional.embedding_bag(
-            history.items, rotated, history.starts[:-1], per_sample_weights=weights, mode="sum"
-        )
-        return sums
-
     def left_side(x: torch.Tensor) -> torch.Tensor:
         products = torch.sparse.sampled_addmm(taken, x, rotated.T, beta=0.0)  # x·f of each pair
         values = products.values()
-        return diagonal * x + sum_taken(values if confidences is None else values * confidences)
+        weights = values if confidences is None else values * confidences
+        return diagonal * x + sums(history, rotated, weights)
 
-    right = sum_taken(confidences)
+    right = sums(history, rotated, confidences)
     solution = conjugate_gradients(left_side, right, diagonal, dim=1, tolerance=_TOLERANCE)
     return torch.matmul(solution, basis.T)
 

@@ -13,26 +13,29 @@ _ITERATIONS = 3
 
 def leading_eigenvectors(
     multiply: Callable[[torch.Tensor], torch.Tensor],
-    n: int,
+    taken: torch.Tensor,
     dim: int,
     generator: torch.Generator,
-    device: torch.device,
 ) -> torch.Tensor:
-    """(n, rank) orthonormal eigenvectors of the greatest eigenvalues, rank ≤ dim.
+    """(n, dim) orthonormal eigenvectors of the greatest eigenvalues; zeros beyond the rank.
 
-    `multiply`: (n, width) → the product with a positive semidefinite matrix. The eigenvectors
-    are those of its restriction to a subspace found by power iteration from a random start (Halko,
-    Martinsson and Tropp 2011, arXiv:0909.4061). The rank is below dim where that of the
-    matrix is.
+    `multiply`: (n, width) → the product with a positive semidefinite matrix, of which only the
+    rows that are `taken`, (n,) bool, are not zero. The eigenvectors are those of its restriction
+    to a subspace found by power iteration from a random start (Halko, Martinsson and Tropp 2011,
+    arXiv:0909.4061).
     """
-    basis = torch.randn(n, min(dim + _EXTRA_DIRECTIONS, n), generator=generator).to(device)
+    n = len(taken)
+    drawn = torch.randn(n, min(dim + _EXTRA_DIRECTIONS, n), generator=generator)
+    basis = drawn.to(taken.device)
     for _ in range(_ITERATIONS):
         basis, _ = torch.linalg.qr(multiply(basis))
     values, directions = torch.linalg.eigh((basis.T @ multiply(basis)).double())
     # A value within the rounding error of the greatest is nought.
     rank = int((values > torch.finfo(torch.float32).eps * values.max()).sum())
     first = directions.flip(1)[:, : min(dim, rank)].float()
-    return torch.matmul(basis, first)
+    found = torch.zeros(n, dim, device=taken.device)
+    found[taken, : first.shape[1]] = (basis @ first)[taken]
+    return found
 
 
 def taste_directions(history: History, dim: int, generator: torch.Generator) -> torch.Tensor:
@@ -44,10 +47,6 @@ def taste_directions(history: History, dim: int, generator: torch.Generator) -> 
     """
     refuse_large("The seen-item penalty", history.n_item_rows, 1, "Set model.seen_penalty_dim = 0.")
     together = gram(history)
-    found = leading_eigenvectors(
-        lambda basis: together @ basis, len(together), dim, generator, history.device
+    return leading_eigenvectors(
+        lambda basis: together @ basis, together.diagonal() > 0, dim, generator
     )
-    directions = torch.zeros(history.n_item_rows, dim, device=history.device)
-    taken = together.diagonal() > 0
-    directions[taken, : found.shape[1]] = found[taken]
-    return directions

@@ -1,6 +1,7 @@
 """Options → objects: the one place where a section of the config meets a room."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from maxella.model.build import ModelSpec
 from maxella.model.head import HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
+from maxella.recommend.bundle import Bundle
 from maxella.sources.download import get
 from maxella.sources.load import load_source
 from maxella.sources.tables import Tables
@@ -33,6 +35,7 @@ from maxella.tasks.losses import LOSSES
 from maxella.tasks.objective import Objective
 from maxella.tasks.task import Task
 from maxella.training.checkpoint import Checkpoint
+from maxella.training.device import find_device
 from maxella.training.gradient_steps import Plan
 
 MOST_LEVELS = 101  # whole numbers from 0 to 100
@@ -98,7 +101,7 @@ def build_data(config: Config, tables: Tables) -> Dataset:
     """The tables, split and in rows, with the labels of every declared task."""
     labels = label(config, tables)
     split = split_table(config, tables, labels)
-    specs = [feature_spec(name, how) for name, how in config.features.context.items()]
+    specs = feature_specs(config.features.context)
     dataset = build_dataset(tables.interactions, split, labels, specs, seed=config.split.seed)
     for task in config.learnt:
         if not len(dataset.train.pairs(task.name)):
@@ -121,13 +124,8 @@ def label(config: Config, tables: Tables) -> dict[str, TaskLabels]:
 def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -> Split:
     """Which rows train, validate and test."""
     options = config.split
-    target = None
-    if EVENT in tables.interactions.columns and options.kind in (
-        "leave_last_out",
-        "user_temporal",
-        "column",
-    ):
-        target = ~np.isnan(labels[config.tasks[0].name].labels)
+    has_events = EVENT in tables.interactions.columns
+    target = ~np.isnan(labels[config.tasks[0].name].labels) if has_events else None
     return split_interactions(
         tables.interactions,
         kind=options.kind,
@@ -154,8 +152,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     ranking = [task.name for task in config.tasks if KINDS[task.kind].ranks]
     heads = []
     for task in config.tasks:
-        labels = train.pairs(task.name).labels
-        is_number = task.kind == "rating"
+        labels, ranks = train.pairs(task.name).labels, KINDS[task.kind].ranks
         projects = task.name in ranking[1:] if task.projection is None else task.projection
         heads.append(
             HeadSpec(
@@ -164,10 +161,12 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 factors=task.dim,
                 members=task.members,
                 mean=float(labels.mean()) if len(labels) else 0.0,
-                levels=() if KINDS[task.kind].ranks else _levels(task, labels),
-                range=_range(labels) if is_number and task.clip else None,
-                item_biases=KINDS[task.kind].ranks and task.item_biases,
-                projects=KINDS[task.kind].ranks and projects,
+                levels=() if ranks else _levels(task, labels),
+                range=(float(labels.min()), float(labels.max()))
+                if task.kind == "rating" and task.clip and len(labels)
+                else None,
+                item_biases=ranks and task.item_biases,
+                projects=ranks and projects,
                 reads_context=options.reads_context and task.kind != "binary",
                 uses_time=_uses_time(task, train),
                 patterns=_patterns(task, train, is_goal=[task.name] == ranking[:1]),
@@ -187,6 +186,11 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
         seen_penalty_dim=options.seen_penalty_dim,
         feature_layers=config.features.layers,
     )
+
+
+def occur(rows: np.ndarray, n_rows: int) -> np.ndarray:
+    """(n,) rows → (n_rows,) bool: which of all rows are among them."""
+    return np.bincount(rows, minlength=n_rows) > 0
 
 
 def _events(config: Config, train: Log) -> list[str]:
@@ -232,10 +236,6 @@ def _levels(task: TaskOptions, labels: np.ndarray) -> tuple[float, ...]:
     return ()
 
 
-def _range(labels: np.ndarray) -> tuple[float, float] | None:
-    return (float(labels.min()), float(labels.max())) if len(labels) else None
-
-
 def build_features(config: Config, tables: Tables, dataset: Dataset) -> Features:
     """The features of both sides and of contexts, from encoders that saw what training has."""
     options = config.features
@@ -245,21 +245,41 @@ def build_features(config: Config, tables: Tables, dataset: Dataset) -> Features
         (options.user, tables.users, "user_id", dataset.users, train.users),
         (options.item, tables.items, "item_id", dataset.items, train.items),
     ):
-        fit_on = np.bincount(rows, minlength=ids.n_rows) > 0
-        specs = [feature_spec(name, how) for name, how in declared.items()]
+        fit_on, specs = occur(rows, ids.n_rows), feature_specs(declared)
         sides.append(EntityFeatures.fit(table, key, ids, specs, fit_on) if specs else None)
     users, items = sides
     return Features(users, items, dataset.context_features if config.model.reads_context else None)
 
 
-def feature_spec(name: str, how: str | dict[str, Any]) -> FeatureSpec:
-    """A feature as it is declared; ConfigError where it names no kind."""
-    options: dict[str, Any] = {"kind": how} if isinstance(how, str) else dict(how)
-    if "kind" not in options:
-        kinds = ", ".join(FEATURE_KINDS)
-        raise ConfigError(f"Feature '{name}' wants a kind ({kinds}); got {how}. Add one.")
-    column, kind = options.pop("column", name), options.pop("kind")
-    return FeatureSpec(column, kind, options, name)
+def feature_specs(declared: Mapping[str, str | dict[str, Any]]) -> list[FeatureSpec]:
+    """Features as they are declared; ConfigError where one names no kind."""
+    specs = []
+    for name, how in declared.items():
+        options: dict[str, Any] = {"kind": how} if isinstance(how, str) else dict(how)
+        if "kind" not in options:
+            kinds = ", ".join(FEATURE_KINDS)
+            raise ConfigError(f"Feature '{name}' wants a kind ({kinds}); got {how}. Add one.")
+        column, kind = options.pop("column", name), options.pop("kind")
+        specs.append(FeatureSpec(column, kind, options, name))
+    return specs
+
+
+def build_bundle(
+    config: Config,
+    tables: Tables,
+    dataset: Dataset,
+    spec: ModelSpec,
+    model: Model,
+    features: Features,
+) -> Bundle:
+    """A trained model with all that it is served with."""
+    trained = occur(dataset.train.rows.users, dataset.users.n_rows)
+    items = tables.items.filter(tables.items["item_id"].is_in(dataset.items.ids.implode()))
+    options = config.model_dump(mode="json", exclude_none=True, exclude={"compare"})
+    options["training"]["device"] = find_device(config.training.device).type
+    return Bundle(
+        spec, model, features, dataset.users, dataset.items, trained, dataset.known, items, options
+    )
 
 
 def build_objective(config: Config) -> Objective:
@@ -307,9 +327,11 @@ def build_plan(options: TrainingOptions) -> Plan:
 
 
 def build_checkpoint(
-    path: Path, config: Config, dataset: Dataset, features: Features
-) -> Checkpoint:
+    path: Path | None, config: Config, dataset: Dataset, features: Features
+) -> Checkpoint | None:
     """A checkpoint that only the same options on the same rows and features can resume."""
+    if path is None:
+        return None
     options = config.model_dump_json(include={"features", "model", "tasks", "training"})
     fingerprint = hashlib.sha256(options.encode())
     train = dataset.train.rows

@@ -5,6 +5,7 @@ A config is a TOML file with these sections. Rooms below take plain arguments.
 
 import codecs
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,7 +20,7 @@ from pydantic import (
 
 from maxella.baselines.table import BASELINES
 from maxella.errors import unknown_name
-from maxella.experiment.clashes import clashes, folder_name
+from maxella.experiment.clashes import clashes
 from maxella.model.build import USER_ENCODERS
 from maxella.tasks.kinds import KINDS
 from maxella.tasks.losses import LOSSES
@@ -39,6 +40,17 @@ def _absolute(path: Path) -> Path:
 
 # Absolute, so that a saved run finds its data from whichever folder it is asked.
 LocalPath = Annotated[Path, AfterValidator(_absolute)]
+
+
+def _one_of(kind: str, table: Iterable[str]) -> AfterValidator:
+    """Refuses names that a table lacks, with the nearest one."""
+
+    def check(name: str | None) -> str | None:
+        if name is not None and name not in table:
+            raise ValueError(unknown_name(kind, name, table))
+        return name
+
+    return AfterValidator(check)
 
 
 class DataOptions(Section):
@@ -127,6 +139,9 @@ class SplitOptions(Section):
     """For column: the column of the log whose values are train, validation and test."""
 
 
+FeaturesOfSide = dict[str, str | dict[str, Any]]
+
+
 class FeatureOptions(Section):
     """What is known of users and items beside their ids, and how to read it.
 
@@ -135,9 +150,9 @@ class FeatureOptions(Section):
     `genres = "labels"`, `era = { kind = "time", column = "release_date", parts = ["decade"] }`.
     """
 
-    user: dict[str, str | dict[str, Any]] = {}
+    user: FeaturesOfSide = {}
     """Features of users, which the user encoder reads."""
-    item: dict[str, str | dict[str, Any]] = {}
+    item: FeaturesOfSide = {}
     """Features of items, which the item encoder reads."""
     context: dict[str, str | dict[str, Any]] = {}
     """What is known when somebody asks: columns of the log, such as device or timestamp."""
@@ -149,7 +164,7 @@ class FeatureOptions(Section):
 class ModelOptions(Section):
     """The encoders, which all tasks share."""
 
-    encoder: str = "sum"
+    encoder: Annotated[str, _one_of("encoder", USER_ENCODERS)] = "sum"
     """How users are encoded. sum: an embedding of the id beside the sum of readings of the
     history."""
     dim: Annotated[int, Field(ge=0)] = 64
@@ -169,20 +184,13 @@ class ModelOptions(Section):
     """Whether the model looks at features.context; every model is asked in each context where
     there are any, whether it looks or not."""
 
-    @field_validator("encoder")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        if name not in USER_ENCODERS:
-            raise ValueError(unknown_name("encoder", name, USER_ENCODERS))
-        return name
-
 
 class TaskOptions(Section):
     """One thing to learn."""
 
     name: Annotated[str, Field(min_length=1)]
     """What it is called in reports, in columns and on the command line."""
-    kind: str
+    kind: Annotated[str, _one_of("kind of task", KINDS)]
     """retrieval (which items a user picks), rating (the number they give), binary (yes or no)."""
     rows: str | list[str] | None = None
     """Its rows of the log: an event, a list of events, or a condition such as `rating >= 4`;
@@ -199,7 +207,7 @@ class TaskOptions(Section):
     """Whether a pair that repeats counts once, or 1 + log(how often)."""
     every: Annotated[int, Field(ge=1)] = 1
     """Steps from one of its losses to the next; ratings want more steps than retrieval."""
-    loss: str | None = None
+    loss: Annotated[str | None, _one_of("loss", LOSSES)] = None
     """For retrieval, of the table of losses; full_softmax, if absent."""
     reduction: Literal["mean", "sum"] = "mean"
     """mean over labels, so weights mean the same at any batch size; sum: the notebook."""
@@ -234,15 +242,11 @@ class TaskOptions(Section):
     """Share of its training labels that is kept: what do the other tasks teach?"""
 
     @model_validator(mode="after")
-    def _is_known(self) -> Self:
-        if self.kind not in KINDS:
-            raise ValueError(unknown_name("kind of task", self.kind, KINDS))
+    def _fits_its_kind(self) -> Self:
         if self.head is not None and self.head not in KINDS[self.kind].heads:
             raise ValueError(
                 unknown_name(f"head of {self.kind}", self.head, KINDS[self.kind].heads)
             )
-        if self.loss is not None and self.loss not in LOSSES:
-            raise ValueError(unknown_name("loss", self.loss, LOSSES))
         for is_set, name, kind in (
             (self.among is not None, "among", "binary"),
             (self.loss is not None, "loss", "retrieval"),
@@ -322,30 +326,27 @@ class ModelEntry(Section):
     training: dict[str, Any] = {}
     """Options of [training] that differ."""
 
+    @property
+    def folder(self) -> str:
+        """What its folder is called."""
+        return "".join(letter if letter.isalnum() else "-" for letter in self.name.lower())
+
 
 class CompareOptions(Section):
     """What `maxella compare` puts into one table."""
 
     models: list[ModelEntry] = []
     """The models, each trained on the same split."""
-    baselines: list[str] | None = None
+    baselines: list[Annotated[str, _one_of("baseline", BASELINES)]] | None = None
     """Baselines to show beside them; all that answer one of the tasks, if absent."""
 
     @field_validator("models")
     @classmethod
     def _have_folders(cls, models: list[ModelEntry]) -> list[ModelEntry]:
         names = [entry.name for entry in models]
-        if len({folder_name(name) for name in names}) < len(names):
+        if len({entry.folder for entry in models}) < len(names):
             raise ValueError(f"wanted names with a folder of its own for each; got {names}")
         return models
-
-    @field_validator("baselines")
-    @classmethod
-    def _are_known(cls, names: list[str] | None) -> list[str] | None:
-        for name in names or ():
-            if name not in BASELINES:
-                raise ValueError(unknown_name("baseline", name, BASELINES))
-        return names
 
 
 class Config(Section):
@@ -369,17 +370,13 @@ class Config(Section):
         return [task for task in self.tasks if task.weight]
 
     @model_validator(mode="after")
-    def _monitor_has_rows(self) -> Self:
+    def _parts_fit(self) -> Self:
         if self.training.monitor and not self.split.validation and self.split.kind != "column":
             raise ValueError("training.monitor wants split.validation above 0")
         if self.training.patience and not self.training.monitor:
             raise ValueError("training.patience wants training.monitor")
         if (self.split.kind == "column") != (self.split.column is not None):
             raise ValueError("split.kind = 'column' and split.column go together")
-        return self
-
-    @model_validator(mode="after")
-    def _asks_alike(self) -> Self:
         for entry in self.compare.models:
             if entry.features.get("context", self.features.context) != self.features.context:
                 raise ValueError(
@@ -387,16 +384,12 @@ class Config(Section):
                     "comparison are asked; for one that does not look at it set "
                     "model = { reads_context = false }"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
         names = [task.name for task in self.tasks]
         if len(set(names)) < len(names):
             raise ValueError(f"wanted a name of its own for each task; got {', '.join(names)}")
         if self.tasks and not self.learnt:
             raise ValueError("every task has the weight 0: nothing to learn")
-        for is_wrong, wanted in clashes(self.model, self.learnt, self.training):
-            if is_wrong:
-                raise ValueError(f"wanted {wanted}")
+        wanted = next(clashes(self.model, self.learnt, self.training), None)
+        if wanted:
+            raise ValueError(f"wanted {wanted}")
         return self

@@ -15,17 +15,14 @@ from maxella.errors import ConfigError
 from maxella.evaluation.differences import losses
 from maxella.evaluation.evaluate import Report
 from maxella.evaluation.ranking_exam import RankingExam
+from maxella.experiment.build import occur
 from maxella.experiment.config import Config
-from maxella.experiment.judge import HeldOut, answers_of
+from maxella.experiment.judge import HeldOut
 from maxella.experiment.reevaluate import reopen
-from maxella.features.id import UNKNOWN_ROW
 from maxella.model.build import build_model
 from maxella.model.cross_head import CrossHead
 from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
-from maxella.report.files import write_report, write_text
-from maxella.report.findings import findings
-from maxella.report.page import html_page
 from maxella.seeds import numpy_generator
 
 _METRICS: tuple[str, ...] = ("ndcg@10", "top_k_accuracy@100")
@@ -47,24 +44,22 @@ def importance(
     DataError as `reopen` does.
     """
     reopened = reopen(run, data=data)
-    report, bundle = reopened.report, reopened.bundle
+    bundle = reopened.bundle
     if not any(vars(bundle.features).values()):
         raise ConfigError(
             f"Wanted a model with features; that of {run} knows users and items by their ids "
             "alone. Declare [features.user], [features.item] or [features.context] and train again."
         )
-    ask = _Question(bundle, *_by_query(reopened.dataset), reopened.config)
-    report["importance"] = {
+    dataset, contexts = _by_query(reopened.experiment.dataset)
+    held_out = _held_out(dataset, reopened.experiment.config, bundle)
+    ask = _Question(bundle, dataset, contexts, held_out)
+    reopened.report["importance"] = {
         "repeats": repeats,
         **_permutations(ask, repeats, on_step),
         "note": _note(ask),
         "cross": _block_norms(bundle.model, bundle.features),
     }
-    report["test_reads"] += 1
-    report["findings"] = findings(report)
-    write_report(report, run / "report.json")
-    write_text(html_page(report), run / "report.html")
-    return report
+    return reopened.reported()
 
 
 @dataclass(frozen=True)
@@ -74,32 +69,35 @@ class _Question:
     bundle: Bundle
     dataset: Dataset
     contexts: Contexts | None  # one for each user and context of the test
-    config: Config
+    held_out: HeldOut
 
     @property
-    def untrained(self) -> torch.Tensor:
-        """(n,) rows of the items that features speak for."""
-        counts = np.bincount(self.dataset.train.rows.items, minlength=self.dataset.items.n_rows)
-        return torch.from_numpy(np.flatnonzero(counts == 0))
+    def is_trained(self) -> np.ndarray:
+        """(item rows,) bool; features speak for the others."""
+        return occur(self.dataset.train.rows.items, self.dataset.items.n_rows)
 
     def figures(self, features: Features, contexts: Contexts | None) -> Report:
         """The model's figures, were these the features and contexts."""
         bundle = self.bundle
         model = build_model(bundle.spec, 0, features)
         model.load_state_dict(bundle.model.state_dict())
-        model.fill_cold_items(self.untrained)
-        asked = replace(bundle, model=model.eval(), features=features).engine(contexts)
-        held_out = HeldOut.of(self.dataset, self.config)
-        metrics = (*_METRICS, "recall@20") if held_out.subset else _METRICS
-        exams = tuple(
-            replace(exam, metrics=metrics, protocols=("filtered",))
-            if isinstance(exam, RankingExam)
-            else exam
-            for exam in held_out.exams
-        )
-        answers = answers_of(asked, self.config)
-        learnt = {task: of for task, of in answers.items() if task in bundle.tasks}
-        return replace(held_out, exams=exams).judge(learnt, seed=0, resamples=0)
+        model.fill_cold_items(torch.from_numpy(np.flatnonzero(~self.is_trained)))
+        asked = replace(bundle, model=model.eval(), features=features)
+        return self.held_out.ask(asked.engine(contexts))
+
+
+def _held_out(dataset: Dataset, config: Config, bundle: Bundle) -> HeldOut:
+    """The exams of what the model has learnt, rankings by few figures, and no intervals."""
+    held_out = HeldOut.of(dataset, config)
+    metrics = (*_METRICS, "recall@20") if held_out.subset else _METRICS
+    exams = tuple(
+        replace(exam, metrics=metrics, protocols=("filtered",))
+        if isinstance(exam, RankingExam)
+        else exam
+        for exam in held_out.exams
+        if exam.name in bundle.tasks
+    )
+    return replace(held_out, exams=exams, resamples=0)
 
 
 def _by_query(dataset: Dataset) -> tuple[Dataset, Contexts | None]:
@@ -121,7 +119,7 @@ def _permutations(
     ask: _Question, repeats: int, on_step: Callable[[int, int], None] | None
 ) -> dict[str, Any]:
     """The figures as they are, and for each feature what permuting it costs."""
-    seed = ask.config.split.seed
+    seed = ask.held_out.seed
     known = ask.bundle.features
     before = ask.figures(known, ask.contexts)
     rows = []
@@ -162,13 +160,9 @@ def _names(known: Features) -> Iterator[tuple[str, str]]:
 
 def _note(ask: _Question) -> str:
     """What the figures mean where most test rows are of users and items that have ids to go by."""
-    known, test = ask.dataset.known.rows, ask.dataset.test.rows
-    has_history = np.zeros(ask.dataset.users.n_rows, dtype=bool)
-    has_history[known.users] = True
-    is_cold = np.zeros(ask.dataset.items.n_rows, dtype=bool)
-    is_cold[ask.untrained.numpy()] = True
-    is_cold[UNKNOWN_ROW] = True
-    warm = float((has_history[test.users] & ~is_cold[test.items]).mean())
+    test = ask.dataset.test.rows
+    has_history = occur(ask.dataset.known.rows.users, ask.dataset.users.n_rows)
+    warm = float((has_history[test.users] & ask.is_trained[test.items]).mean())
     if warm < _WARM:
         return ""
     return (

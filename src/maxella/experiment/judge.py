@@ -14,10 +14,13 @@ from maxella.evaluation.candidates import CandidateSubset
 from maxella.evaluation.evaluate import Exam, Report, evaluate
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.slices import Slice
+from maxella.experiment.build import build_data, load_tables, with_tasks
 from maxella.experiment.config import Config
 from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.results import Outcome, model_row
+from maxella.experiment.slices import build_slices
 from maxella.recommend.engine import Engine
+from maxella.sources.tables import Tables
 from maxella.tasks.kinds import KINDS
 
 
@@ -28,39 +31,48 @@ class HeldOut:
     exams: tuple[Exam, ...]
     n_item_rows: int
     subset: CandidateSubset | None
+    slices: Sequence[Slice]
+    seed: int  # of the intervals
+    resamples: int  # for them; 0: no intervals
 
     @classmethod
-    def of(cls, dataset: Dataset, config: Config, *, on_validation: bool = False) -> "HeldOut":
+    def of(
+        cls,
+        dataset: Dataset,
+        config: Config,
+        slices: Sequence[Slice] = (),
+        *,
+        on_validation: bool = False,
+    ) -> "HeldOut":
         """The test part, or the validation part while training; no tasks without labels there."""
         part = dataset.validation if on_validation else dataset.test
         known = dataset.known_in_validation if on_validation else dataset.known
         exams = [KINDS[task.kind].exam(task.name, part, known) for task in config.tasks]
         exams = [exam for exam in exams if len(exam.test)]
-        if config.split.kind != "cold_item":
-            return cls(tuple(exams), dataset.items.n_rows, None)
-        subset = CandidateSubset(np.unique(part.rows.items), dataset.items.n_rows)
-        return cls(tuple(_among(exam, subset) for exam in exams), subset.n_item_rows, subset)
-
-    def judge(
-        self,
-        answers: Mapping[str, Any],
-        *,
-        seed: int,
-        resamples: int,
-        slices: Sequence[Slice] = (),
-    ) -> Report:
-        """Put the exams to whoever answers for their tasks."""
-        subset = self.subset
-        if subset is not None:
-            answers = {task: subset.view(one) for task, one in answers.items()}
+        n_item_rows, subset = dataset.items.n_rows, None
+        if config.split.kind == "cold_item":
+            subset = CandidateSubset(np.unique(part.rows.items), n_item_rows)
+            exams = [_among(exam, subset) for exam in exams]
             slices = [subset.slice(one) for one in slices]
+            n_item_rows = subset.n_item_rows
+        resamples = 0 if on_validation else config.evaluation.resamples
+        return cls(tuple(exams), n_item_rows, subset, slices, config.split.seed, resamples)
+
+    def ask(self, engine: Engine) -> Report:
+        """The figures of a model, whether it has learnt a task or not."""
+        return self.judge({exam.name: engine.answers(exam.name) for exam in self.exams})
+
+    def judge(self, answers: Mapping[str, Any]) -> Report:
+        """Put the exams to whoever answers for their tasks."""
+        if self.subset is not None:
+            answers = {task: self.subset.view(one) for task, one in answers.items()}
         return evaluate(
             self.exams,
             answers,
             n_item_rows=self.n_item_rows,
-            seed=seed,
-            resamples=resamples,
-            slices=slices,
+            seed=self.seed,
+            resamples=self.resamples,
+            slices=self.slices,
         )
 
 
@@ -72,19 +84,31 @@ def _among(exam: Exam, subset: CandidateSubset) -> Exam:
     return replace(exam, test=subset.pairs(exam.test), known=known, visited=visited)
 
 
-def answers_of(engine: Engine, config: Config) -> dict[str, Any]:
-    """Who answers for each task: the model, whether it has learnt the task or not."""
-    return {task.name: engine.answers(task.name) for task in config.tasks}
+@dataclass(frozen=True)
+class Experiment:
+    """A config, its data split and in rows, and what every model is asked."""
+
+    config: Config
+    tables: Tables
+    dataset: Dataset
+    held_out: HeldOut
+
+    @classmethod
+    def of(cls, config: Config) -> "Experiment":
+        """Read the data and split them; the tasks are those that the log suggests, if none are."""
+        tables = load_tables(config.data)
+        config = with_tasks(config, tables)
+        dataset = build_data(config, tables)
+        held_out = HeldOut.of(dataset, config, build_slices(config, tables, dataset))
+        return cls(config, tables, dataset, held_out)
 
 
-def judge_baselines(
-    dataset: Dataset, config: Config, slices: Sequence[Slice]
-) -> tuple[list[Outcome], list[str]]:
+def judge_baselines(experiment: Experiment) -> tuple[list[Outcome], list[str]]:
     """The baselines of [compare] that can be had here, and a note on each that cannot.
 
     Where nothing is held out there is nothing to set beside the model.
     """
-    held_out = HeldOut.of(dataset, config)
+    dataset, config, held_out = experiment.dataset, experiment.config, experiment.held_out
     if not held_out.exams:
         return [], []
     outcomes: list[Outcome] = []
@@ -97,7 +121,7 @@ def judge_baselines(
         if not tasks:
             continue
         try:
-            outcomes.append(_baseline(name, tasks, dataset, config, held_out, slices))
+            outcomes.append(_baseline(name, tasks, dataset, held_out))
         except ConfigError as error:  # too large for it
             notes.append(f"No baseline {name}: {error}")
     if config.split.kind == "cold_item":
@@ -127,14 +151,7 @@ def _chance(dataset: Dataset) -> str:
     )
 
 
-def _baseline(
-    name: str,
-    tasks: Sequence[str],
-    dataset: Dataset,
-    config: Config,
-    held_out: HeldOut,
-    slices: Sequence[Slice],
-) -> Outcome:
+def _baseline(name: str, tasks: Sequence[str], dataset: Dataset, held_out: HeldOut) -> Outcome:
     """One baseline, fitted for each task that it answers."""
     reset_peak_memory()
     started = perf_counter()
@@ -148,9 +165,7 @@ def _baseline(
         if getattr(fitted, "tuned", None):
             tuned[task] = fitted.tuned
     seconds = perf_counter() - started
-    found = held_out.judge(
-        answers, seed=config.split.seed, resamples=config.evaluation.resamples, slices=slices
-    )
+    found = held_out.judge(answers)
     row = model_row(name, "baseline", seconds, peak_memory_mb(), found)
     trials = sum(of["trials"] for of in tuned.values())
     row |= {"tasks": dict.fromkeys(tasks), "tuned": None}

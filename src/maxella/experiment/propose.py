@@ -1,8 +1,8 @@
-"""Which tasks a log can teach: a few, each with the reason, and why the others are left out."""
+"""What suits a log: which tasks it can teach, each with the reason, and how to split and train."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import polars as pl
 
 from maxella.data import words
 from maxella.data.roles import MOST_LEVELS
+from maxella.data.split import split_interactions
+from maxella.errors import DataError
 
 FEWEST = 20  # labels of a task; of a binary one, of each side
 LEAST_SHARE = 0.001  # of the log, of an event that is worth a task
@@ -19,6 +21,10 @@ MANY = 5_000_000  # interactions from which on a head of one factorisation is en
 REPEATS = 0.05  # share of rows that stand for several, from which on repeats count
 # Weight beside the goal: what people chose on the way to it, what they looked at.
 OF_CHOICE, OF_LOOK = 0.5, 0.2
+TEST = 0.2
+# Interactions from which on → dimensions of each part of the encoders, factors of the heads. From
+# MANY_ITEMS on dimensions are 64 at most.
+SIZES = ((500_000, 128, 16), (50_000, 64, 8), (5_000, 32, 8), (0, 16, 4))
 
 
 @dataclass(frozen=True)
@@ -29,93 +35,120 @@ class Proposal:
     reason: str
 
 
+@dataclass(frozen=True)
+class Choices:
+    """The sections of a config, its tasks, and why others are no tasks."""
+
+    options: dict[str, dict[str, Any]]
+    tasks: list[Proposal]
+    left_out: list[str]
+
+
+def choose_options(
+    log: pl.DataFrame, *, part: str | None = None, flags: Sequence[str] = ()
+) -> Choices:
+    """What suits an interactions table of `maxella.sources.tables.Tables`.
+
+    `part` is the column that gives the split, where there is one; `flags` say yes or no.
+    """
+    n_users = log["user_id"].n_unique()
+    is_large = log["item_id"].n_unique() >= MANY_ITEMS
+    dim, head_dim = next(sizes[1:] for sizes in SIZES if log.height >= sizes[0])
+    dim = min(dim, 64) if is_large else dim
+    tasks, left_out = propose_tasks(log, flags, head_dim)
+    has_heads = any(task.options["kind"] != "retrieval" for task in tasks)
+    training = {
+        "optimiser": "adam",
+        "learning_rate": 0.03,
+        "encoder_learning_rate": 0.0005,
+        "schedule": "one_cycle",
+        "batch_size": 256 if n_users >= 4000 else 64 if n_users >= 400 else 16,
+        "epochs": 4 if not has_heads else 30 if log.height < MANY else 10,
+        "l2": 0.0,
+    }
+    if is_large:  # a step's softmax is over drawn items
+        training["uniform_negatives"] = 2000
+    options = {
+        "split": {"kind": "column", "column": part} if part else _split(log, tasks[0]),
+        "model": {"dim": dim, "history_dim": dim, "start": "closed_form"},
+        "training": training,
+    }
+    return Choices(options, tasks, left_out)
+
+
 def propose_tasks(
-    log: pl.DataFrame, flags: Sequence[str], rating_dim: int
+    log: pl.DataFrame, flags: Sequence[str], head_dim: int
 ) -> tuple[list[Proposal], list[str]]:
     """Tasks for an interactions table, the goal first, and a sentence on each that is left out.
 
     `flags` are columns that say yes or no. The goal is the rarest choice that is frequent enough
     to learn from: people look at more than they put in carts, and buy the least.
     """
-    counts = {} if "event" not in log.columns else _counts(log["event"])
-    retrieval, left_out = _retrieval(log, counts)
-    rest, more = _binary(log, counts, flags, rating_dim)
-    rating = _rating(log, rating_dim)
-    if rating or rest:  # what the heads learn wants more steps than retrieval
+    counts: dict[str, int] = {}  # rows of each event, the rarest first
+    if "event" in log.columns:
+        counts = dict(log["event"].value_counts().sort("count", "event").iter_rows())
+    left_out: list[str] = []
+    retrieval = _retrieval(log, counts, left_out)
+    heads = [*_rating(log, head_dim), *_binary(log, counts, flags, head_dim, left_out)]
+    if heads:  # what these learn wants more steps than retrieval
         for proposal in retrieval:
             proposal.options["every"] = 8
-    tasks = [*retrieval, *rating, *rest]
-    names = [task.options["name"] for task in tasks]
-    for position, task in enumerate(tasks):
-        if names[position] in names[:position]:
-            task.options["name"] = f"{names[position]}_{task.options['kind']}"
-    return tasks, [*left_out, *more]
+    names = set()
+    for proposal in (tasks := [*retrieval, *heads]):
+        name = proposal.options["name"]
+        if name in names:
+            proposal.options["name"] = f"{name}_{proposal.options['kind']}"
+        names.add(name)
+    return tasks, left_out
 
 
-def target_rows(log: pl.DataFrame, goal: Proposal) -> np.ndarray | None:
-    """(n,) whether a row is one of the goal's; None where all are."""
-    rows = goal.options.get("rows")
-    if rows is None:
-        return None
-    return log["event"].is_in([rows] if isinstance(rows, str) else rows).to_numpy()
-
-
-def _counts(events: pl.Series) -> dict[str, int]:
-    """Rows of each event, the rarest first."""
-    return dict(events.value_counts().sort("count", events.name).iter_rows())
-
-
-def _retrieval(log: pl.DataFrame, counts: dict[str, int]) -> tuple[list[Proposal], list[str]]:
-    if not counts:
-        reason = "Every row is a choice: which item comes next for a user?"
-        goal = _retrieves(log, "retrieval", None, 1.0, reason)
-        return [replace(goal, options=goal.options | {"distillation": 0.8})], []
+def _retrieval(log: pl.DataFrame, counts: dict[str, int], left_out: list[str]) -> list[Proposal]:
+    """The goal and what helps it; says in `left_out` what does neither."""
     least = max(FEWEST, LEAST_SHARE * log.height)
-    by_meaning: dict[str | None, list[str]] = {}
-    left_out = []
+    by_meaning: dict[str | None, list[str]] = {"choice": [], "look": [], None: []}
     for event, n in counts.items():
         meaning = words.meaning_of(event)
         if meaning in ("choice", "look") and n < least:
             left_out.append(f"{event}: {n:,} rows are too few for a task of their own")
-        elif meaning != "refusal":
-            by_meaning.setdefault(meaning, []).append(event)
-    choices, looks = (by_meaning.get(meaning, []) for meaning in ("choice", "look"))
+        elif meaning in by_meaning:
+            by_meaning[meaning].append(event)
+    choices, looks, unknown = by_meaning.values()
     proposals = [
-        _retrieves(log, event, event, OF_CHOICE, "Chosen on the way: it helps the goal.")
+        _retrieves(log, event, [event], OF_CHOICE, "Chosen on the way: it helps the goal.")
         for event in choices[:MOST_CHOICES]
     ]
     if looks:
         reason = "Looks say less than choices, but there are many: they help the goal."
         proposals.append(_retrieves(log, looks[-1], looks, OF_LOOK, reason))
-    if not proposals:  # names that tell nothing
-        events = by_meaning.get(None) or list(counts)
-        reason = "The names of the events do not tell which is the goal: part them into tasks."
-        proposals = [_retrieves(log, "retrieval", events, 1.0, reason)]
+    if not proposals:
+        reason = "Every row is a choice: which item comes next for a user?"
+        if counts:
+            reason = "The names of the events do not tell which is the goal: part them into tasks."
+        proposals = [_retrieves(log, "retrieval", unknown or [*counts], 1.0, reason)]
+        unknown = []
     goal = proposals[0]
     goal.options.update(weight=1.0, distillation=0.8)
     if choices:
-        goal = Proposal(goal.options, "The goal: the rarest choice that is frequent enough.")
+        reason = "The goal: the rarest choice that is frequent enough."
+        proposals[0] = Proposal(goal.options, reason)
     left_out += [f"{event}: {MOST_CHOICES} choices are enough" for event in choices[MOST_CHOICES:]]
-    if choices or looks:
-        unknown = by_meaning.get(None, [])
-        left_out += [f"{event}: its name does not tell what it means" for event in unknown]
-    return [goal, *proposals[1:]], left_out
+    left_out += [f"{event}: its name does not tell what it means" for event in unknown]
+    return proposals
 
 
 def _retrieves(
-    log: pl.DataFrame, name: str, rows: str | list[str] | None, weight: float, reason: str
+    log: pl.DataFrame, name: str, events: list[str], weight: float, reason: str
 ) -> Proposal:
+    """Retrieval of the rows of some events, or of all rows."""
     options: dict[str, Any] = {"name": _name(name), "kind": "retrieval"}
-    if rows is not None:
-        options["rows"] = _rows(rows)
+    if events:
+        options["rows"] = _rows(events)
     options |= {"loss": "leave_one_out_softmax", "weight": weight}
-    proposal = Proposal(options, reason)
-    if "count" in log.columns:
-        counts, is_target = log["count"].to_numpy(), target_rows(log, proposal)
-        if ((counts if is_target is None else counts[is_target]) > 1).mean() >= REPEATS:
-            options["count"] = "log"
-            return Proposal(options, f"{reason} Repeats count, by their logarithm.")
-    return proposal
+    rows = log.filter(pl.col("event").is_in(events)) if events else log
+    if "count" in log.columns and (rows["count"] > 1).mean() >= REPEATS:  # type: ignore[operator]
+        options["count"] = "log"
+        reason = f"{reason} Repeats count, by their logarithm."
+    return Proposal(options, reason)
 
 
 def _rating(log: pl.DataFrame, dim: int) -> list[Proposal]:
@@ -131,60 +164,48 @@ def _rating(log: pl.DataFrame, dim: int) -> list[Proposal]:
     return [Proposal(options, reason)]
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What may be asked of a row, with a yes or a no: rows of either, and where the no is from."""
-
-    options: dict[str, Any]
-    yes: int
-    no: int
-    beside: str
-
-
 def _binary(
-    log: pl.DataFrame, counts: dict[str, int], flags: Sequence[str], dim: int
-) -> tuple[list[Proposal], list[str]]:
-    refusals = [event for event in counts if words.meaning_of(event) == "refusal"]
-    asked = {event: _of_refusal(event, counts) for event in refusals}
-    asked |= {flag: _of_flag(log[flag]) for flag in flags}
+    log: pl.DataFrame, counts: dict[str, int], flags: Sequence[str], dim: int, left_out: list[str]
+) -> list[Proposal]:
+    """How likely a choice is turned down, or a column says yes."""
+    asked: dict[str, tuple[dict[str, Any], int, int, str]] = {}  # options, yes, no of what rows
+    for event, n_yes in counts.items():
+        if words.meaning_of(event) != "refusal":
+            continue
+        among = _turned_down_by(event, counts)
+        if not among:
+            left_out.append(f"{event}: there is no event that it turns down")
+            continue
+        n_no = sum(counts[other] for other in among)
+        options = {"rows": _rows([event]), "among": among}
+        asked[event] = (options, n_yes, n_no, ", ".join(among))
+    for flag in flags:  # written 1, true or True
+        texts = log[flag].cast(pl.String).drop_nulls()
+        yes = texts.filter(texts.str.to_lowercase().is_in(["1", "true"]))
+        options = {"rows": f"{flag} == {yes[0] if len(yes) else 1}"}
+        asked[flag] = (options, len(yes), len(texts) - len(yes), "the other rows")
     proposals: list[Proposal] = []
-    left_out = []
-    for name, question in asked.items():
-        if question is None:
-            left_out.append(f"{name}: there is no event that it turns down")
-        elif min(question.yes, question.no) < FEWEST:
-            left_out.append(f"{name}: {question.yes:,} yes and {question.no:,} no are too few")
+    for name, (options, n_yes, n_no, rows) in asked.items():
+        if min(n_yes, n_no) < FEWEST:
+            left_out.append(f"{name}: {n_yes:,} yes and {n_no:,} no are too few")
         elif len(proposals) == MOST_BINARY:
             left_out.append(f"{name}: {MOST_BINARY} questions of yes or no are enough")
         else:
-            options = {"name": _name(name), "kind": "binary", **question.options}
-            options |= {"head": "ordinal", "dim": dim, "weight": 1.0, "shapes_encoders": False}
-            reason = f"How likely is it? {question.yes:,} rows beside {question.no:,} of "
-            proposals.append(Proposal(options, f"{reason}{question.beside}."))
-    return proposals, left_out
+            task: dict[str, Any] = {"name": _name(name), "kind": "binary", **options}
+            task |= {"head": "ordinal", "dim": dim, "weight": 1.0, "shapes_encoders": False}
+            reason = f"How likely is it? {n_yes:,} rows beside {n_no:,} of {rows}."
+            proposals.append(Proposal(task, reason))
+    return proposals
 
 
-def _of_refusal(event: str, counts: dict[str, int]) -> _Question | None:
-    """How likely a choice is turned down: a return among purchases."""
+def _turned_down_by(event: str, counts: dict[str, int]) -> list[str]:
+    """The choices that a refusal may follow: purchases, where it is a return."""
     refused = [choices for refusals, choices in words.REFUSED if words.tells(event, refusals)]
-    among = [
+    return [
         other
         for other in counts
         if words.meaning_of(other) == "choice" and any(words.tells(other, c) for c in refused)
     ]
-    if not among:
-        return None
-    options = {"rows": _rows(event), "among": among}
-    n_among = sum(counts[other] for other in among)
-    return _Question(options, counts[event], n_among, ", ".join(among))
-
-
-def _of_flag(flag: pl.Series) -> _Question:
-    """How likely a column says yes, be it written 1, true or True."""
-    texts = flag.cast(pl.String).drop_nulls()
-    yes = texts.filter(texts.str.to_lowercase().is_in(["1", "true"]))
-    options = {"rows": f"{flag.name} == {yes.to_list()[0] if len(yes) else 1}"}
-    return _Question(options, len(yes), len(texts) - len(yes), "the other rows")
 
 
 def _name(event: str) -> str:
@@ -192,8 +213,41 @@ def _name(event: str) -> str:
     return re.sub(r"\W+", "_", event.lower()).strip("_") or "task"
 
 
-def _rows(events: str | list[str]) -> str | list[str]:
+def _rows(events: list[str]) -> str | list[str]:
     """One event as itself, unless it would read as a condition; several as a list."""
-    events = [events] if isinstance(events, str) else events
     is_plain = len(events) == 1 and re.fullmatch(r"[\w.-]+", events[0])
     return events[0] if is_plain else events
+
+
+def _split(log: pl.DataFrame, goal: Proposal) -> dict[str, Any]:
+    """A split in time where it leaves most of the goal's test to known users and items.
+
+    Else the last of each user, else random rows.
+    """
+    random = {"kind": "random", "seed": 42, "test": TEST}
+    if "timestamp" not in log.columns:
+        return random
+    rows = goal.options.get("rows", [])
+    events = [rows] if isinstance(rows, str) else rows
+    is_target = log["event"].is_in(events).to_numpy() if events else None
+    shares = {kind: _known_share(log, kind, is_target) for kind in ("temporal", "leave_last_out")}
+    if shares["temporal"] >= 0.5:
+        return {"kind": "temporal", "test": TEST}
+    return {"kind": "leave_last_out", "test": TEST} if shares["leave_last_out"] else random
+
+
+def _known_share(log: pl.DataFrame, kind: str, is_target: np.ndarray | None) -> float:
+    """The share of a split's test rows of which training has the user and the item.
+
+    `is_target`: (n,) bool, which rows of the log test.
+    """
+    try:
+        split = split_interactions(
+            log, kind=kind, test=TEST, validation=0.0, seed=42, is_target=is_target
+        )
+    except DataError:  # nothing would be left to train on
+        return 0.0
+    asked = split.test if is_target is None else split.test[is_target[split.test]]
+    train, test = (log[rows].select("user_id", "item_id") for rows in (split.train, asked))
+    known = [test[key].is_in(train[key].unique().implode()).to_numpy() for key in test.columns]
+    return float(np.logical_and(*known).mean()) if len(test) else 0.0

@@ -2,19 +2,12 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from maxella.errors import ConfigError, unknown_name
-from maxella.experiment.config import (
-    Config,
-    DataOptions,
-    LocalPath,
-    ModelEntry,
-    Section,
-    TaskOptions,
-)
+from maxella.experiment.config import Config, DataOptions, LocalPath, ModelEntry, Section
 
 
 def load_config(
@@ -84,14 +77,18 @@ def _apply(options: Any, change: str) -> None:
         value = text  # a bare word: names need no quotes on a command line
     for section in sections:
         if isinstance(options, list):  # of tables with a name each
-            names = [one.get("name") for one in options]
-            if section not in names:
-                raise ConfigError(f"--set {change}: {unknown_name('table', section, names)}")
-            options = options[names.index(section)]
-            continue
-        options = options.setdefault(section, {})
+            tables = {table.get("name"): table for table in options}
+            if section not in tables:
+                raise ConfigError(f"--set {change}: {unknown_name('table', section, tables)}")
+            options = tables[section]
+        else:
+            options = options.setdefault(section, {})
         if not isinstance(options, dict | list):
             raise ConfigError(f"--set {change}: '{section}' is an option, not a section.")
+    if isinstance(options, list):
+        raise ConfigError(
+            f"--set {change} wants an option of '{key}': {name.strip()}.option=value."
+        )
     options[key] = value
 
 
@@ -110,7 +107,6 @@ def _section_at(place: list[str]) -> type[Section]:
     section: type[Section] = Config
     for part in place:
         if part in section.model_fields:
-            annotation = section.model_fields[part].annotation
-            lists: dict[str, type[Section]] = {"models": ModelEntry, "tasks": TaskOptions}
-            section = lists.get(part) or annotation  # type: ignore[assignment]
+            annotation: Any = section.model_fields[part].annotation
+            section = get_args(annotation)[0] if get_args(annotation) else annotation  # of a list
     return section

@@ -6,18 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from maxella.data.dataset import Dataset
 from maxella.errors import DataError
-from maxella.experiment.build import build_data, load_tables
-from maxella.experiment.config import Config
-from maxella.experiment.judge import HeldOut, answers_of
+from maxella.experiment.judge import Experiment
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
-from maxella.experiment.slices import build_slices
+from maxella.experiment.run_folder import RunFolder
 from maxella.recommend.bundle import Bundle, load_bundle
-from maxella.report.files import read_report, write_report
+from maxella.report.files import read_report
 from maxella.report.findings import findings
-from maxella.sources.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -26,9 +22,15 @@ class Reopened:
 
     bundle: Bundle
     report: dict[str, Any]
-    config: Config
-    tables: Tables
-    dataset: Dataset
+    experiment: Experiment
+    folder: RunFolder
+
+    def reported(self) -> dict[str, Any]:
+        """The report as it stands, with one more reading of the test; written to the folder."""
+        self.report["test_reads"] += 1
+        self.report["findings"] = findings(self.report)
+        self.folder.finish(self.report)
+        return self.report
 
 
 def reopen(run: Path, *, data: Path | None = None) -> Reopened:
@@ -45,18 +47,20 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
     if data is not None:
         options["data"]["path"] = str(data)
     config = parse_config(options, where=f"{run}/bundle/config.toml")
-    tables = load_tables(config.data)
-    dataset = build_data(config, tables)
-    same_ids = dataset.users.ids.equals(bundle.users.ids) and dataset.items.ids.equals(
-        bundle.items.ids
-    )
+    experiment = Experiment.of(config)
+    dataset = experiment.dataset
     here, there = dataset.known.rows, bundle.known.rows
-    same_pairs = np.array_equal(here.users, there.users) and np.array_equal(here.items, there.items)
-    for task, labels in here.labels.items():
-        same_pairs &= task in there.labels and np.array_equal(
-            labels, there.labels[task], equal_nan=True
+    are_same = (
+        dataset.users.ids.equals(bundle.users.ids)
+        and dataset.items.ids.equals(bundle.items.ids)
+        and np.array_equal(here.users, there.users)
+        and np.array_equal(here.items, there.items)
+        and here.labels.keys() <= there.labels.keys()
+        and all(
+            np.array_equal(of, there.labels[t], equal_nan=True) for t, of in here.labels.items()
         )
-    if not same_ids or not same_pairs:
+    )
+    if not are_same:
         raise DataError(
             f"The data at {config.data.path or config.data.name} are not those that {run} was "
             f"trained on: {len(here):,} training interactions here, "
@@ -65,7 +69,7 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
         )
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
-    return Reopened(bundle, report, config, tables, dataset)
+    return Reopened(bundle, report, experiment, RunFolder(run))
 
 
 def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
@@ -74,20 +78,11 @@ def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     The report in the folder counts this reading of the test. Raises as `reopen`.
     """
     reopened = reopen(run, data=data)
-    report = reopened.report
-    config, dataset = reopened.config, reopened.dataset
-    engine = reopened.bundle.engine(dataset.contexts)
-    found = HeldOut.of(dataset, config).judge(
-        answers_of(engine, config),
-        seed=config.split.seed,
-        resamples=config.evaluation.resamples,
-        slices=build_slices(config, reopened.tables, dataset),
-    )
+    report, experiment = reopened.report, reopened.experiment
+    engine = reopened.bundle.engine(experiment.dataset.contexts)
+    found = experiment.held_out.ask(engine)
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     row = model_row(old["name"], old["kind"], seconds, memory, found)
     report["models"] = [{**old, **row}, *others]
-    report["test_reads"] += 1
-    report["findings"] = findings(report)
-    write_report(report, run / "report.json")
-    return report
+    return reopened.reported()

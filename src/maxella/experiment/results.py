@@ -1,6 +1,6 @@
 """What a run found, as the plain dict that `report.json` holds (format in docs/report.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 
 import maxella
+from maxella.data.contexts import TIMESTAMP
 from maxella.data.dataset import Dataset
 from maxella.evaluation.differences import best_of, difference, drawn_together
 from maxella.evaluation.evaluate import Report as Evaluation
 from maxella.experiment.config import Config, TaskOptions
-from maxella.experiment.machine import command_line, machine_facts
-from maxella.recommend.bundle import Bundle
+from maxella.experiment.machine import command_line, machine_facts, peak_memory_mb
+from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.report.findings import findings
 from maxella.report.tasks import is_baseline, learnt
 from maxella.sources.tables import Tables
 from maxella.tasks.kinds import KINDS
+from maxella.training.checkpoint import Progress
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,6 @@ def report_dict(
 ) -> dict[str, Any]:
     """The whole report of one data set, split and list of models; `notes` join the data's."""
     found = [outcome.found for outcome in outcomes if outcome.found]
-    ceilings = [of.ceiling for of in found]
     described: dict[str, dict[str, Any]] = {}
     for of in found:
         for task, metrics in of.described.items():
@@ -60,13 +61,7 @@ def report_dict(
             "test": len(dataset.test),
             "given": len(dataset.given),
             "events": _rows_of_events(dataset),
-            "notes": [
-                *tables.notes,
-                *notes,
-                *_penalty_notes(outcomes),
-                *_context_notes(config, outcomes),
-                *_unknown_user_notes(dataset),
-            ],
+            "notes": [*tables.notes, *notes, *_notes(config, dataset, outcomes)],
             "label_histograms": {
                 task.name: _histogram(dataset, task.name)
                 for task in config.tasks
@@ -74,12 +69,15 @@ def report_dict(
             },
         },
         "split": config.split.model_dump(),
-        "candidates": _n_candidates(config, dataset),
+        # Of a split by whole items a ranking is taken over those held out.
+        "candidates": len(np.unique(dataset.test.rows.items))
+        if config.split.kind == "cold_item"
+        else len(dataset.items),
         "test_reads": 1 if len(dataset.test) else 0,
         "tasks": [_task_facts(task, dataset, found) for task in config.tasks],
         "metrics": described,
         "models": _with_paired(outcomes, config),
-        "ceiling": ceilings[0] if ceilings else {},
+        "ceiling": found[0].ceiling if found else {},
     }
     return report | {"findings": findings(report)}
 
@@ -87,9 +85,7 @@ def report_dict(
 def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]) -> dict[str, Any]:
     rows = "all" if task.rows is None else task.rows
     counts = next((of.counts[task.name] for of in found if task.name in of.counts), {})
-    visited = {"visited": counts["visited"]} if "visited" in counts else {}
     return {
-        **visited,
         "name": task.name,
         "kind": task.kind,
         "rows": rows if isinstance(rows, str) else ", ".join(rows),
@@ -97,6 +93,7 @@ def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]
         "train": len(dataset.train.pairs(task.name)),
         "test": len(dataset.test.pairs(task.name)),
         "headline": list(KINDS[task.kind].headline),
+        **{key: n for key, n in counts.items() if key == "visited"},
     }
 
 
@@ -144,19 +141,11 @@ def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, 
 
 
 def _rows_of_events(dataset: Dataset) -> dict[str, int]:
-    parts = (dataset.train, dataset.validation, dataset.test, dataset.given)
-    counts = np.zeros(len(dataset.train.events), dtype=np.int64)
-    for part in parts:
-        if part.rows.events is not None:
-            counts += np.bincount(part.rows.events, minlength=len(counts))
-    return dict(zip(dataset.train.events, counts.tolist(), strict=True))
-
-
-def _n_candidates(config: Config, dataset: Dataset) -> int:
-    """Items that a ranking is taken over; of a split by whole items, those held out."""
-    if config.split.kind == "cold_item":
-        return len(np.unique(dataset.test.rows.items))
-    return len(dataset.items)
+    log = dataset.known.join(dataset.test.rows)
+    if log.rows.events is None:
+        return {}
+    counts = np.bincount(log.rows.events, minlength=len(log.events))
+    return dict(zip(log.events, counts.tolist(), strict=True))
 
 
 def model_row(
@@ -176,45 +165,64 @@ def model_row(
     }
 
 
-def _penalty_notes(outcomes: list[Outcome]) -> list[str]:
-    """What the raw figures of a model with a penalty on seen items are figures of."""
-    return [
-        f"Raw figures of {outcome.row['name']} rank by its score with the "
-        f"{outcome.bundle.spec.seen_penalty_dim} dimensions of its penalty on seen items; all "
-        "others leave them out."
-        for outcome in outcomes
-        if outcome.bundle is not None and outcome.bundle.spec.seen_penalty_dim
-    ]
+def trained_row(
+    name: str,
+    config: Config,
+    bundle: Bundle,
+    stages: Sequence[dict[str, Any]],
+    progress: Progress,
+    found: Evaluation | None,
+) -> dict[str, Any]:
+    """A model's row, with what trained it; `stages` are what the report says of each."""
+    fit_seconds = sum(stage["seconds"] for stage in stages)
+    return {
+        **model_row(name, "model", fit_seconds, peak_memory_mb(), found),
+        "tasks": {task.name: task.weight for task in config.learnt},
+        "tuned": None,
+        "checkpoint": weights_hash(bundle.model),
+        "device": bundle.config["training"]["device"],
+        "stages": stages,
+        "history": progress.history,
+        "best_epoch": progress.best_epoch,
+        "uses_time": _uses_time(config, bundle),
+    }
 
 
-def _context_notes(config: Config, outcomes: list[Outcome]) -> list[str]:
-    """What recall, NDCG and the like are means over, where models are asked in each context."""
-    if not config.features.context:
-        return []
+def _uses_time(config: Config, bundle: Bundle) -> list[str]:
+    """What of the model looks at times: kinds of its tasks, and the context."""
+    named = {"retrieval": "retrieval", "rating": "ratings"}
+    used = {
+        named[task.kind]: None for task in config.learnt if task.uses_time and task.kind in named
+    }
+    context = bundle.features.context
+    return [*used, *(["context"] if context and TIMESTAMP in context.columns else [])]
+
+
+def _notes(config: Config, dataset: Dataset, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What figures are figures of, where that is not plain: who was asked, and how often."""
+    for outcome in outcomes:
+        if outcome.bundle is not None and outcome.bundle.spec.seen_penalty_dim:
+            yield (
+                f"Raw figures of {outcome.row['name']} rank by its score with the "
+                f"{outcome.bundle.spec.seen_penalty_dim} dimensions of its penalty on seen items; "
+                "all others leave them out."
+            )
     counts = [of for outcome in outcomes if outcome.found for of in outcome.found.counts.values()]
     queries = max((of.get("queries", 0) for of in counts), default=0)
-    if not queries:
-        return []
-    note = (
-        f"Every model is asked {queries:,} times, once for each user and context of the "
-        f"test ({', '.join(config.features.context)}), and gives one list each time: figures by "
-        "user are means over these."
-    )
-    return [note]
-
-
-def _unknown_user_notes(dataset: Dataset) -> list[str]:
-    """How much of the test asks for users without a known interaction, and who answers."""
+    if config.features.context and queries:
+        yield (
+            f"Every model is asked {queries:,} times, once for each user and context of the "
+            f"test ({', '.join(config.features.context)}), and gives one list each time: figures "
+            "by user are means over these."
+        )
     users = dataset.test.rows.users
-    known = dataset.known.rows.users
-    share = 1 - float(np.isin(users, known).mean()) if len(users) else 0.0
-    if not share:
-        return []
-    note = (
-        f"{100 * share:.1f} % of the test interactions are of users without any that is known "
-        "before: a model ranks for them by features of users, where it has any, else by popularity."
-    )
-    return [note]
+    share = 1 - float(np.isin(users, dataset.known.rows.users).mean()) if len(users) else 0.0
+    if share:
+        yield (
+            f"{100 * share:.1f} % of the test interactions are of users without any that is known "
+            "before: a model ranks for them by features of users, where it has any, else by "
+            "popularity."
+        )
 
 
 def _histogram(dataset: Dataset, task: str) -> dict[str, int]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from maxella.errors import ConfigError
-from maxella.experiment.clashes import folder_name
 from maxella.experiment.results import Outcome
 from maxella.recommend.bundle import save_bundle
 from maxella.report.files import write_report, write_text
@@ -15,7 +14,8 @@ from maxella.report.markdown import model_card
 from maxella.report.page import html_page
 from maxella.training.log import RunLog
 
-_OURS = ("bundle", "models", "report.json", "report.html", "log.jsonl", "checkpoint.safetensors")
+_CHECKPOINT = "checkpoint.safetensors"
+_OURS = ("bundle", "models", "report.json", "report.html", "log.jsonl", _CHECKPOINT)
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class RunFolder:
     """`bundle/`, `report.json`, `report.html`, `log.jsonl`; without a path nothing is kept."""
 
     path: Path | None
+    resumes: bool = False  # whether training goes on from a checkpoint
 
     @classmethod
     def open(
@@ -36,8 +37,13 @@ class RunFolder:
         path = Path(path)
         try:
             ours = [path / name for name in _OURS if (path / name).exists()]
-            if ours and not resume:
-                _remove(path, ours, overwrite=overwrite)
+            if ours and not (resume or overwrite):
+                raise ConfigError(
+                    f"{path} already holds a run. Choose another --out, go on with it "
+                    "(--resume), or replace it (--overwrite)."
+                )
+            for old in ours if overwrite else ():
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
             path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=path):
                 pass
@@ -51,19 +57,16 @@ class RunFolder:
                 f"The run in {path} is complete: nothing to go on with. Choose another --out, or "
                 "replace it (--overwrite)."
             )
-        return cls(path)
+        return cls(path, resume)
 
     def of_model(self, name: str) -> "RunFolder":
         """The folder of one model of a comparison."""
-        if self.path is None:
-            return self
-        return RunFolder(self.path / "models" / folder_name(name))
+        return RunFolder(self.path / "models" / name, self.resumes) if self.path else self
 
     @property
-    def checkpoint(self) -> Path:
+    def checkpoint(self) -> Path | None:
         """Where the state of an unfinished training run lies."""
-        assert self.path  # noqa: S101 - asked for only where there is a folder
-        return self.path / "checkpoint.safetensors"
+        return self.path / _CHECKPOINT if self.path else None
 
     @property
     def log(self) -> RunLog | None:
@@ -83,20 +86,10 @@ class RunFolder:
         """
         if self.path and outcome.bundle:
             save_bundle(self.path / "bundle", outcome.bundle, model_card(report))
-            self.checkpoint.unlink(missing_ok=True)
-
-
-def _remove(path: Path, ours: list[Path], *, overwrite: bool) -> None:
-    if not overwrite:
-        raise ConfigError(
-            f"{path} already holds a run. Choose another --out, go on with it "
-            "(--resume), or replace it (--overwrite)."
-        )
-    for old in ours:
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+            (self.path / _CHECKPOINT).unlink(missing_ok=True)
 
 
 def _is_complete(path: Path) -> bool:
     """Checkpoints go when the bundles are written, which comes after the report."""
-    unfinished = [path / "checkpoint.safetensors", *path.glob("models/*/checkpoint.safetensors")]
+    unfinished = [path / _CHECKPOINT, *path.glob(f"models/*/{_CHECKPOINT}")]
     return (path / "report.json").exists() and not any(map(Path.exists, unfinished))

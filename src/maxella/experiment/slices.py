@@ -1,15 +1,13 @@
 """The slices of a test part that a config names."""
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
 from maxella.data.dataset import Dataset
 from maxella.errors import ConfigError, unknown_name
 from maxella.evaluation.slices import Side, Slice, by_activity, by_column, by_popularity
-from maxella.experiment.build import feature_spec
-from maxella.experiment.config import Config
+from maxella.experiment.build import feature_specs
+from maxella.experiment.config import Config, FeaturesOfSide
 from maxella.features.id import Vocabulary
 from maxella.features.labels import SEPARATOR, as_labels
 from maxella.sources.tables import Tables
@@ -20,31 +18,29 @@ def build_slices(config: Config, tables: Tables, dataset: Dataset) -> list[Slice
 
     A text that is declared as a feature of several labels is cut into these.
     """
-    ways = config.evaluation.slices
-    declared: dict[Side, dict[str, Any]] = {
-        "user": config.features.user,
-        "item": config.features.item,
-    }
-    sides: dict[Side, tuple[pl.DataFrame, str, Vocabulary]] = {
-        "user": (tables.users, "user_id", dataset.users),
-        "item": (tables.items, "item_id", dataset.items),
+    sides: dict[Side, tuple[Vocabulary, pl.DataFrame, FeaturesOfSide]] = {
+        "user": (dataset.users, tables.users, config.features.user),
+        "item": (dataset.items, tables.items, config.features.item),
     }
     columns = {
         f"{side}.{column}": (side, column)
-        for side, (table, key, _) in sides.items()
+        for side, (_, table, _) in sides.items()
         for column in table.columns
-        if column != key
+        if column != f"{side}_id"
     }
     known = ["activity", "popularity", *columns]
+    ways = dict.fromkeys(config.evaluation.slices)
     unknown = [name for name in ways if name not in known]
     if unknown:
         raise ConfigError(unknown_name("slice", unknown[0], known))
+    if not len(dataset.test):
+        return []
     tests: dict[Side, np.ndarray] = {
         "user": np.bincount(dataset.test.rows.users, minlength=dataset.users.n_rows),
         "item": np.bincount(dataset.test.rows.items, minlength=dataset.items.n_rows),
     }
     found: list[Slice] = []
-    for name in dict.fromkeys(ways if len(dataset.test) else ()):
+    for name in ways:
         if name == "activity":
             informed = dataset.known_in_validation.rows.users
             counts = np.bincount(informed, minlength=dataset.users.n_rows)
@@ -54,9 +50,9 @@ def build_slices(config: Config, tables: Tables, dataset: Dataset) -> list[Slice
             found += by_popularity(counts, tests["item"])
         else:
             side, column = columns[name]
-            values = _in_rows(*sides[side], column)
-            specs = (feature_spec(feature, how) for feature, how in declared[side].items())
-            for spec in specs:
+            ids, table, declared = sides[side]
+            values = _in_rows(table, f"{side}_id", ids, column)
+            for spec in feature_specs(declared):
                 if spec.column == column and spec.kind == "labels":
                     values = as_labels(values, spec.options.get("separator", SEPARATOR))
             found += by_column(name, side, values, tests[side])

@@ -1,18 +1,25 @@
 """The stages of training, in their order."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from functools import partial
 
+import torch
+
 from maxella.data.dataset import Dataset
-from maxella.experiment.build import build_batches, build_objective, build_plan
+from maxella.errors import ConfigError, unknown_name
+from maxella.evaluation.names import metric_of
+from maxella.experiment.build import build_batches, build_objective, build_plan, occur
 from maxella.experiment.config import Config
+from maxella.experiment.judge import HeldOut
 from maxella.model.model import Model
+from maxella.recommend.engine import Engine
 from maxella.tasks.kinds import KINDS
-from maxella.training.checkpoint import Checkpoint
+from maxella.training.checkpoint import Checkpoint, Progress
 from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.cold_start import ColdStart
 from maxella.training.context_part import ContextStage
-from maxella.training.device import find_device
+from maxella.training.device import find_device, on_cpu
 from maxella.training.gradient_steps import GradientSteps, Validation
 from maxella.training.log import RunLog
 from maxella.training.neighbours import Neighbours
@@ -29,7 +36,6 @@ def build_stages(
     model: Model,
     *,
     name: str = "",
-    validation: Validation | None = None,
     checkpoint: Checkpoint | None = None,
     resume: bool = False,
     log: RunLog | None = None,
@@ -52,7 +58,7 @@ def build_stages(
                 build_plan(config.training),
                 device,
                 start,
-                validation,
+                _validation(config, dataset, model),
                 checkpoint,
                 resume,
                 log,
@@ -69,3 +75,35 @@ def build_stages(
     if model.contexts:
         stages.append(ContextStage(seed))
     return stages
+
+
+def progress_of(stages: Sequence[Stage]) -> Progress:
+    """How far the gradient steps have come, if there are any."""
+    found = (stage.progress for stage in stages if isinstance(stage, GradientSteps))
+    return next(found, Progress())
+
+
+def _validation(config: Config, dataset: Dataset, model: Model) -> Validation | None:
+    """What is measured after each epoch, where a figure is monitored."""
+    monitor = config.training.monitor
+    if monitor is None:
+        return None
+    task, _, key = monitor.partition(".")
+    names = [one.name for one in config.tasks]
+    if task not in names:
+        raise ConfigError(
+            f"training.monitor = '{monitor}' wants a task, a point and a metric, such as "
+            f"{names[0]}.{KINDS[config.tasks[0].kind].headline[0]}. "
+            f"{unknown_name('task', task, names)}"
+        )
+    held_out = HeldOut.of(dataset, config, on_validation=True)
+    trained = torch.from_numpy(occur(dataset.train.rows.users, dataset.users.n_rows))
+
+    def measure() -> dict[str, float]:
+        asked = on_cpu(model)
+        if config.split.kind in ("cold_item", "cold_user"):  # who is asked about has no more
+            asked = copy.deepcopy(asked)
+            ColdStart(config.training.seed)(asked, dataset)
+        return held_out.ask(Engine.of(asked, dataset.known_in_validation, trained)).flat
+
+    return Validation(measure, monitor, metric_of(key).turned)

@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind
-from maxella.data.roles import Roles, infer_roles
+from maxella.data.roles import infer_roles
 from maxella.errors import ConfigError
-from maxella.experiment.choose import Choices, choose_options
+from maxella.experiment.propose import Choices, choose_options
 from maxella.sources.delimited import arrange, open_sheets
 from maxella.sources.load import SOURCES, detect, find_folder, load_source
 from maxella.sources.mapping import guess_columns
@@ -52,10 +52,8 @@ def suggest(
     if kind == "delimited":
         return _of_delimited(path, users, items, encoding)
     for option, file in (("users", users), ("items", items)):
-        if file is not None and file.resolve().parent not in (
-            path.resolve(),
-            path.resolve().parent,
-        ):
+        places = (path.resolve(), path.resolve().parent)
+        if file is not None and file.resolve().parent not in places:
             raise ConfigError(
                 f"--{option}: {path} is laid out as {SOURCES[kind].wanted}, which reads users and "
                 f"items from files beside it. Put {file} there, or leave --{option} out."
@@ -84,61 +82,38 @@ def _of_delimited(
     log = sheets.log.frame
     spelled = guess_columns(log.columns)
     roles = infer_roles(log, spelled)
-    columns = _columns(roles, spelled)
-    by_sheet = (
-        ("user_id", sheets.users, roles.user_facts),
-        ("item_id", sheets.items, roles.item_facts),
-    )
+    taken = {ours: getattr(roles, ours) for ours in FIVE if getattr(roles, ours) is not None}
+    # "" where reading would take a column for one that it isn't.
+    columns = {ours: taken.get(ours, "") for ours in FIVE if ours in taken or ours in spelled}
     # What the table of users or items says itself, the log need not say again.
     user_facts, item_facts = (
         [name for name in facts if sheet is None or name not in sheet.frame.columns]
-        for _, sheet, facts in by_sheet
+        for sheet, facts in ((sheets.users, roles.user_facts), (sheets.items, roles.item_facts))
     )
-    data: dict[str, Any] = {"path": path, "kind": "delimited", "columns": columns}
-    data |= {"users": users, "items": items, "encoding": encoding}
-    data |= {"user_columns": user_facts, "item_columns": item_facts}
-    if roles.time_unit != "s":
-        data["time_unit"] = roles.time_unit
-    tables = arrange(
-        sheets,
-        columns=columns,
-        user_columns=user_facts,
-        item_columns=item_facts,
-        time_unit=roles.time_unit,
-    )
-    ours_of = {theirs: ours for ours, theirs in columns.items() if theirs}
+    how_to_read: dict[str, Any] = {"columns": columns, "time_unit": roles.time_unit}
+    how_to_read |= {"user_columns": user_facts, "item_columns": item_facts}
+    tables = arrange(sheets, **how_to_read)
+    if roles.time_unit == "s":
+        del how_to_read["time_unit"]
+    data = {"path": path, "kind": "delimited", "users": users, "items": items, **how_to_read}
+    role_of = {
+        **dict.fromkeys(roles.flags, "label"),
+        **dict.fromkeys(roles.user_facts, "column of users"),
+        **dict.fromkeys(roles.item_facts, "column of items"),
+        "count": "count",
+        roles.split: "split",
+        **{theirs: ours for ours, theirs in taken.items()},
+    }
     findings = [
         Finding(
-            "interactions", name, _role(name, ours_of, roles), reason.removeprefix("left out: ")
+            "interactions", name, role_of.get(name, "left out"), reason.removeprefix("left out: ")
         )
         for name, reason in roles.reasons.items()
     ]
     notes = list(tables.notes)
     if roles.n_sampled < log.height:
         notes.insert(0, f"Roles are inferred from {roles.n_sampled:,} of {log.height:,} rows.")
-    return _suggestion(tables, data, findings, notes)
-
-
-def _columns(roles: Roles, spelled: Mapping[str, str]) -> dict[str, str]:
-    """The mapping: all roles by name, and "" where reading would take a column for one it isn't."""
-    found = {ours: getattr(roles, ours) for ours in FIVE}
-    return {
-        ours: theirs or ""
-        for ours, theirs in found.items()
-        if theirs is not None or ours in spelled
-    }
-
-
-def _role(name: str, ours_of: Mapping[str, str], roles: Roles) -> str:
-    if name in ours_of:
-        return ours_of[name]
-    if name in (roles.split, "count"):
-        return "split" if name == roles.split else name
-    if name in roles.flags:
-        return "label"
-    if name in roles.user_facts:
-        return "column of users"
-    return "column of items" if name in roles.item_facts else "left out"
+    return _suggestion(tables, data | {"encoding": encoding}, findings, notes)
 
 
 def _suggestion(
@@ -150,16 +125,12 @@ def _suggestion(
     features: dict[str, dict[str, Any]] = {}
     of_sides: list[Finding] = []
     for table, side, frame in (("users", "user", tables.users), ("items", "item", tables.items)):
-        kinds = _kinds(frame.drop(f"{side}_id"))
-        features[side] = {
-            name: {"kind": kind.name, **kind.options} if kind.options else kind.name
-            for name, kind in kinds.items()
-            if kind.name is not None
-        }
-        of_sides += [
-            Finding(table, name, kind.name or "left out", kind.reason)
-            for name, kind in kinds.items()
-        ]
+        features[side] = {}
+        for name, kind in _kinds(frame.drop(f"{side}_id")).items():
+            of_sides.append(Finding(table, name, kind.name or "left out", kind.reason))
+            if kind.name is not None:
+                how = {"kind": kind.name, **kind.options}
+                features[side][name] = how if kind.options else kind.name
         if frame.height > MOST_ROWS:
             notes = [*notes, f"Kinds of {table} are inferred from {MOST_ROWS:,} rows at most."]
     options = {
@@ -167,13 +138,13 @@ def _suggestion(
         "data": {key: value for key, value in data.items() if value not in (None, [], {})},
         "features": features,
     }
-    by_role = {
-        role: [one.column for one in findings if one.role == role]
-        for role in ("split", "label", "left out")
-    }
+    by_role: dict[str, list[str]] = {}
+    for one in findings:
+        by_role.setdefault(one.role, []).append(one.column)
     log = tables.interactions
-    choices = choose_options(log, part=next(iter(by_role["split"]), None), flags=by_role["label"])
-    changing = {n: infer_kind(log[n]).name for n in by_role["left out"] if n in log.columns}
+    (part,) = by_role.get("split", [None])
+    choices = choose_options(log, part=part, flags=by_role.get("label", []))
+    changing = {n: infer_kind(log[n]).name for n in by_role.get("left out", []) if n in log.columns}
     contexts = {name: kind for name, kind in changing.items() if kind in ("category", "labels")}
     return Suggestion((*findings, *of_sides), options, choices, tuple(notes), contexts)
 

@@ -12,8 +12,7 @@ from maxella.report.console import one_line
 HEAD = """\
 # Written by `maxella init`, which looked at the files: read it, mend it, then
 #     maxella train {name} --out runs/first
-# Every option and its default: src/maxella/experiment/config.py.
-"""
+# Every option and its default: src/maxella/experiment/config.py."""
 # Why a section or an option is as it is; {…} are filled in.
 WHY = {
     "temporal": "What comes last in time is the test, as it will be in use.",
@@ -23,45 +22,40 @@ WHY = {
     "column": "The files, or a column of them, say what trains and what tests.",
     "closed_form": "The encoders start from two closed forms, iALS and low-rank EDLAE.",
 }
-CONTEXTS = (
-    "These change from row to row. One that is known before somebody chooses may tell what they",
-    "choose: take away its # and that of the section.",
-)
+CONTEXTS = """\
+# These change from row to row. One that is known before somebody chooses may tell what they
+# choose: take away its # and that of the section.
+# [features.context]"""
 
 
 def write_config(suggestion: Suggestion, path: Path) -> str:
     """The text of a config that lies at `path`; paths below its folder are written from there."""
-    options = {**suggestion.options, **suggestion.choices.options}
-    lines = [HEAD.format(name=one_line(path.name)), _pair("title", options["title"]), ""]
-    lines += ["[data]", *_data(suggestion, path.absolute().parent), ""]
-    lines += ["[split]", f"# {WHY[options['split']['kind']]}", *_pairs(options["split"]), ""]
-    for side in ("user", "item"):
-        lines += _features(side, options["features"][side], suggestion.findings)
-    lines += _contexts(suggestion.contexts)
-    for task in suggestion.choices.tasks:
-        lines += ["[[tasks]]", _comment(task.reason), *_pairs(task.options), ""]
-    if suggestion.choices.left_out:
-        lines += [*(_comment(f"No task: {why}.") for why in suggestion.choices.left_out), ""]
-    lines += ["[model]", f"# {WHY['closed_form']}", *_pairs(options["model"]), ""]
-    lines += ["[training]", *_pairs(options["training"])]
-    return "\n".join(lines) + "\n"
+    choices, contexts = suggestion.choices, suggestion.contexts
+    split, model, training = (choices.options[name] for name in ("split", "model", "training"))
+    parts = [
+        [HEAD.format(name=one_line(path.name))],
+        [_pair("title", suggestion.options["title"])],
+        ["[data]", *_data(suggestion, path.absolute().parent)],
+        ["[split]", _comment(WHY[split["kind"]]), *_pairs(split)],
+        *(_features(side, suggestion) for side in ("user", "item")),
+        [CONTEXTS, *(f"# {pair}" for pair in _pairs(contexts))] if contexts else [],
+        *(["[[tasks]]", _comment(task.reason), *_pairs(task.options)] for task in choices.tasks),
+        [_comment(f"No task: {why}.") for why in choices.left_out],
+        ["[model]", _comment(WHY["closed_form"]), *_pairs(model)],
+        ["[training]", *_pairs(training)],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
 def _data(suggestion: Suggestion, folder: Path) -> list[str]:
     lines: list[str] = []
-    reasons = {(f.table, f.column): f.reason for f in suggestion.findings}
+    of_log = [one for one in suggestion.findings if one.table == "interactions"]
+    reasons = {one.column: one.reason for one in of_log}
     for key, value in suggestion.options["data"].items():
-        if isinstance(value, Path):
-            lines.append(_pair(key, _from(value, folder)))
-            continue
         if key == "columns":
-            known = [(ours, c) for ours, c in value.items() if c]
-            lines += [_comment(f"{ours}: {reasons['interactions', c]}") for ours, c in known]
-        lines.append(_pair(key, value))
-    left_out = [
-        f for f in suggestion.findings if f.table == "interactions" and f.role == "left out"
-    ]
-    return [*lines, *(_comment(f"Not used: {f.column}: {f.reason}") for f in left_out)]
+            lines += [_comment(f"{ours}: {reasons[c]}") for ours, c in value.items() if c]
+        lines.append(_pair(key, _from(value, folder) if isinstance(value, Path) else value))
+    return lines + [_not_used(one) for one in of_log if one.role == "left out"]
 
 
 def _from(path: Path, folder: Path) -> str:
@@ -69,26 +63,20 @@ def _from(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
 
 
-def _features(side: str, chosen: Mapping[str, Any], findings: tuple[Finding, ...]) -> list[str]:
-    lines = [f"[features.{side}]"]
-    for finding in findings:
-        if finding.table != f"{side}s":
-            continue
-        if finding.column in chosen:
-            lines.append(
-                f"{_pair(finding.column, chosen[finding.column])}  {_comment(finding.reason)}"
-            )
-        else:
-            lines.append(_comment(f"Not used: {finding.column}: {finding.reason}"))
-    return [*lines, ""] if len(lines) > 1 else []
+def _features(side: str, suggestion: Suggestion) -> list[str]:
+    chosen = suggestion.options["features"][side]
+    lines = [
+        f"{_pair(one.column, chosen[one.column])}  {_comment(one.reason)}"
+        if one.column in chosen
+        else _not_used(one)
+        for one in suggestion.findings
+        if one.table == f"{side}s"
+    ]
+    return [f"[features.{side}]", *lines] if lines else []
 
 
-def _contexts(columns: Mapping[str, str]) -> list[str]:
-    """Features of the context as comments: whether a column is known in time, a person must say."""
-    if not columns:
-        return []
-    lines = [_comment(line) for line in CONTEXTS]
-    return [*lines, "# [features.context]", *(f"# {_pair(*one)}" for one in columns.items()), ""]
+def _not_used(finding: Finding) -> str:
+    return _comment(f"Not used: {finding.column}: {finding.reason}")
 
 
 def _pairs(options: Mapping[str, Any]) -> list[str]:
