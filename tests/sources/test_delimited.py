@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from maxella.errors import DataError
 from maxella.sources.delimited import read_pairs
@@ -111,6 +112,23 @@ def test_parquet(tmp_path):
     assert detect(tmp_path / "log.parquet") == "delimited"
     log = load_source(None, tmp_path / "log.parquet").interactions
     assert log.rows() == [("7", "007", 3.0, 5, ["a"]), ("8", "a", 4.0, 86400, [])]
+
+
+def test_columns_of_users_and_items_in_parquet_stay_as_they_are(tmp_path):
+    log = {"user_id": ["u"], "item_id": ["i"], "rating": [3.0], "timestamp": [7]}
+    users = {"user_id": ["u"], "age": [41], "zip_code": ["02138"]}
+    items = {"item_id": ["i"], "genres": [["Drama", "War"]], "cast": [[]], "star": [None]}
+    kinds = {"cast": pl.List(pl.String), "star": pl.String}
+    frames = {
+        "interactions": pl.DataFrame(log, schema_overrides={"rating": pl.Float32}),
+        "users": pl.DataFrame(users),
+        "items": pl.DataFrame(items, schema_overrides=kinds),
+    }
+    for name, frame in frames.items():
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+    tables = load_source("delimited", tmp_path)
+    for name, frame in frames.items():
+        assert_frame_equal(getattr(tables, name), frame)
 
 
 @pytest.mark.parametrize(
