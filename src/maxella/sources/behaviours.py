@@ -54,4 +54,4 @@ def _read(folder: Folder, stem: str, event: str, part: str) -> Sheet:
     sheet = read_text(folder, name, separator=separator, columns=PAIR, is_quoted=False)
     for column in PAIR:
         refuse_missing(sheet, column)
-    return sheet.with_constant("event", event).with_constant("part", part)
+    return sheet.with_columns(pl.lit(event).alias("event"), pl.lit(part).alias("part"))

@@ -28,8 +28,7 @@ def build_tables(
     for a `count` of the file's own that is none.
     """
     if "event" in interactions.frame.columns:
-        event = pl.col("event").cast(pl.String)
-        interactions = interactions.with_frame(interactions.frame.with_columns(event))
+        interactions = interactions.with_columns(pl.col("event").cast(pl.String))
     present = interactions.frame.columns
     for column in (*KEY, "timestamp"):
         if column in present:

@@ -103,7 +103,7 @@ def open_sheets(
     parts = []
     for part, place in logs.items():
         sheet = _open(*place, encoding, ids)
-        parts.append(sheet.with_constant("part", part) if part else sheet)
+        parts.append(sheet.with_columns(pl.lit(part).alias("part")) if part else sheet)
     is_one = len(parts) == 1
     name = Path(logs[""][1]).stem if is_one else folder.name
     log = parts[0] if is_one else stack(parts, folder.where(""))

@@ -10,7 +10,6 @@ import polars as pl
 
 WHOLE = r"^(?:0|-?[1-9]\d{0,17}|[1-8]\d{18})$"  # what 64 bits can hold
 DECIMAL = r"^-?(?:0|[1-9]\d{0,14})(?:\.\d+)?(?:[eE][+-]?\d+)?$"
-NUMBERS = ((WHOLE, pl.Int64()), (DECIMAL, pl.Float64()))
 DATE = r"^\s*\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|\s*$)"
 _ELEMENT = r"""(?:-?\d+(?:\.\d+)?|"[^"\\]*"|'[^'\\]*')"""
 LIST = rf"^\[\s*(?:{_ELEMENT}(?:\s*,\s*{_ELEMENT})*)?\s*\]$"
@@ -24,27 +23,28 @@ def numbers_among(rows: pl.LazyFrame, names: Sequence[str]) -> dict[str, pl.Data
 
     The rows are looked at as they come, not kept.
     """
-    few = _fits(rows.head(_N_FIRST), names)
-    candidates = [name for name in names if any(few[name])]
-    if not candidates:
+    few = _forms(rows.head(_N_FIRST), names)
+    candidates = [name for name, (is_whole, is_decimal, _) in few.items() if is_whole or is_decimal]
+    kinds: dict[str, pl.DataType] = {}
+    for name, (is_whole, is_decimal, is_given) in _forms(rows, candidates).items():
+        if is_given and (is_whole or is_decimal):
+            kinds[name] = pl.Int64() if is_whole else pl.Float64()
+    return kinds
+
+
+def _forms(rows: pl.LazyFrame, names: Sequence[str]) -> dict[str, list[bool]]:
+    """For each column whether all its values are whole, all decimal, and whether there are any."""
+    if not names:
         return {}
-    fits = _fits(rows, candidates)
-    empty = rows.select(pl.col(candidates).is_null().all()).collect(engine="streaming")
-    return {
-        name: next(kind for fit, (_, kind) in zip(fits[name], NUMBERS, strict=True) if fit)
-        for name in candidates
-        if any(fits[name]) and not empty[name][0]
-    }
-
-
-def _fits(rows: pl.LazyFrame, names: Sequence[str]) -> dict[str, tuple[bool, ...]]:
-    """For each column whether all of its values are of each kind of `NUMBERS`."""
-    whether = [
-        pl.concat_list([pl.col(name).str.contains(form).all() for form, _ in NUMBERS]).alias(name)
+    forms = [
+        pl.concat_list(
+            pl.col(name).str.contains(WHOLE).all(),
+            pl.col(name).str.contains(DECIMAL).all(),
+            pl.col(name).is_not_null().any(),
+        ).alias(name)
         for name in names
     ]
-    found = rows.select(whether).collect(engine="streaming")
-    return {name: tuple(found[name][0]) for name in names}
+    return rows.select(forms).collect(engine="streaming").row(0, named=True)
 
 
 def plain_number(values: pl.Series) -> pl.Series:
