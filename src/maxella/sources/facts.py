@@ -20,10 +20,12 @@ def move_facts(
         return log, side
     require_columns(log, names, "Mend data.user_columns and data.item_columns.")
     for name in names:
-        if name == key or (side is not None and name in side.frame.columns):
+        is_id = name in ("user_id", "item_id")
+        if is_id or (side is not None and name in side.frame.columns):
             raise DataError(
                 f"Wanted facts that the table of {key}s does not have; '{name}' in {log.file} is "
-                "in both. Leave it out of data.user_columns and data.item_columns."
+                f"{'an id' if is_id else 'in both'}. Leave it out of data.user_columns and "
+                "data.item_columns."
             )
     columns: dict[str, pl.Series] = {}
     for name in names:  # one at a time: all at once take several times the memory of the log

@@ -48,21 +48,24 @@ def map_columns(
 ) -> dict[str, str]:
     """Our names → the columns of a file, those given before those guessed.
 
-    What is required may be lacking, where neither finds it.
+    What is required may be lacking, where neither finds it. Of the five, a file of users or
+    items, which has nothing optional, has its id alone: its "stars" are no ratings.
     """
-    guessed = guess_columns(present)
-    to_guess = [ours for ours in (*required, *optional) if ours in guessed and ours not in columns]
-    # Of the five, a file of users or items has its id alone: its "stars" are no ratings.
-    others = set(SPELLINGS) - {*required, *optional}
-    given = {ours: theirs for ours, theirs in columns.items() if ours not in others}
-    mapping = {ours: guessed[ours] for ours in to_guess}
-    mapping |= {ours: theirs for ours, theirs in given.items() if theirs in present}
-    if not optional:  # a file of users or items may spell its id otherwise than the log
-        for ours in required:
-            if ours not in mapping and ours in guessed:
-                mapping[ours] = guessed[ours]
-            elif ours not in mapping and "id" in present:
-                mapping[ours] = "id"
+    is_side = not optional
+    mapping = {
+        ours: theirs
+        for ours, theirs in columns.items()
+        if theirs in present and (ours not in SPELLINGS or ours in (*required, *optional))
+    }
+    taken = set(mapping.values())
+    guessed = {o: theirs for o, theirs in guess_columns(present).items() if theirs not in taken}
+    for ours in (*required, *optional):
+        if ours in mapping or (ours in columns and not is_side):
+            continue
+        if ours in guessed:
+            mapping[ours] = guessed[ours]
+        elif is_side and "id" in present:  # it may spell its id otherwise than the log
+            mapping[ours] = "id"
     return mapping
 
 
