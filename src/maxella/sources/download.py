@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import Progress, TaskID
 
 from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.sources.atomic import is_atomic
@@ -71,8 +71,8 @@ def get(
     if local is not None:
         return _take_local(name, local, target)
     note = _note_of(target)
-    known = {PUBLISHED_MD5[name], note.read_text().strip() if note.exists() else None}
-    if target.exists() and _hash_of(target) in known:
+    noted = note.read_text().strip() if note.exists() else None
+    if target.exists() and _hash_of(target) in (PUBLISHED_MD5[name], noted):
         return Fetched(target, "the cache", _remarks(name, target))
     has_wheel = name == "ml-100k" and mirror is None
     if has_wheel and wheel.exists() and _hash_of(wheel, "sha256") == WHEEL_SHA256:
@@ -107,9 +107,9 @@ def _pooch() -> Any:
 def _retrieve(
     url: str, known_hash: str | None, target: Path, downloader: Callable[[str, str, None], object]
 ) -> None:
-    """A file at its place in the cache, in one step and with the hash, or not at all.
+    """A file at its place in the cache, in one step and with the hash; OSError, ValueError if not.
 
-    `downloader` puts what is at the URL at a place; OSError and ValueError say why it can't be.
+    `downloader` puts what is at the URL at a place.
     """
     _pooch().retrieve(url, known_hash, target.name, target.parent, downloader=downloader)
 
@@ -117,11 +117,12 @@ def _retrieve(
 def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -> None:
     if not url.startswith(("http://", "https://")):
         raise DataError(f"Wanted an http or https URL, or a local path; got {url}.")
-    bar = _Bar(target.name) if show_progress else None
-    http = _pooch().HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT)
 
     def of_zip(url: str, place: str, _: None) -> None:
-        http(url, place, None)
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not show_progress) as progress:
+            bar = _Bar(progress, progress.add_task(target.name, total=None))
+            _pooch().HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT)(url, place, None)
         if not zipfile.is_zipfile(place):
             raise ValueError("it is no zip")
 
@@ -140,9 +141,6 @@ def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -
             f"Cannot get {url}: {_reason(error)}. Try again, or give a mirror's URL or a local "
             f"{target.name}."
         ) from error
-    finally:
-        if bar is not None:
-            bar.close()
     _note_of(target).write_text(_hash_of(target))
 
 
@@ -162,8 +160,8 @@ def _by_pip(wheel: str, place: str, _: None) -> None:
             command, capture_output=True, text=True, timeout=180, check=False
         )
         if done.returncode != 0:
-            reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-            raise OSError(f"'pip download {wheel}' failed: {reason[-1]}")
+            reason = done.stderr.strip().rpartition("\n")[2] or "no reason given"
+            raise OSError(f"'pip download {wheel}' failed: {reason}")
         shutil.copyfile(Path(folder) / WHEEL_FILE, place)
 
 
@@ -208,24 +206,19 @@ def _hash_of(path: Path, algorithm: str = "md5") -> str:
     return str(_pooch().file_hash(str(path), alg=algorithm))
 
 
+@dataclass
 class _Bar:
     """What pooch asks of a progress bar, shown by rich."""
 
-    total = 0  # bytes; pooch sets it
-
-    def __init__(self, label: str) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-        self._progress = Progress(
-            *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
-        )
-        self._task = self._progress.add_task(label, total=None)
-        self._progress.start()
+    progress: Progress
+    task: TaskID
+    total: int = 0  # bytes; pooch sets it
 
     def update(self, n_bytes: int) -> None:
-        self._progress.update(self._task, total=self.total or None, advance=n_bytes)
+        self.progress.update(self.task, total=self.total or None, advance=n_bytes)
 
     def reset(self) -> None:
-        self._progress.update(self._task, completed=0)
+        self.progress.reset(self.task)
 
     def close(self) -> None:
-        self._progress.stop()
+        self.progress.stop()

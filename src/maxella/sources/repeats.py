@@ -52,7 +52,8 @@ def unite_repeats(
     del codes, order, is_new, starts
     sizes = sizes[sizes > 1]
     if time is not None:
-        rows = rows[_in_time(frame[time].gather(rows).to_numpy(), sizes)]
+        groups = np.repeat(np.arange(len(sizes)), sizes)
+        rows = rows[np.lexsort((frame[time].gather(rows).to_numpy(), groups))]
     ends = np.cumsum(sizes) - 1
     starts = ends - sizes + 1
     is_kept = np.ones(frame.height, dtype=bool)
@@ -75,15 +76,6 @@ def _codes(frame: pl.DataFrame, key: Sequence[str]) -> np.ndarray:
         codes *= int(of_column.max() or 0) + 2  # type: ignore[arg-type]
         codes += of_column.fill_null(-1).to_numpy() + 1
     return codes
-
-
-def _in_time(times: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """(r,) times of the rows of groups of these sizes → their order, by group, then by time."""
-    groups = np.repeat(np.arange(len(sizes)), sizes)
-    first, last = int(times.min()), int(times.max())
-    if len(sizes) * (last - first + 1) < 2**63:  # both in one number sort in half the time
-        return np.argsort(groups * (last - first + 1) + (times - first), kind="stable")
-    return np.lexsort((times, groups))
 
 
 def _last_given(
