@@ -94,13 +94,16 @@ def open_sheets(
         return [*named, *(mapping[ours] for ours in IDS if ours in mapping)]
 
     def side(given: str | Path | None, stems: Sequence[str]) -> Sheet | None:
-        place = _find(folder, stems) if given is None else open_file(given)
-        return None if place is None or place in logs.values() else _open(*place, encoding, ids)
+        if given is not None:
+            return _open(*open_file(given), encoding, ids)
+        name = _find(folder, stems)
+        is_log = name in logs.values()
+        return None if name is None or is_log else _open(folder, name, encoding, ids)
 
-    parts = {part: _open(*place, encoding, ids) for part, place in logs.items()}
+    parts = {part: _open(folder, name, encoding, ids) for part, name in logs.items()}
     sides = side(users, NAMES_OF_USERS), side(items, NAMES_OF_ITEMS)
     if "" in parts:
-        return Sheets(Path(logs[""][1]).stem, parts[""], *sides)
+        return Sheets(Path(logs[""]).stem, parts[""], *sides)
     with_part = [sheet.with_columns(pl.lit(part).alias("part")) for part, sheet in parts.items()]
     return Sheets(folder.name, stack(with_part, folder.where("")), *sides)
 
@@ -157,40 +160,28 @@ def read_side(path: str | Path, key: str) -> pl.DataFrame:
 
 def is_delimited(folder: Folder) -> bool:
     """Whether a folder holds one file of interactions, or some that are named so."""
-    has_log = _find(folder, NAMES_OF_LOGS) is not None or bool(_find_parts(folder))
-    return has_log or len(_tables(folder)) == 1
+    return bool(_find_log(folder))
+
+
+def _find_log(folder: Folder) -> dict[str, str]:
+    """The files of interactions by their part; of a log in one file that is ""."""
+    tables = _tables(folder)
+    named = _find(folder, NAMES_OF_LOGS)
+    if named is not None or len(tables) == 1:
+        return {"": named or tables[0]}
+    found = {part: _find(folder, stems) for part, stems in NAMES_OF_PARTS.items()}
+    parts = {part: name for part, name in found.items() if name is not None}
+    return parts if {"train", "test"} <= set(parts) else {}
+
+
+def _find(folder: Folder, stems: Sequence[str]) -> str | None:
+    """The file with the first of these names that is there."""
+    tables = {Path(name).stem.lower(): name for name in reversed(_tables(folder))}
+    return next((tables[stem] for stem in stems if stem in tables), None)
 
 
 def _tables(folder: Folder) -> list[str]:
     return [name for name in folder.names if name.lower().endswith(SUFFIXES)]
-
-
-def _find(folder: Folder, stems: Sequence[str]) -> tuple[Folder, str] | None:
-    tables = _tables(folder)
-    found = [name for stem in stems for name in tables if Path(name).stem.lower() == stem]
-    return (folder, found[0]) if found else None
-
-
-def _find_parts(folder: Folder) -> dict[str, tuple[Folder, str]]:
-    """Part → its file, of a log whose split is given; empty where training or test is not there."""
-    found = {part: _find(folder, names) for part, names in NAMES_OF_PARTS.items()}
-    parts = {part: place for part, place in found.items() if place is not None}
-    return parts if {"train", "test"} <= set(parts) else {}
-
-
-def _find_log(folder: Folder) -> dict[str, tuple[Folder, str]]:
-    """The files of interactions by their part; of a log in one file that is ""."""
-    tables = folder.names if len(folder.names) == 1 else _tables(folder)
-    found = _find(folder, NAMES_OF_LOGS)
-    if found is not None or len(tables) == 1:
-        return {"": found or (folder, tables[0])}
-    parts = _find_parts(folder)
-    if not parts:
-        raise DataError(
-            f"Wanted one file of interactions in {folder.where('')}; there are "
-            f"{', '.join(tables) or 'none'}. Give the file itself."
-        )
-    return parts
 
 
 def _open(

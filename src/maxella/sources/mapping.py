@@ -82,11 +82,10 @@ def rename(
         if ours not in mapping:
             remedy = f"Map it with columns, such as {{{ours} = '{present[0]}'}}."
             require_columns(sheet, [columns.get(ours, ours)], remedy)
-    # Of two columns that would bear one name, the mapped one gets it.
-    said = [ours for ours in columns if ours not in SPELLINGS or ours in (*required, *optional)]
-    unwanted = [c for c in (*mapping, *said) if c in present and mapping.get(c) != c]
-    frame = sheet.frame.drop(set(unwanted) - set(mapping.values()))
-    frame = frame.rename({theirs: ours for ours, theirs in mapping.items()})
+    # Of two columns that would bear one name, the mapped one gets it; "" maps none.
+    said = {ours for ours in columns if ours not in SPELLINGS or ours in (*required, *optional)}
+    unwanted = (said | set(mapping)) & set(present) - set(mapping.values())
+    frame = sheet.frame.drop(unwanted).rename({theirs: ours for ours, theirs in mapping.items()})
     ids = [id_as_text(sheet, frame, ours) for ours in required]
     return sheet.with_frame(frame.with_columns(ids))
 

@@ -122,9 +122,7 @@ def _read_100k(folder: Folder) -> _Parts:
         items = converted(items, column, seconds, "a date such as 01-Jan-1995")
     has = [pl.when(pl.col(g) == "1").then(pl.lit(g)) for g in GENRES_OF_100K[1:]]
     genres = pl.concat_list(has).list.drop_nulls().alias("genres")
-    items = items.with_frame(
-        items.frame.select("item_id", "title", _year(), genres, *dates, "imdb_url")
-    )
+    items = items.select("item_id", "title", _year(), genres, *dates, "imdb_url")
     return _Parts(interactions, users, items, WHOLE_STARS)
 
 
@@ -147,11 +145,8 @@ def _read_dat(folder: Folder) -> _Parts:
     label = pl.col("occupation_code").replace_strict(
         range(len(OCCUPATIONS_OF_1M)), OCCUPATIONS_OF_1M, default=None, return_dtype=pl.String
     )
-    users = users.with_frame(
-        users.frame.select(
-            "user_id", "age", "gender", label.alias("occupation"), "occupation_code", "zip_code"
-        )
-    )
+    occupation = (label.alias("occupation"), "occupation_code")
+    users = users.select("user_id", "age", "gender", *occupation, "zip_code")
     return _Parts(interactions, users, items, WHOLE_STARS)
 
 

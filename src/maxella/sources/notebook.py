@@ -61,7 +61,7 @@ def read_notebook(folder: Folder, *, rating_range: tuple[float, float] | None = 
     title = pl.col("item_id").alias("title")
     return build_tables(
         folder.name,
-        log.with_frame(log.frame.select(LOG)),
+        log.select(*LOG),
         log.with_frame(users.with_columns(letter)),
         movies.with_frame(items.select("item_id", title, "movie_id", _genres(), *ITEMS[3:])),
         rating_range=rating_range or WHOLE_STARS,
@@ -84,7 +84,7 @@ def _read(folder: Folder, name: str, wanted: tuple[str, ...]) -> Sheet:
     require_columns(sheet, [COLUMNS[ours] for ours in wanted], remedy)
     present = sheet.frame.columns
     known = [pl.col(old).alias(new) for new, old in COLUMNS.items() if old in present]
-    return sheet.with_frame(sheet.frame.select(known))
+    return sheet.select(*known)
 
 
 def _genres() -> pl.Expr:

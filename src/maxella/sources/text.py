@@ -41,6 +41,10 @@ class Sheet:
         """The same rows with other columns."""
         return replace(self, frame=frame)
 
+    def select(self, *columns: pl.Expr | str) -> "Sheet":
+        """The same rows with these columns alone."""
+        return self.with_frame(self.frame.select(columns))
+
     def with_columns(self, *columns: pl.Expr | pl.Series) -> "Sheet":
         """The same rows with these columns beside or in the place of others."""
         return self.with_frame(self.frame.with_columns(columns))
