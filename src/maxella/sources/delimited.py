@@ -187,17 +187,22 @@ def _tables(folder: Folder) -> list[str]:
 def _open(
     folder: Folder, name: str, encoding: str, as_text: Callable[[list[str]], Collection[str]]
 ) -> Sheet:
+    """A file whose columns of nothing but plain numbers are numbers, but for those `as_text`."""
     if name.lower().endswith(".parquet"):
-        return _open_parquet(folder, name, as_text)
-    header = folder.first_line(name).replace("\0", "")
-    unquoted = re.sub(r'"[^"]*"', "", header)  # between quotes nothing separates
-    separator = max(SEPARATORS, key=unquoted.count)
-    return read_text(folder, name, separator=separator, encodings=(encoding,), as_text=as_text)
+        sheet = _open_parquet(folder, name)
+    else:
+        header = folder.first_line(name).replace("\0", "")
+        unquoted = re.sub(r'"[^"]*"', "", header)  # between quotes nothing separates
+        separator = max(SEPARATORS, key=unquoted.count)
+        sheet = read_text(folder, name, separator=separator, encodings=(encoding,))
+    stays = as_text(sheet.frame.columns)
+    for column, kind in sheet.frame.schema.items():
+        if kind == pl.String and column not in stays:
+            sheet = sheet.with_columns(plain_number(sheet.frame[column]))
+    return sheet
 
 
-def _open_parquet(
-    folder: Folder, name: str, as_text: Callable[[list[str]], Collection[str]]
-) -> Sheet:
+def _open_parquet(folder: Folder, name: str) -> Sheet:
     file, on_disk = folder.where(name), folder.path / name
     try:
         source = on_disk if on_disk.is_file() else folder.read(name)
@@ -207,8 +212,6 @@ def _open_parquet(
         raise DataError(f"Cannot read {file} as Parquet: {reason}. Write it anew.") from error
     if frame.is_empty():
         raise DataError(f"Wanted rows of data; {file} is empty. Write it anew.")
-    texts = set(frame.select(pl.col(pl.String)).columns) - set(as_text(frame.columns))
-    frame = frame.with_columns(plain_number(frame[name]) for name in texts)
     return Sheet(frame, file, lambda row: f"{file}, line {row + 1}")
 
 

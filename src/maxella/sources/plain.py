@@ -4,8 +4,6 @@ Plain means that nothing is lost: "007", "02138" and "-0" are no whole numbers, 
 digits than a number can hold is none at all.
 """
 
-from collections.abc import Sequence
-
 import polars as pl
 
 WHOLE = r"^(?:0|-?[1-9]\d{0,17}|[1-8]\d{18})$"  # what 64 bits can hold
@@ -15,42 +13,18 @@ _ELEMENT = r"""(?:-?\d+(?:\.\d+)?|"[^"\\]*"|'[^'\\]*')"""
 LIST = rf"^\[\s*(?:{_ELEMENT}(?:\s*,\s*{_ELEMENT})*)?\s*\]$"
 _MOMENT = pl.Datetime("us", "UTC")
 _PART = 1_000_000  # rows of texts that are copied at a time
-_N_FIRST = 1000  # rows that tell most columns of words from those that may hold numbers
-
-
-def numbers_among(rows: pl.LazyFrame, names: Sequence[str]) -> dict[str, pl.DataType]:
-    """Which of these columns of text hold plain numbers and nothing else, and their types.
-
-    The rows are looked at as they come, not kept.
-    """
-    few = _forms(rows.head(_N_FIRST), names)
-    candidates = [name for name, (is_whole, is_decimal, _) in few.items() if is_whole or is_decimal]
-    kinds: dict[str, pl.DataType] = {}
-    for name, (is_whole, is_decimal, is_given) in _forms(rows, candidates).items():
-        if is_given and (is_whole or is_decimal):
-            kinds[name] = pl.Int64() if is_whole else pl.Float64()
-    return kinds
-
-
-def _forms(rows: pl.LazyFrame, names: Sequence[str]) -> dict[str, list[bool]]:
-    """For each column whether all its values are whole, all decimal, and whether there are any."""
-    if not names:
-        return {}
-    forms = [
-        pl.concat_list(
-            pl.col(name).str.contains(WHOLE).all(),
-            pl.col(name).str.contains(DECIMAL).all(),
-            pl.col(name).is_not_null().any(),
-        ).alias(name)
-        for name in names
-    ]
-    return rows.select(forms).collect(engine="streaming").row(0, named=True)
+_N_FIRST = 1000  # rows
 
 
 def plain_number(values: pl.Series) -> pl.Series:
     """(n,) texts as numbers where each is one and there is any; else as they are."""
-    kinds = numbers_among(values.to_frame().lazy(), [values.name])
-    return values.cast(kinds[values.name]) if kinds else values
+    if values.null_count() == len(values):
+        return values
+    for form, kind in ((WHOLE, pl.Int64()), (DECIMAL, pl.Float64())):
+        # The first rows tell most columns of words.
+        if all(rows.str.contains(form).all() for rows in (values.head(_N_FIRST), values)):
+            return values.cast(kind)
+    return values
 
 
 def plain_value(values: pl.Series) -> pl.Series:

@@ -6,7 +6,7 @@ Polars reads the text. Python's csv finds the line of an error, and reads lone q
 import csv
 import difflib
 import io
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,6 @@ import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.files import Folder
-from maxella.sources.plain import numbers_among, plain_number
 
 UTF8 = ("utf-8",)
 # Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
@@ -118,14 +117,11 @@ def read_text(
     numbers: Mapping[str, pl.DataType] | None = None,
     encodings: Sequence[str] = UTF8,
     is_quoted: bool = True,
-    as_text: Callable[[list[str]], Collection[str]] | None = None,
 ) -> Sheet:
     """A text file as a sheet: strings but for the `numbers`, empty fields missing.
 
     `columns` names the columns of a file without a header; `encodings` are tried in
-    order. `as_text`, where given, says which of the columns stay text for certain: of the
-    others those become numbers that hold nothing but numbers in their plain form.
-    Raises DataError for an empty file, a wrong encoding, a row with more or
+    order. Raises DataError for an empty file, a wrong encoding, a row with more or
     fewer fields than columns, and a number that cannot be read.
     """
     file, on_disk = folder.where(name), folder.path / name
@@ -142,30 +138,23 @@ def read_text(
 
     in_place = encodings[0] == "utf-8" and cut == separator and _is_plain(on_disk)
     try:
-        frame = _read(load(in_place=in_place), columns, numbers or {}, as_text)
+        frame = _read(load(in_place=in_place), columns, numbers or {})
     except UnicodeDecodeError:
         in_place = False
-        frame = _read(load(in_place=False), columns, numbers or {}, as_text)
+        frame = _read(load(in_place=False), columns, numbers or {})
     # The bytes are not kept for the sake of a line that may never be asked for.
     return Sheet(frame, file, lambda row: load(in_place=in_place).place_of(row))
 
 
 def _read(
-    text: _Text,
-    columns: Sequence[str] | None,
-    numbers: Mapping[str, pl.DataType],
-    as_text: Callable[[list[str]], Collection[str]] | None,
+    text: _Text, columns: Sequence[str] | None, numbers: Mapping[str, pl.DataType]
 ) -> pl.DataFrame:
     """The rows of a text; UnicodeDecodeError where it is not UTF-8."""
     names = _header(text) if columns is None else list(columns)
-    kinds = {name: numbers.get(name, pl.String()) for name in names}
-    may_be_numbers = [] if as_text is None else sorted({*names} - {*as_text(names)})
     try:
-        kinds |= numbers_among(text.scan(dict.fromkeys(names, pl.String())), may_be_numbers)
-        frame = text.scan(kinds).collect()
+        frame = text.scan({name: numbers.get(name, pl.String()) for name in names}).collect()
     except _UNREADABLE:
         frame = _read_strictly(text, names, numbers)
-        frame = frame.with_columns(plain_number(frame[name]) for name in may_be_numbers)
     if frame.height and frame[:, -1].null_count():
         _refuse_short_rows(text, frame.height + text.has_header, len(names))
         frame = frame.filter(~_BLANK)
