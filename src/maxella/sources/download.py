@@ -10,10 +10,11 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.sources.atomic import is_atomic
@@ -121,7 +122,7 @@ def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -
     def of_zip(url: str, place: str, _: None) -> None:
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not show_progress) as progress:
-            bar = _Bar(progress, progress.add_task(target.name, total=None))
+            bar = _bar(progress, target.name)
             _pooch().HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT)(url, place, None)
         if not zipfile.is_zipfile(place):
             raise ValueError("it is no zip")
@@ -142,6 +143,19 @@ def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -
             f"{target.name}."
         ) from error
     _note_of(target).write_text(_hash_of(target))
+
+
+def _bar(progress: Progress, label: str) -> SimpleNamespace:
+    """What pooch asks of a progress bar, which sets the `total` bytes itself."""
+    task = progress.add_task(label, total=None)
+
+    def update(n_bytes: int) -> None:
+        progress.update(task, total=bar.total or None, advance=n_bytes)
+
+    bar = SimpleNamespace(
+        total=0, update=update, reset=lambda: progress.reset(task), close=progress.stop
+    )
+    return bar
 
 
 def _reason(error: BaseException) -> str:
@@ -204,21 +218,3 @@ def _note_of(target: Path) -> Path:
 
 def _hash_of(path: Path, algorithm: str = "md5") -> str:
     return str(_pooch().file_hash(str(path), alg=algorithm))
-
-
-@dataclass
-class _Bar:
-    """What pooch asks of a progress bar, shown by rich."""
-
-    progress: Progress
-    task: TaskID
-    total: int = 0  # bytes; pooch sets it
-
-    def update(self, n_bytes: int) -> None:
-        self.progress.update(self.task, total=self.total or None, advance=n_bytes)
-
-    def reset(self) -> None:
-        self.progress.reset(self.task)
-
-    def close(self) -> None:
-        self.progress.stop()

@@ -44,6 +44,5 @@ def move_facts(
     rest = log.with_frame(log.frame.drop(names))
     if side is None:
         return rest, Sheet(facts, log.file, log.place)
-    both = side.frame.join(facts, on=key, how="left", maintain_order="left")
-    only_log = facts.join(side.frame, on=key, how="anti", maintain_order="left")
-    return rest, side.with_frame(pl.concat([both, only_log], how="diagonal"))
+    both = side.frame.join(facts, on=key, how="full", coalesce=True, maintain_order="left_right")
+    return rest, side.with_frame(both)
