@@ -115,7 +115,9 @@ def _complete(
             f"{sheet.frame.height - rows.height:,} rows of {sheet.file} repeat a {column}; the "
             "last value given in each column is kept."
         )
-    unknown = in_log.join(rows, on=column, how="anti", maintain_order="left")
-    if unknown.height:
-        notes.append(f"{unknown.height:,} of the interactions' {column}s are not in {sheet.file}.")
-    return pl.concat([rows.select(column, pl.exclude(column)), unknown], how="diagonal")
+    rows = rows.select(column, pl.exclude(column))
+    every = rows.join(in_log, on=column, how="full", coalesce=True, maintain_order="left_right")
+    n_unknown = every.height - rows.height
+    if n_unknown:
+        notes.append(f"{n_unknown:,} of the interactions' {column}s are not in {sheet.file}.")
+    return every

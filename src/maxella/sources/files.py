@@ -1,5 +1,6 @@
 """Named files in memory, out of a folder, a zip or a single file; nothing is ever unpacked."""
 
+import codecs
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Folder:
 
     def first_line(self, name: str) -> str:
         """The first line, without its end, for telling layouts apart."""
-        start = self._read(name, 2**16).removeprefix(b"\xef\xbb\xbf")
+        start = self._read(name, 2**16).removeprefix(codecs.BOM_UTF8)
         lines = start.splitlines()
         return lines[0].decode("utf-8", "replace") if lines else ""
 

@@ -3,11 +3,13 @@
 Polars reads the text. Python's csv finds the line of an error, and reads lone quotes.
 """
 
+import codecs
 import csv
 import difflib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +23,6 @@ UTF8 = ("utf-8",)
 # Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
 # and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
-_MARK = b"\xef\xbb\xbf"  # what some programs begin UTF-8 with
 _PIECE = 2**24  # bytes
 # Of some lone quotes Polars panics, which is no PolarsError.
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
@@ -68,11 +69,15 @@ class _Text:
         """The bytes as a stream."""
         return self.place.open("rb") if isinstance(self.place, Path) else io.BytesIO(self.place)
 
+    @cached_property
+    def start(self) -> bytes:
+        """Some thousand bytes, enough to tell what kind of text it is."""
+        with self.opened() as stream:
+            return stream.read(2**16)
+
     def scan(self, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
         """The rows by Polars."""
-        with self.opened() as stream:
-            start = stream.read(2**16)
-        is_of_old_mac = b"\r" in start and b"\n" not in start
+        is_of_old_mac = b"\r" in self.start and b"\n" not in self.start
         return pl.scan_csv(
             self.place,
             schema=dict(schema),
@@ -85,7 +90,7 @@ class _Text:
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """(line, fields) of each row that is not empty, the header among them. Slow."""
-        with io.TextIOWrapper(self.opened(), encoding="utf-8", newline="") as stream:
+        with io.TextIOWrapper(self.opened(), encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(
                 stream,
                 delimiter=self.separator,
@@ -136,7 +141,7 @@ def read_text(
             place = data if cut == separator else data.replace(separator.encode(), cut.encode())
         return _Text(place, file, cut, is_quoted=is_quoted, has_header=columns is None)
 
-    in_place = encodings[0] == "utf-8" and cut == separator and _is_plain(on_disk)
+    in_place = encodings[0] == "utf-8" and cut == separator and on_disk.is_file()
     try:
         frame = _read(load(in_place=in_place), columns, numbers or {})
     except UnicodeDecodeError:
@@ -150,6 +155,11 @@ def _read(
     text: _Text, columns: Sequence[str] | None, numbers: Mapping[str, pl.DataType]
 ) -> pl.DataFrame:
     """The rows of a text; UnicodeDecodeError where it is not UTF-8."""
+    if b"\0" in text.start[:4096]:
+        raise DataError(
+            f"Wanted text; {text.file} holds zero bytes, as UTF-16 and files that are no text do. "
+            "Save it as UTF-8, or name its encoding."
+        )
     names = _header(text) if columns is None else list(columns)
     try:
         frame = text.scan({name: numbers.get(name, pl.String()) for name in names}).collect()
@@ -233,15 +243,10 @@ def _empty(file: str) -> DataError:
 
 
 def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
-    data = data.removeprefix(_MARK)
-    if "utf-16" not in encodings[0]:
-        if b"\0" in data[:4096]:
-            raise DataError(
-                f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
-                "files that are no text do. Save it as UTF-8, or name its encoding."
-            )
-        if data.isascii():
-            return data
+    """UTF-8 of bytes in the first of these encodings that they are in."""
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if encodings[0] == "utf-8" and data.isascii():
+        return data
     for encoding in encodings:
         try:
             text = data.decode(encoding)
@@ -256,15 +261,6 @@ def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
         f"Wanted text in {encodings[-1].upper()}; {problem} is none. "
         "Save the file as UTF-8, or name its encoding (such as iso-8859-1)."
     )
-
-
-def _is_plain(path: Path) -> bool:
-    """Whether a file is there that begins without a mark and without zero bytes."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        start = stream.read(4096)
-    return not start.startswith(_MARK) and b"\0" not in start
 
 
 def stack(sheets: Sequence[Sheet], file: str) -> Sheet:
