@@ -6,15 +6,14 @@ or items and stay unread.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from maxella.errors import DataError
 from maxella.sources.checks import build_tables
-from maxella.sources.files import Folder
-from maxella.sources.people import join_people
+from maxella.sources.files import Folder, open_file
 from maxella.sources.tables import Tables
 from maxella.sources.text import (
     UTF8,
@@ -51,14 +50,8 @@ OCCUPATIONS_OF_1M = (  # the position is the code
 )
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """What a layout gives: its sheets, and the range of its ratings."""
-
-    interactions: Sheet
-    users: Sheet | None
-    items: Sheet | None
-    rating_range: tuple[float, float]
+# The interactions, users and items that a layout gives, and the range of its ratings.
+_Parts = tuple[Sheet, Sheet | None, Sheet | None, tuple[float, float]]
 
 
 def read_movielens(
@@ -76,21 +69,21 @@ def read_movielens(
     """
     layout = next(layout for layout in LAYOUTS if layout in folder)
     read, companions = LAYOUTS[layout]
-    parts = read(folder)
-    items = parts.items
+    interactions, users, items, usual_range = read(folder)
     if people is not None and items is not None:
-        items = join_people(items, people)
+        items = _join_people(items, people)
+    notes = [
+        f"{folder.where(name)} is not there; its columns are missing."
+        for name in companions
+        if name not in folder
+    ]
     return build_tables(
         folder.name,
-        parts.interactions,
-        parts.users,
+        interactions,
+        users,
         items,
-        rating_range=rating_range or parts.rating_range,
-        notes=[
-            f"{folder.where(name)} is not there; its columns are missing."
-            for name in companions
-            if name not in folder
-        ],
+        rating_range=rating_range or usual_range,
+        notes=notes,
     )
 
 
@@ -116,14 +109,14 @@ def _read_100k(folder: Folder) -> _Parts:
     columns = ("item_id", "title", *dates, "imdb_url", *GENRES_OF_100K)
     items = _companion(folder, "u.item", separator="|", columns=columns)
     if items is None:
-        return _Parts(interactions, users, None, WHOLE_STARS)
+        return interactions, users, None, WHOLE_STARS
     for column in dates:
         seconds = pl.col(column).str.to_date("%d-%b-%Y", strict=False).dt.epoch("s").cast(pl.Int64)
         items = converted(items, column, seconds, "a date such as 01-Jan-1995")
     has = [pl.when(pl.col(g) == "1").then(pl.lit(g)) for g in GENRES_OF_100K[1:]]
     genres = pl.concat_list(has).list.drop_nulls().alias("genres")
     items = items.select("item_id", "title", _year(), genres, *dates, "imdb_url")
-    return _Parts(interactions, users, items, WHOLE_STARS)
+    return interactions, users, items, WHOLE_STARS
 
 
 def _read_dat(folder: Folder) -> _Parts:
@@ -141,13 +134,13 @@ def _read_dat(folder: Folder) -> _Parts:
     items = _companion(folder, "movies.dat", separator="::", columns=columns, encodings=encodings)
     items = items and items.with_frame(_with_year_and_genres(items.frame))
     if users is None:
-        return _Parts(interactions, None, items, HALF_STARS)
+        return interactions, None, items, HALF_STARS
     label = pl.col("occupation_code").replace_strict(
         range(len(OCCUPATIONS_OF_1M)), OCCUPATIONS_OF_1M, default=None, return_dtype=pl.String
     )
     occupation = (label.alias("occupation"), "occupation_code")
     users = users.select("user_id", "age", "gender", *occupation, "zip_code")
-    return _Parts(interactions, users, items, WHOLE_STARS)
+    return interactions, users, items, WHOLE_STARS
 
 
 def _read_csv(folder: Folder) -> _Parts:
@@ -165,7 +158,7 @@ def _read_csv(folder: Folder) -> _Parts:
         require_columns(links, list(names), remedy)
         links_of = links.frame.rename(names).unique("item_id", keep="last")
         frame = frame.join(links_of, on="item_id", how="left", maintain_order="left")
-    return _Parts(interactions, None, movies.with_frame(frame), HALF_STARS)
+    return interactions, None, movies.with_frame(frame), HALF_STARS
 
 
 def _companion(
@@ -175,6 +168,27 @@ def _companion(
     if name not in folder:
         return None
     return read_text(folder, name, encodings=encodings, is_quoted=False, **form)
+
+
+def _join_people(items: Sheet, path: str | Path) -> Sheet:
+    """The movies with the columns of a CSV by `movie_id`; what a movie has already stays.
+
+    Of repeated movies the last counts. Raises DataError for what is wrong with the file, and
+    where both have a column, of different types.
+    """
+    people = read_text(*open_file(path), numbers={"release_date": pl.Int64()})
+    require_columns(people, ["movie_id"], "It says which movie a row is about.")
+    more = people.frame.rename({"movie_id": "item_id"}).unique("item_id", keep="last")
+    known = [c for c in more.columns if c in items.frame.columns and c != "item_id"]
+    for column in known:
+        if more[column].dtype != items.frame[column].dtype:
+            raise DataError(
+                f"Wanted new columns of movies in {people.file}; {items.file} has '{column}' "
+                "already. Remove or rename it."
+            )
+    joined = items.frame.join(more, on="item_id", how="left", maintain_order="left", suffix=" new")
+    filled = [pl.coalesce(column, f"{column} new").alias(column) for column in known]
+    return items.with_frame(joined.with_columns(filled).drop(f"{column} new" for column in known))
 
 
 def _year() -> pl.Expr:
