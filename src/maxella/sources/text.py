@@ -120,7 +120,7 @@ def read_text(
     separator: str = ",",
     columns: Sequence[str] | None = None,
     numbers: Mapping[str, pl.DataType] | None = None,
-    encodings: Sequence[str] = UTF8,
+    encodings: tuple[str, ...] = UTF8,
     is_quoted: bool = True,
 ) -> Sheet:
     """A text file as a sheet: strings but for the `numbers`, empty fields missing.
@@ -133,22 +133,21 @@ def read_text(
     # Polars cuts at one byte; the unit separator is in no text.
     cut = separator if len(separator) == 1 else "\x1f"
 
-    def load(*, in_place: bool) -> _Text:
+    def load() -> _Text:
         """Of UTF-8 on disk the place alone; all else is decoded in memory."""
         place: Path | bytes = on_disk
-        if not in_place:
+        if encodings != UTF8 or cut != separator or not on_disk.is_file():
             data = _decode(folder.read(name), file, encodings)
             place = data if cut == separator else data.replace(separator.encode(), cut.encode())
         return _Text(place, file, cut, is_quoted=is_quoted, has_header=columns is None)
 
-    in_place = encodings[0] == "utf-8" and cut == separator and on_disk.is_file()
     try:
-        frame = _read(load(in_place=in_place), columns, numbers or {})
+        frame = _read(load(), columns, numbers or {})
     except UnicodeDecodeError:
-        in_place = False
-        frame = _read(load(in_place=False), columns, numbers or {})
+        _decode(folder.read(name), file, encodings)  # says in which line
+        raise
     # The bytes are not kept for the sake of a line that may never be asked for.
-    return Sheet(frame, file, lambda row: load(in_place=in_place).place_of(row))
+    return Sheet(frame, file, lambda row: load().place_of(row))
 
 
 def _read(
@@ -242,7 +241,7 @@ def _empty(file: str) -> DataError:
     return DataError(f"Wanted rows of data; {file} is empty. Get the file anew.")
 
 
-def _decode(data: bytes, file: str, encodings: Sequence[str]) -> bytes:
+def _decode(data: bytes, file: str, encodings: tuple[str, ...]) -> bytes:
     """UTF-8 of bytes in the first of these encodings that they are in."""
     data = data.removeprefix(codecs.BOM_UTF8)
     if encodings[0] == "utf-8" and data.isascii():
