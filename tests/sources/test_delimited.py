@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from maxella.errors import DataError
-from maxella.sources.delimited import read_pairs
+from maxella.sources.delimited import read_pairs, read_side
 from maxella.sources.load import detect, load_source
 from maxella.sources.mapping import guess_columns
 
@@ -198,6 +198,19 @@ def test_unquoted_ids_keep_zeros_spaces_and_signs(pairs):
         file.write_text("\n".join(lines), "utf-8")
         log = load_source("delimited", file).interactions
     assert log.select("user_id", "item_id").rows() == pairs
+
+
+def test_a_column_mapped_to_a_name_is_not_guessed_for_another(tmp_path):
+    with pytest.raises(DataError, match=r"Wanted a column 'item_id'"):
+        read(tmp_path, "user_id,item\n1,2\n", columns={"title": "item"})
+
+
+def test_ids_of_new_items_stay_text_as_in_training(tmp_path):
+    (tmp_path / "items.csv").write_text("item_id,brand_id,price\n1,7,2.5\n")
+    items = read_side(tmp_path / "items.csv", "item_id")
+    assert items.rows() == [("1", "7", 2.5)]
+    tables = read(tmp_path, "user_id,item_id\n1,1\n", items=tmp_path / "items.csv")
+    assert_frame_equal(tables.items, items)
 
 
 def test_two_names_for_one_column_are_refused(tmp_path):

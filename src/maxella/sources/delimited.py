@@ -1,7 +1,7 @@
 """Any CSV, TSV or Parquet file of interactions, with a column mapping."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,21 +86,16 @@ def open_sheets(
     columns: Mapping[str, str] | None = None,
 ) -> Sheets:
     """The files of `read_delimited`; ids stay text where names or `columns` tell which they are."""
-    logs = _find_log(folder)
-
-    def ids(present: list[str]) -> list[str]:
-        mapping = map_columns(present, columns or {}, IDS)
-        named = [name for name in present if re.search(r"(?i)id$", name)]
-        return [*named, *(mapping[ours] for ours in IDS if ours in mapping)]
+    logs, columns = _find_log(folder), columns or {}
 
     def side(given: str | Path | None, stems: Sequence[str]) -> Sheet | None:
         if given is not None:
-            return _open(*open_file(given), encoding, ids)
+            return _open(*open_file(given), columns, encoding)
         name = _find(folder, stems)
         is_log = name in logs.values()
-        return None if name is None or is_log else _open(folder, name, encoding, ids)
+        return None if name is None or is_log else _open(folder, name, columns, encoding)
 
-    parts = {part: _open(folder, name, encoding, ids) for part, name in logs.items()}
+    parts = {part: _open(folder, name, columns, encoding) for part, name in logs.items()}
     sides = side(users, NAMES_OF_USERS), side(items, NAMES_OF_ITEMS)
     if "" in parts:
         return Sheets(Path(logs[""]).stem, parts[""], *sides)
@@ -141,7 +136,7 @@ def read_pairs(path: str | Path) -> pl.DataFrame:
 
     Raises DataError for what is wrong with the file, as for a log.
     """
-    sheet = _open(*open_file(path), "utf-8", lambda present: present)
+    sheet = _open_as_written(*open_file(path), "utf-8")
     require_columns(sheet, IDS, "Rename the columns.")
     ids = [id_as_text(sheet, sheet.frame, column) for column in IDS]
     return sheet.frame.with_columns(ids)
@@ -152,9 +147,7 @@ def read_side(path: str | Path, key: str) -> pl.DataFrame:
 
     Its other columns are read as those of a log's users and items; DataError as for these.
     """
-    sheet = _open(
-        *open_file(path), "utf-8", lambda present: map_columns(present, {}, (key,)).values()
-    )
+    sheet = _open(*open_file(path), {}, "utf-8")
     return _with_plain_values(rename(sheet, {}, (key,))).frame
 
 
@@ -184,22 +177,28 @@ def _tables(folder: Folder) -> list[str]:
     return [name for name in folder.names if name.lower().endswith(SUFFIXES)]
 
 
-def _open(
-    folder: Folder, name: str, encoding: str, as_text: Callable[[list[str]], Collection[str]]
-) -> Sheet:
-    """A file whose columns of nothing but plain numbers are numbers, but for those `as_text`."""
-    if name.lower().endswith(".parquet"):
-        sheet = _open_parquet(folder, name)
-    else:
-        header = folder.first_line(name).replace("\0", "")
-        unquoted = re.sub(r'"[^"]*"', "", header)  # between quotes nothing separates
-        separator = max(SEPARATORS, key=unquoted.count)
-        sheet = read_text(folder, name, separator=separator, encodings=(encoding,))
-    stays = as_text(sheet.frame.columns)
+def _open(folder: Folder, name: str, columns: Mapping[str, str], encoding: str) -> Sheet:
+    """A file with numbers for columns of text that hold nothing but plain numbers.
+
+    Ids stay text where names or `columns` tell which they are.
+    """
+    sheet = _open_as_written(folder, name, encoding)
+    present = sheet.frame.columns
+    mapping = map_columns(present, columns, IDS)
+    ids = {mapping.get(ours) for ours in IDS} | {c for c in present if re.search(r"(?i)id$", c)}
     for column, kind in sheet.frame.schema.items():
-        if kind == pl.String and column not in stays:
+        if kind == pl.String and column not in ids:
             sheet = sheet.with_columns(plain_number(sheet.frame[column]))
     return sheet
+
+
+def _open_as_written(folder: Folder, name: str, encoding: str) -> Sheet:
+    if name.lower().endswith(".parquet"):
+        return _open_parquet(folder, name)
+    header = folder.first_line(name).replace("\0", "")
+    unquoted = re.sub(r'"[^"]*"', "", header)  # between quotes nothing separates
+    separator = max(SEPARATORS, key=unquoted.count)
+    return read_text(folder, name, separator=separator, encodings=(encoding,))
 
 
 def _open_parquet(folder: Folder, name: str) -> Sheet:

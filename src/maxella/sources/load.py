@@ -36,7 +36,11 @@ def load_source(kind: str | None, path: str | Path | None = None, **options: Any
         raise ConfigError(unknown_name("source", kind, SOURCES))
     source = SOURCES[kind]
     given = {name: value for name, value in options.items() if value is not None}
-    _refuse_unknown_options(kind, source, given)
+    parameters = inspect.signature(source.read).parameters.values()
+    known = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    for name in given:
+        if name not in known:
+            raise ConfigError(unknown_name(f"option of the source '{kind}'", name, known))
     if source.recognises is None:
         return source.read(**given)
     if path is None:
@@ -79,18 +83,10 @@ def find_folder(kind: str, path: str | Path) -> Folder:
     return fitting[0]
 
 
-def _listing(folders: list[Folder], most: int = 10) -> str:
+def _listing(folders: list[Folder]) -> str:
     names = [folder.where(name) for folder in folders for name in folder.names]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "nothing") + more
-
-
-def _refuse_unknown_options(kind: str, source: Source, options: dict[str, Any]) -> None:
-    parameters = inspect.signature(source.read).parameters.values()
-    known = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    for name in options:
-        if name not in known:
-            raise ConfigError(unknown_name(f"option of the source '{kind}'", name, known))
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return (", ".join(names[:10]) or "nothing") + more
 
 
 # In the order of recognition: whatever is no known layout may still be any CSV.

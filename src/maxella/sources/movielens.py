@@ -91,9 +91,8 @@ def is_movielens(folder: Folder) -> bool:
     """Whether a folder is laid out as one of GroupLens' own."""
     if "u.data" in folder or "ratings.dat" in folder:
         return True
-    if "ratings.csv" not in folder or "movies.csv" not in folder:
-        return False
-    return folder.first_line("movies.csv").startswith("movieId,title")
+    has_csv = "ratings.csv" in folder and "movies.csv" in folder
+    return has_csv and folder.first_line("movies.csv").startswith("movieId,title")
 
 
 def _read_100k(folder: Folder) -> _Parts:
