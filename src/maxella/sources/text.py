@@ -141,8 +141,14 @@ def read_text(
             place = data if cut == separator else data.replace(separator.encode(), cut.encode())
         return _Text(place, file, cut, is_quoted=is_quoted, has_header=columns is None)
 
+    text = load()
+    if b"\0" in text.start[:4096]:
+        raise DataError(
+            f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
+            "files that are no text do. Save it as UTF-8, or name its encoding."
+        )
     try:
-        frame = _read(load(), columns, numbers or {})
+        frame = _read(text, columns, numbers or {})
     except UnicodeDecodeError:
         _decode(folder.read(name), file, encodings)  # says in which line
         raise
@@ -154,11 +160,6 @@ def _read(
     text: _Text, columns: Sequence[str] | None, numbers: Mapping[str, pl.DataType]
 ) -> pl.DataFrame:
     """The rows of a text; UnicodeDecodeError where it is not UTF-8."""
-    if b"\0" in text.start[:4096]:
-        raise DataError(
-            f"Wanted text; {text.file} holds zero bytes, as UTF-16 and files that are no text do. "
-            "Save it as UTF-8, or name its encoding."
-        )
     names = _header(text) if columns is None else list(columns)
     try:
         frame = text.scan({name: numbers.get(name, pl.String()) for name in names}).collect()
