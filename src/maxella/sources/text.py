@@ -176,32 +176,22 @@ def _read(
 def _read_strictly(
     text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]
 ) -> pl.DataFrame:
-    """The rows that Polars cannot read at once: by csv, or DataError with the line."""
-    _refuse_ragged_rows(text, len(names))
-    strings = dict.fromkeys(names, pl.String())
-    try:
-        frame = _with_quotes_doubled(text).scan(strings).collect()
-    except _UNREADABLE as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"Cannot read {text.file}: {reason}. Mend the file.") from error
-    sheet = Sheet(frame.filter(~_BLANK), text.file, text.place_of)
+    """The rows that Polars cannot read as they are, written anew by csv; DataError with the line.
+
+    Polars loses count at a lone quote, as in 5" screen, and knows no quotes in names of columns.
+    """
+    written = io.StringIO()
+    writer = csv.writer(written, delimiter=text.separator, lineterminator="\r\n")
+    writer.writerows(_whole_rows(text, len(names)))
+    strict = replace(text, place=written.getvalue().encode(), is_quoted=True, has_header=False)
+    if not strict.place:
+        raise _empty(text.file)
+    frame = strict.scan(dict.fromkeys(names, pl.String())).collect()
+    sheet = Sheet(frame, text.file, text.place_of)
     for name, kind in numbers.items():
         if name in names:
             sheet = to_number(sheet, name, kind)
     return sheet.frame
-
-
-def _with_quotes_doubled(text: _Text) -> _Text:
-    """The same rows in strict form, without the header.
-
-    Polars loses count at a lone quote, as in 5" screen, and knows no quotes in names of columns.
-    """
-    if not text.is_quoted:
-        return text
-    strict = io.StringIO()
-    writer = csv.writer(strict, delimiter=text.separator, lineterminator="\r\n")
-    writer.writerows(fields for _, fields in islice(text.records(), int(text.has_header), None))
-    return replace(text, place=strict.getvalue().encode(), has_header=False)
 
 
 def _refuse_short_rows(text: _Text, n_lines: int, n_columns: int) -> None:
@@ -213,16 +203,19 @@ def _refuse_short_rows(text: _Text, n_lines: int, n_columns: int) -> None:
             n_quotes += piece.count(b'"') if text.is_quoted else 0
     # Without quotes, counting separators settles it: too long rows are refused already.
     if n_quotes or n_cuts != n_lines * (n_columns - 1):
-        _refuse_ragged_rows(text, n_columns)
+        for _ in _whole_rows(text, n_columns):
+            pass
 
 
-def _refuse_ragged_rows(text: _Text, n_columns: int) -> None:
-    for line, fields in text.records():
+def _whole_rows(text: _Text, n_columns: int) -> Iterator[list[str]]:
+    """The fields of each row of data; DataError where a row has more or fewer than columns."""
+    for line, fields in islice(text.records(), int(text.has_header), None):
         if len(fields) != n_columns:
             raise DataError(
                 f"Wanted {n_columns} fields in every row; {text.file}, line {line} has "
                 f"{len(fields)}. Mend or remove the row."
             )
+        yield fields
 
 
 def _header(text: _Text) -> list[str]:
