@@ -200,9 +200,11 @@ def test_unquoted_ids_keep_zeros_spaces_and_signs(pairs):
     assert log.select("user_id", "item_id").rows() == pairs
 
 
-def test_a_column_mapped_to_a_name_is_not_guessed_for_another(tmp_path):
-    with pytest.raises(DataError, match=r"Wanted a column 'item_id'"):
-        read(tmp_path, "user_id,item\n1,2\n", columns={"title": "item"})
+@pytest.mark.parametrize("columns", [{"title": "item"}, {"user_id": "item_id"}])
+def test_a_column_mapped_to_a_name_is_not_taken_for_another(tmp_path, columns):
+    item = next(iter(columns.values()))
+    with pytest.raises(DataError, match=r"Wanted a column 'item_id' in .*log.csv; it has "):
+        read(tmp_path, f"user_id,{item}\n1,2\n", columns=columns)
 
 
 def test_ids_of_new_items_stay_text_as_in_training(tmp_path):

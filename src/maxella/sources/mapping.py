@@ -81,7 +81,8 @@ def rename(
     for ours in required:
         if ours not in mapping:
             remedy = f"Map it with columns, such as {{{ours} = '{present[0]}'}}."
-            require_columns(sheet, [columns.get(ours, ours)], remedy)
+            left = sheet.with_frame(sheet.frame.drop(mapping.values()))
+            require_columns(left, [columns.get(ours, ours)], remedy)
     # Of two columns that would bear one name, the mapped one gets it; "" maps none.
     said = {ours for ours in columns if ours not in SPELLINGS or ours in (*required, *optional)}
     unwanted = (said | set(mapping)) & set(present) - set(mapping.values())
