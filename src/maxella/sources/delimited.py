@@ -9,9 +9,14 @@ import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.checks import build_tables
-from maxella.sources.facts import move_facts
 from maxella.sources.files import Folder, open_file
-from maxella.sources.mapping import id_as_text, map_columns, refuse_idle_mapping, rename
+from maxella.sources.mapping import (
+    id_as_text,
+    map_columns,
+    move_facts,
+    refuse_idle_mapping,
+    rename,
+)
 from maxella.sources.plain import as_moments, plain_number, plain_value
 from maxella.sources.tables import Tables
 from maxella.sources.text import Sheet, converted, read_text, require_columns, stack, to_number

@@ -48,13 +48,12 @@ def plain_value(values: pl.Series) -> pl.Series:
 
 def as_moments(values: pl.Series) -> pl.Series:
     """(n,) ISO dates, all of one form → (n,) Datetime in UTC; missing where one can't be read."""
-    parts = [_moments(values[start : start + _PART]) for start in range(0, len(values), _PART)]
+    parts = []
+    for rows in values.to_frame().iter_slices(_PART):
+        texts = rows[values.name].str.strip_chars().str.replace(r"\s*(?:UTC|Z)$", "")
+        try:
+            moments = texts.str.to_datetime(strict=False, time_zone="UTC").cast(_MOMENT)
+        except pl.exceptions.PolarsError:  # not even the first fits any form
+            moments = pl.Series(values.name, [None] * len(texts), dtype=_MOMENT)
+        parts.append(moments)
     return pl.concat(parts) if parts else values.cast(_MOMENT)
-
-
-def _moments(values: pl.Series) -> pl.Series:
-    texts = values.str.strip_chars().str.replace(r"\s*(?:UTC|Z)$", "")
-    try:
-        return texts.str.to_datetime(strict=False, time_zone="UTC").cast(_MOMENT)
-    except pl.exceptions.PolarsError:  # not even the first fits any form
-        return pl.Series(values.name, [None] * len(values), dtype=_MOMENT)
