@@ -81,8 +81,9 @@ def rename(
     for ours in required:
         if ours not in mapping:
             remedy = f"Map it with columns, such as {{{ours} = '{present[0]}'}}."
-            left = sheet.with_frame(sheet.frame.drop(mapping.values()))
-            require_columns(left, [columns.get(ours, ours)], remedy)
+            wanted = columns.get(ours, ours)
+            others = sheet.frame.drop(wanted, strict=False)  # it may be mapped to another name
+            require_columns(sheet.with_frame(others), [wanted], remedy)
     # Of two columns that would bear one name, the mapped one gets it; "" maps none.
     said = {ours for ours in columns if ours not in SPELLINGS or ours in (*required, *optional)}
     unwanted = (said | set(mapping)) & set(present) - set(mapping.values())
