@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from maxella.errors import DataError
-from maxella.sources.delimited import read_pairs
+from maxella.sources.delimited import read_pairs, read_side
 from maxella.sources.load import detect, load_source
 from maxella.sources.mapping import guess_columns
 
@@ -113,6 +114,23 @@ def test_parquet(tmp_path):
     assert log.rows() == [("7", "007", 3.0, 5, ["a"]), ("8", "a", 4.0, 86400, [])]
 
 
+def test_columns_of_users_and_items_in_parquet_stay_as_they_are(tmp_path):
+    log = {"user_id": ["u"], "item_id": ["i"], "rating": [3.0], "timestamp": [7]}
+    users = {"user_id": ["u"], "age": [41], "zip_code": ["02138"]}
+    items = {"item_id": ["i"], "genres": [["Drama", "War"]], "cast": [[]], "star": [None]}
+    kinds = {"cast": pl.List(pl.String), "star": pl.String}
+    frames = {
+        "interactions": pl.DataFrame(log, schema_overrides={"rating": pl.Float32}),
+        "users": pl.DataFrame(users),
+        "items": pl.DataFrame(items, schema_overrides=kinds),
+    }
+    for name, frame in frames.items():
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+    tables = load_source("delimited", tmp_path)
+    for name, frame in frames.items():
+        assert_frame_equal(getattr(tables, name), frame)
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
@@ -180,6 +198,21 @@ def test_unquoted_ids_keep_zeros_spaces_and_signs(pairs):
         file.write_text("\n".join(lines), "utf-8")
         log = load_source("delimited", file).interactions
     assert log.select("user_id", "item_id").rows() == pairs
+
+
+@pytest.mark.parametrize("columns", [{"title": "item"}, {"user_id": "item_id"}])
+def test_a_column_mapped_to_a_name_is_not_taken_for_another(tmp_path, columns):
+    item = next(iter(columns.values()))
+    with pytest.raises(DataError, match=r"Wanted a column 'item_id' in .*log.csv; it has "):
+        read(tmp_path, f"user_id,{item}\n1,2\n", columns=columns)
+
+
+def test_ids_of_new_items_stay_text_as_in_training(tmp_path):
+    (tmp_path / "items.csv").write_text("item_id,brand_id,price\n1,7,2.5\n")
+    items = read_side(tmp_path / "items.csv", "item_id")
+    assert items.rows() == [("1", "7", 2.5)]
+    tables = read(tmp_path, "user_id,item_id\n1,1\n", items=tmp_path / "items.csv")
+    assert_frame_equal(tables.items, items)
 
 
 def test_two_names_for_one_column_are_refused(tmp_path):

@@ -83,6 +83,11 @@ def test_a_fact_that_is_there_already(tmp_path):
         read(tmp_path, item_columns=["brand"], items=tmp_path / "items.csv")
 
 
+def test_an_id_is_no_fact(tmp_path):
+    with pytest.raises(DataError, match=r"'item_id' in .*log.csv is an id"):
+        read(tmp_path, user_columns=["item_id"])
+
+
 @pytest.mark.parametrize(("unit", "many"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
 def test_times_of_any_unit(tmp_path, unit, many):
     text = f"user_id,item_id,when\nu,a,{START * many}\nu,b,{(START + 2) * many - 1}\n"

@@ -1,4 +1,4 @@
-"""`maxella data`: get a data set, look at one, prepare one, check one before training."""
+"""`maxella data`: get a data set, look at one, check one before training."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,7 @@ import typer
 if TYPE_CHECKING:  # heavy imports happen inside commands
     from maxella.experiment.config import Config
 
-app = typer.Typer(
-    help="Get a data set, look at one, prepare one, or check one.", no_args_is_help=True
-)
+app = typer.Typer(help="Get a data set, look at one, or check one.", no_args_is_help=True)
 
 Source = Annotated[
     Path, typer.Argument(help="A config (.toml), or a zip, folder or file.", show_default=False)
@@ -68,59 +66,6 @@ def describe(
     from maxella.report.description import print_description
 
     print_description(description, Console())
-
-
-@app.command("prepare")
-def prepare(
-    source: Annotated[Path, typer.Argument(help="A MovieLens zip or folder.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder to write; it is made.", show_default=False)],
-    movies_dataset: Annotated[
-        Path | None,
-        typer.Option(
-            help="The Movies Dataset's zip or folder: director, star, cast, sizes, IMDb id, "
-            "release date."
-        ),
-    ] = None,
-    people: Annotated[
-        Path | None,
-        typer.Option(help="A CSV with movie_id and further columns, such as director and star."),
-    ] = None,
-    duplicates: Annotated[
-        str,
-        typer.Option(
-            help="One film under several ids: keep them, merge them into the most rated, or "
-            "drop the others' interactions."
-        ),
-    ] = "keep",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a folder that this command made.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Clean and enrich MovieLens, and report each change.
-
-    Writes Parquet tables, changes.json, and the notebook's ratings.csv and movies.csv where
-    the users have demographics.
-    """
-    from maxella.sources.prepare import prepare as prepare_data
-
-    report = prepare_data(
-        source,
-        out,
-        movies_dataset=movies_dataset,
-        people=people,
-        duplicates=duplicates,
-        overwrite=overwrite,
-    )
-    if as_json:
-        typer.echo(json.dumps(report))
-        return
-    from rich.console import Console
-
-    from maxella.report.changes import print_changes
-
-    print_changes(report, Console())
-    typer.echo(f"Tables and all examples: {out}")
 
 
 @app.command("check")

@@ -10,7 +10,7 @@ from maxella.sources.text import Sheet, converted, read_text, require_columns, t
 
 WANTED = "atomic: one .inter file, .user and .item beside it"
 KINDS = ("token", "token_seq", "float", "float_seq")
-NUMBERS = {"rating": pl.Float32(), "timestamp": pl.Int64()}
+NUMBERS = {"rating": pl.Float32(), "timestamp": pl.Int64()}  # also where a file calls them tokens
 # What RecBole's MovieLens calls differently from GroupLens' own, so that a
 # configuration fits both.
 FAMILIAR = {"movie_title": "title", "release_year": "year", "class": "genres", "genre": "genres"}
@@ -27,21 +27,15 @@ def read_atomic(folder: Folder, *, rating_range: tuple[float, float] | None = No
     if len(inter) != 1:
         raise DataError(
             f"Wanted one .inter file in {folder.where('')}; there are {len(inter)}: "
-            f"{', '.join(inter) or 'none'}. Keep one in a folder of its own."
+            f"{', '.join(inter)}. Keep one in a folder of its own."
         )
     stem = inter[0].removesuffix(".inter")
-    interactions = _read(folder, inter[0])
-    require_columns(interactions, ["user_id", "item_id"], "Rename the columns in its header.")
-    sheets = {
-        key: _read(folder, f"{stem}.{key}") if f"{stem}.{key}" in folder else None
-        for key in ("user", "item")
-    }
-    for key, sheet in sheets.items():
-        if sheet is not None:
-            require_columns(sheet, [f"{key}_id"], "Rename the column in its header.")
-    return build_tables(
-        stem, interactions, sheets["user"], sheets["item"], rating_range=rating_range
+    log = _read(folder, inter[0], "user_id", "item_id")
+    users, items = (
+        _read(folder, f"{stem}.{side}", f"{side}_id") if f"{stem}.{side}" in folder else None
+        for side in ("user", "item")
     )
+    return build_tables(stem, log, users, items, rating_range=rating_range)
 
 
 def is_atomic(folder: Folder) -> bool:
@@ -49,38 +43,28 @@ def is_atomic(folder: Folder) -> bool:
     return any(name.endswith(".inter") for name in folder.names)
 
 
-def _read(folder: Folder, name: str) -> Sheet:
-    header = folder.first_line(name).split("\t")
-    kinds: dict[str, str] = {}
-    for field in header:
+def _read(folder: Folder, name: str, *ids: str) -> Sheet:
+    sheet = read_text(folder, name, separator="\t", is_quoted=False)
+    for field in sheet.frame.columns:
         column, _, kind = field.rpartition(":")
         if kind not in KINDS or not column:
             raise DataError(
                 f"Wanted a header of name:type with types {', '.join(KINDS)}; {field!r} in "
-                f"{folder.where(name)}, line 1 is none. Mend the header."
+                f"{sheet.file}, line 1 is none. Mend the header."
             )
-        kinds[column] = kind
-    numbers = {f"{c}:{k}": NUMBERS.get(c, pl.Float64()) for c, k in kinds.items() if k == "float"}
-    sheet = read_text(folder, name, separator="\t", numbers=numbers, is_quoted=False)
-    ours = {c: FAMILIAR.get(c, c) for c in kinds}
-    sheet = sheet.with_frame(sheet.frame.rename({f"{c}:{k}": ours[c] for c, k in kinds.items()}))
-    for column, number in NUMBERS.items():  # a file may call its ratings tokens
-        if sheet.frame.schema.get(column) == pl.String:
-            sheet = to_number(sheet, column, number)
-    for column, kind in kinds.items():
-        if kind.endswith("_seq") and ours[column] != "title":
-            sheet = converted(sheet, ours[column], _list(ours[column], kind), f"a {kind}")
-    return sheet.with_frame(_whole_numbers(sheet.frame))
-
-
-def _whole_numbers(frame: pl.DataFrame) -> pl.DataFrame:
-    for column in ("year", "age"):
-        if frame.schema.get(column) == pl.String:
+        ours = FAMILIAR.get(column, column)
+        sheet = sheet.with_frame(sheet.frame.rename({field: ours}))
+        if kind == "float" or column in NUMBERS:
+            sheet = to_number(sheet, ours, NUMBERS.get(column, pl.Float64()))
+        elif kind.endswith("_seq") and ours != "title":
+            sheet = converted(sheet, ours, _list(ours, kind), f"a {kind}")
+        elif ours in ("year", "age"):
+            whole = sheet.frame[ours].cast(pl.Int32, strict=False)
             # In RecBole's ML-100K two titles without a year have a word in its place.
-            number = frame[column].cast(pl.Int32, strict=False)
-            if column == "year" or number.null_count() == frame[column].null_count():
-                frame = frame.with_columns(number)
-    return frame
+            if ours == "year" or whole.null_count() == sheet.frame[ours].null_count():
+                sheet = sheet.with_columns(whole)
+    require_columns(sheet, ids, "Rename the columns in its header.")
+    return sheet
 
 
 def _list(column: str, kind: str) -> pl.Expr:

@@ -21,26 +21,24 @@ def read_behaviours(folder: Folder) -> Tables:
     the other behaviours they stay. There are no times.
     """
     target = next(event for event in TARGETS if f"{event}.txt" in folder)
-    trained = [_read(folder, event, event, "train") for event in EVENTS if f"{event}.txt" in folder]
     held_out = [
         _read(folder, name, target, part)
         for name, part in HELD_OUT.items()
         if f"{name}.txt" in folder
     ]
-    notes = []
     pairs = pl.concat([sheet.frame for sheet in held_out])
-    for position, sheet in enumerate(trained):
-        if sheet.frame["event"][0] != target:
-            continue
-        rest = sheet.frame.join(pairs, on=PAIR, how="anti", maintain_order="left")
-        trained[position] = sheet.with_frame(rest)
-        n_out = sheet.frame.height - rest.height
-        if n_out:
-            notes.append(
-                f"{n_out:,} of {sheet.frame.height:,} rows of {sheet.file} are pairs of the "
-                "validation or the test; they are taken out of training."
-            )
-    return build_tables(folder.name, stack([*trained, *held_out], folder.where("")), notes=notes)
+    trained = [_read(folder, event, event, "train") for event in EVENTS if f"{event}.txt" in folder]
+    goal = next(n for n, sheet in enumerate(trained) if sheet.frame["event"][0] == target)
+    bought = trained[goal]
+    rest = bought.frame.join(pairs, on=PAIR, how="anti", maintain_order="left")
+    trained[goal] = bought.with_frame(rest)
+    n_out = bought.frame.height - rest.height
+    note = (
+        f"{n_out:,} of {bought.frame.height:,} rows of {bought.file} are pairs of the "
+        "validation or the test; they are taken out of training."
+    )
+    log = stack([*trained, *held_out], folder.where(""))
+    return build_tables(folder.name, log, notes=[note] if n_out else [])
 
 
 def is_behaviours(folder: Folder) -> bool:
@@ -54,4 +52,4 @@ def _read(folder: Folder, stem: str, event: str, part: str) -> Sheet:
     sheet = read_text(folder, name, separator=separator, columns=PAIR, is_quoted=False)
     for column in PAIR:
         refuse_missing(sheet, column)
-    return sheet.with_constant("event", event).with_constant("part", part)
+    return sheet.with_columns(pl.lit(event).alias("event"), pl.lit(part).alias("part"))

@@ -28,8 +28,7 @@ def build_tables(
     for a `count` of the file's own that is none.
     """
     if "event" in interactions.frame.columns:
-        event = pl.col("event").cast(pl.String)
-        interactions = interactions.with_frame(interactions.frame.with_columns(event))
+        interactions = interactions.with_columns(pl.col("event").cast(pl.String))
     present = interactions.frame.columns
     for column in (*KEY, "timestamp"):
         if column in present:
@@ -64,12 +63,10 @@ def build_tables(
 
 def refuse_missing(sheet: Sheet, column: str) -> None:
     """Raises DataError with the line of the first row that has no value in a column."""
-    values = sheet.frame[column]
-    is_text = values.dtype == pl.String
-    if not values.null_count() and not (is_text and (values == "").any()):
-        return
-    missing = pl.col(column).is_null()
-    row = sheet.first(missing | (pl.col(column) == "") if is_text else missing)
+    is_missing = pl.col(column).is_null()
+    if sheet.frame[column].dtype == pl.String:
+        is_missing |= pl.col(column) == ""
+    row = sheet.first(is_missing)
     if row is not None:
         raise DataError(
             f"Every row wants its {column}; {sheet.place(row)} has none. "
@@ -83,15 +80,12 @@ def _check_ratings(sheet: Sheet, rating_range: tuple[float, float] | None) -> No
     row = sheet.first(~(rating.is_finite() & rating.is_between(low, high)))
     if row is None:
         return
+    wanted, remedy = "Wanted finite ratings", "Mend or remove the row."
+    if rating_range is not None:
+        wanted = f"Ratings must lie in {low:g} to {high:g}"
+        remedy = "Mend the row, or set rating_range if the scale differs."
     value = sheet.frame["rating"][row]
-    if rating_range is None:
-        raise DataError(
-            f"Wanted finite ratings; {sheet.place(row)} has {value}. Mend or remove the row."
-        )
-    raise DataError(
-        f"Ratings must lie in {low:g} to {high:g}; {sheet.place(row)} has {value:g}. "
-        "Mend the row, or set rating_range if the scale differs."
-    )
+    raise DataError(f"{wanted}; {sheet.place(row)} has {value:g}. {remedy}")
 
 
 def _check_counts(sheet: Sheet) -> None:
@@ -121,7 +115,9 @@ def _complete(
             f"{sheet.frame.height - rows.height:,} rows of {sheet.file} repeat a {column}; the "
             "last value given in each column is kept."
         )
-    unknown = in_log.join(rows, on=column, how="anti", maintain_order="left")
-    if unknown.height:
-        notes.append(f"{unknown.height:,} of the interactions' {column}s are not in {sheet.file}.")
-    return pl.concat([rows.select(column, pl.exclude(column)), unknown], how="diagonal")
+    rows = rows.select(column, pl.exclude(column))
+    every = rows.join(in_log, on=column, how="full", coalesce=True, maintain_order="left_right")
+    n_unknown = every.height - rows.height
+    if n_unknown:
+        notes.append(f"{n_unknown:,} of the interactions' {column}s are not in {sheet.file}.")
+    return every

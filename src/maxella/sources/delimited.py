@@ -1,8 +1,7 @@
 """Any CSV, TSV or Parquet file of interactions, with a column mapping."""
 
-import io
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,14 @@ import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.checks import build_tables
-from maxella.sources.facts import move_facts
 from maxella.sources.files import Folder, open_file
-from maxella.sources.mapping import id_as_text, map_columns, refuse_idle_mapping, rename
+from maxella.sources.mapping import (
+    id_as_text,
+    map_columns,
+    move_facts,
+    refuse_idle_mapping,
+    rename,
+)
 from maxella.sources.plain import as_moments, plain_number, plain_value
 from maxella.sources.tables import Tables
 from maxella.sources.text import Sheet, converted, read_text, require_columns, stack, to_number
@@ -87,27 +91,21 @@ def open_sheets(
     columns: Mapping[str, str] | None = None,
 ) -> Sheets:
     """The files of `read_delimited`; ids stay text where names or `columns` tell which they are."""
-    logs = _find_log(folder)
-    user_place = open_file(users) if users is not None else _find(folder, NAMES_OF_USERS)
-    item_place = open_file(items) if items is not None else _find(folder, NAMES_OF_ITEMS)
+    logs, columns = _find_log(folder), columns or {}
 
-    def ids(present: list[str]) -> Collection[str]:
-        mapping = map_columns(present, columns or {}, IDS)
-        return [mapping[ours] for ours in IDS if ours in mapping] + [
-            name for name in present if re.search(r"(?i)id$", name)
-        ]
+    def side(given: str | Path | None, stems: Sequence[str]) -> Sheet | None:
+        if given is not None:
+            return _open(*open_file(given), columns, encoding)
+        name = _find(folder, stems)
+        is_log = name in logs.values()
+        return None if name is None or is_log else _open(folder, name, columns, encoding)
 
-    def read(place: tuple[Folder, str] | None) -> Sheet | None:
-        return None if place is None or place in logs.values() else _open(*place, encoding, ids)
-
-    parts = []
-    for part, place in logs.items():
-        sheet = _open(*place, encoding, ids)
-        parts.append(sheet.with_constant("part", part) if part else sheet)
-    is_one = len(parts) == 1
-    name = Path(logs[""][1]).stem if is_one else folder.name
-    log = parts[0] if is_one else stack(parts, folder.where(""))
-    return Sheets(name, log, read(user_place), read(item_place))
+    parts = {part: _open(folder, name, columns, encoding) for part, name in logs.items()}
+    sides = side(users, NAMES_OF_USERS), side(items, NAMES_OF_ITEMS)
+    if "" in parts:
+        return Sheets(Path(logs[""]).stem, parts[""], *sides)
+    with_part = [sheet.with_columns(pl.lit(part).alias("part")) for part, sheet in parts.items()]
+    return Sheets(folder.name, stack(with_part, folder.where("")), *sides)
 
 
 def arrange(
@@ -125,19 +123,17 @@ def arrange(
     refuse_idle_mapping(columns, [sheet for sheet in (log, users, items) if sheet is not None])
     notes: list[str] = []
     log = rename(log, columns, IDS, ("rating", "timestamp", "event"))
-    log = _numbers(_times(log, time_unit), "rating", pl.Float32())
+    if "timestamp" in log.frame.columns:
+        log = _times(log, time_unit)
+    if "rating" in log.frame.columns:
+        log = to_number(log, "rating", pl.Float32())
     users = users and rename(users, columns, ("user_id",))
     items = items and rename(items, columns, ("item_id",))
     log, users = move_facts(log, users, "user_id", user_columns, notes)
     log, items = move_facts(log, items, "item_id", item_columns, notes)
-    return build_tables(
-        name,
-        log,
-        _plain(users),
-        _plain(items),
-        rating_range=rating_range,
-        notes=notes,
-    )
+    users = users and _with_plain_values(users)
+    items = items and _with_plain_values(items)
+    return build_tables(name, log, users, items, rating_range=rating_range, notes=notes)
 
 
 def read_pairs(path: str | Path) -> pl.DataFrame:
@@ -145,7 +141,7 @@ def read_pairs(path: str | Path) -> pl.DataFrame:
 
     Raises DataError for what is wrong with the file, as for a log.
     """
-    sheet = _open(*open_file(path), "utf-8", lambda present: present)
+    sheet = _open_as_written(*open_file(path), "utf-8")
     require_columns(sheet, IDS, "Rename the columns.")
     ids = [id_as_text(sheet, sheet.frame, column) for column in IDS]
     return sheet.frame.with_columns(ids)
@@ -156,97 +152,75 @@ def read_side(path: str | Path, key: str) -> pl.DataFrame:
 
     Its other columns are read as those of a log's users and items; DataError as for these.
     """
-    sheet = _open(
-        *open_file(path), "utf-8", lambda present: map_columns(present, {}, (key,)).values()
-    )
-    texts = rename(sheet, {}, (key,)).frame
-    return texts.with_columns(
-        plain_value(texts[column])
-        for column, kind in texts.schema.items()
-        if kind == pl.String and column != key
-    )
+    sheet = _open(*open_file(path), {}, "utf-8")
+    return _with_plain_values(rename(sheet, {}, (key,))).frame
 
 
 def is_delimited(folder: Folder) -> bool:
     """Whether a folder holds one file of interactions, or some that are named so."""
-    has_log = _find(folder, NAMES_OF_LOGS) is not None or bool(_find_parts(folder))
-    return has_log or len(_tables(folder)) == 1
+    return bool(_find_log(folder))
+
+
+def _find_log(folder: Folder) -> dict[str, str]:
+    """The files of interactions by their part; of a log in one file that is ""."""
+    tables = _tables(folder)
+    named = _find(folder, NAMES_OF_LOGS)
+    if named is not None or len(tables) == 1:
+        return {"": named or tables[0]}
+    found = {part: _find(folder, stems) for part, stems in NAMES_OF_PARTS.items()}
+    parts = {part: name for part, name in found.items() if name is not None}
+    return parts if {"train", "test"} <= set(parts) else {}
+
+
+def _find(folder: Folder, stems: Sequence[str]) -> str | None:
+    """The file with the first of these names that is there."""
+    tables = {Path(name).stem.lower(): name for name in reversed(_tables(folder))}
+    return next((tables[stem] for stem in stems if stem in tables), None)
 
 
 def _tables(folder: Folder) -> list[str]:
     return [name for name in folder.names if name.lower().endswith(SUFFIXES)]
 
 
-def _find(folder: Folder, stems: tuple[str, ...]) -> tuple[Folder, str] | None:
-    tables = _tables(folder)
-    found = [name for stem in stems for name in tables if Path(name).stem.lower() == stem]
-    return (folder, found[0]) if found else None
+def _open(folder: Folder, name: str, columns: Mapping[str, str], encoding: str) -> Sheet:
+    """A file with numbers for columns of text that hold nothing but plain numbers.
+
+    Ids stay text where names or `columns` tell which they are.
+    """
+    sheet = _open_as_written(folder, name, encoding)
+    present = sheet.frame.columns
+    mapping = map_columns(present, columns, IDS)
+    ids = {mapping.get(ours) for ours in IDS} | {c for c in present if re.search(r"(?i)id$", c)}
+    for column, kind in sheet.frame.schema.items():
+        if kind == pl.String and column not in ids:
+            sheet = sheet.with_columns(plain_number(sheet.frame[column]))
+    return sheet
 
 
-def _find_parts(folder: Folder) -> dict[str, tuple[Folder, str]]:
-    """Part → its file, of a log whose split is given; empty where training or test is not there."""
-    found = {part: _find(folder, names) for part, names in NAMES_OF_PARTS.items()}
-    parts = {part: place for part, place in found.items() if place is not None}
-    return parts if {"train", "test"} <= set(parts) else {}
-
-
-def _find_log(folder: Folder) -> dict[str, tuple[Folder, str]]:
-    """The files of interactions by their part; of a log in one file that is ""."""
-    tables = folder.names if len(folder.names) == 1 else _tables(folder)
-    found = _find(folder, NAMES_OF_LOGS)
-    if found is not None or len(tables) == 1:
-        return {"": found or (folder, tables[0])}
-    parts = _find_parts(folder)
-    if not parts:
-        raise DataError(
-            f"Wanted one file of interactions in {folder.where('')}; there are "
-            f"{', '.join(tables) or 'none'}. Give the file itself."
-        )
-    return parts
-
-
-def _open(
-    folder: Folder, name: str, encoding: str, as_text: Callable[[list[str]], Collection[str]]
-) -> Sheet:
+def _open_as_written(folder: Folder, name: str, encoding: str) -> Sheet:
     if name.lower().endswith(".parquet"):
-        return _open_parquet(folder, name, as_text)
-    separator = _separator(folder.first_line(name).replace("\0", ""))
-    return read_text(folder, name, separator=separator, encodings=(encoding,), as_text=as_text)
+        return _open_parquet(folder, name)
+    header = folder.first_line(name).replace("\0", "")
+    unquoted = re.sub(r'"[^"]*"', "", header)  # between quotes nothing separates
+    separator = max(SEPARATORS, key=unquoted.count)
+    return read_text(folder, name, separator=separator, encodings=(encoding,))
 
 
-def _separator(header: str) -> str:
-    """What cuts the header into most names; between quotes nothing does."""
-    unquoted = re.sub(r'"[^"]*"', "", header)
-    return max(SEPARATORS, key=unquoted.count)
-
-
-def _open_parquet(
-    folder: Folder, name: str, as_text: Callable[[list[str]], Collection[str]]
-) -> Sheet:
-    file = folder.where(name)
+def _open_parquet(folder: Folder, name: str) -> Sheet:
+    file, on_disk = folder.where(name), folder.path / name
     try:
-        frame = pl.scan_parquet(_source(folder, name), glob=False).collect()
+        source = on_disk if on_disk.is_file() else folder.read(name)
+        frame = pl.scan_parquet(source, glob=False).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {file} as Parquet: {reason}. Write it anew.") from error
     if frame.is_empty():
         raise DataError(f"Wanted rows of data; {file} is empty. Write it anew.")
-    stays = as_text(frame.columns)
-    texts = [c for c, k in frame.schema.items() if k == pl.String and c not in stays]
-    frame = frame.with_columns(plain_number(frame[name]) for name in texts)
     return Sheet(frame, file, lambda row: f"{file}, line {row + 1}")
-
-
-def _source(folder: Folder, name: str) -> Path | io.BytesIO:
-    """A file on disk is read from there, a part at a time; one in a zip is in memory first."""
-    path = folder.path / name
-    return path if path.is_file() else io.BytesIO(folder.read(name))
 
 
 def _times(log: Sheet, unit: str) -> Sheet:
     """Times as seconds since 1970, whether typed as dates, written in ISO form, or numbers."""
-    if "timestamp" not in log.frame.columns:
-        return log
     times = log.frame["timestamp"]
     if times.dtype == pl.String:
         first = times.drop_nulls().first()
@@ -255,28 +229,11 @@ def _times(log: Sheet, unit: str) -> Sheet:
     if times.dtype in (pl.Date, pl.Datetime):
         seconds = times.dt.epoch("s").cast(pl.Int64)
         return converted(log, "timestamp", pl.lit(seconds), "a date of one form")
-    log = _numbers(log, "timestamp", pl.Int64())
-    return log.with_frame(log.frame.with_columns(pl.col("timestamp") // TIME_UNITS[unit]))
+    log = to_number(log, "timestamp", pl.Int64())
+    return log.with_columns(pl.col("timestamp") // TIME_UNITS[unit])
 
 
-def _numbers(log: Sheet, name: str, kind: pl.DataType) -> Sheet:
-    if name not in log.frame.columns:
-        return log
-    written = log.frame[name].dtype
-    if written == pl.String:
-        return to_number(log, name, kind)
-    if not written.is_numeric():
-        raise DataError(
-            f"Wanted numbers as {name}; in {log.file} it is of type {written}. "
-            "Write that column as numbers."
-        )
-    is_rounded = kind.is_integer() and written.is_float()  # large whole numbers stay exact
-    number = pl.col(name).floor() if is_rounded else pl.col(name)
-    return converted(log, name, number.cast(kind, strict=False), "a number")
-
-
-def _plain(side: Sheet | None) -> Sheet | None:
-    if side is None:
-        return None
-    texts = [c for c, k in side.frame.schema.items() if k == pl.String and c not in IDS]
-    return side.with_frame(side.frame.with_columns(plain_value(side.frame[c]) for c in texts))
+def _with_plain_values(side: Sheet) -> Sheet:
+    """With dates and lists for columns of nothing but such texts."""
+    texts = side.frame.select(pl.col(pl.String).exclude(IDS))
+    return side.with_columns(*(plain_value(values) for values in texts))

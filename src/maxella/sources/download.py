@@ -10,10 +10,11 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import Progress
 
 from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.sources.atomic import is_atomic
@@ -71,8 +72,8 @@ def get(
     if local is not None:
         return _take_local(name, local, target)
     note = _note_of(target)
-    known = {PUBLISHED_MD5[name], note.read_text().strip() if note.exists() else None}
-    if target.exists() and _hash_of(target) in known:
+    noted = note.read_text().strip() if note.exists() else None
+    if target.exists() and _hash_of(target) in (PUBLISHED_MD5[name], noted):
         return Fetched(target, "the cache", _remarks(name, target))
     has_wheel = name == "ml-100k" and mirror is None
     if has_wheel and wheel.exists() and _hash_of(wheel, "sha256") == WHEEL_SHA256:
@@ -107,9 +108,9 @@ def _pooch() -> Any:
 def _retrieve(
     url: str, known_hash: str | None, target: Path, downloader: Callable[[str, str, None], object]
 ) -> None:
-    """A file at its place in the cache, in one step and with the hash, or not at all.
+    """A file at its place in the cache, in one step and with the hash; OSError, ValueError if not.
 
-    `downloader` puts what is at the URL at a place; OSError and ValueError say why it can't be.
+    `downloader` puts what is at the URL at a place.
     """
     _pooch().retrieve(url, known_hash, target.name, target.parent, downloader=downloader)
 
@@ -117,11 +118,12 @@ def _retrieve(
 def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -> None:
     if not url.startswith(("http://", "https://")):
         raise DataError(f"Wanted an http or https URL, or a local path; got {url}.")
-    bar = _Bar(target.name) if show_progress else None
-    http = _pooch().HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT)
 
     def of_zip(url: str, place: str, _: None) -> None:
-        http(url, place, None)
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not show_progress) as progress:
+            bar = _bar(progress, target.name)
+            _pooch().HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT)(url, place, None)
         if not zipfile.is_zipfile(place):
             raise ValueError("it is no zip")
 
@@ -140,10 +142,20 @@ def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -
             f"Cannot get {url}: {_reason(error)}. Try again, or give a mirror's URL or a local "
             f"{target.name}."
         ) from error
-    finally:
-        if bar is not None:
-            bar.close()
     _note_of(target).write_text(_hash_of(target))
+
+
+def _bar(progress: Progress, label: str) -> SimpleNamespace:
+    """What pooch asks of a progress bar, which sets the `total` bytes itself."""
+    task = progress.add_task(label, total=None)
+
+    def update(n_bytes: int) -> None:
+        progress.update(task, total=bar.total or None, advance=n_bytes)
+
+    bar = SimpleNamespace(
+        total=0, update=update, reset=lambda: progress.reset(task), close=progress.stop
+    )
+    return bar
 
 
 def _reason(error: BaseException) -> str:
@@ -162,8 +174,8 @@ def _by_pip(wheel: str, place: str, _: None) -> None:
             command, capture_output=True, text=True, timeout=180, check=False
         )
         if done.returncode != 0:
-            reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-            raise OSError(f"'pip download {wheel}' failed: {reason[-1]}")
+            reason = done.stderr.strip().rpartition("\n")[2] or "no reason given"
+            raise OSError(f"'pip download {wheel}' failed: {reason}")
         shutil.copyfile(Path(folder) / WHEEL_FILE, place)
 
 
@@ -206,26 +218,3 @@ def _note_of(target: Path) -> Path:
 
 def _hash_of(path: Path, algorithm: str = "md5") -> str:
     return str(_pooch().file_hash(str(path), alg=algorithm))
-
-
-class _Bar:
-    """What pooch asks of a progress bar, shown by rich."""
-
-    total = 0  # bytes; pooch sets it
-
-    def __init__(self, label: str) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-        self._progress = Progress(
-            *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
-        )
-        self._task = self._progress.add_task(label, total=None)
-        self._progress.start()
-
-    def update(self, n_bytes: int) -> None:
-        self._progress.update(self._task, total=self.total or None, advance=n_bytes)
-
-    def reset(self) -> None:
-        self._progress.update(self._task, completed=0)
-
-    def close(self) -> None:
-        self._progress.stop()

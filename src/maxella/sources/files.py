@@ -1,5 +1,6 @@
 """Named files in memory, out of a folder, a zip or a single file; nothing is ever unpacked."""
 
+import codecs
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -42,17 +43,13 @@ class Folder:
         """
         return (self.path / self.inside / name).as_posix()
 
-    def read(self, name: str) -> bytes:
-        """The whole file."""
-        return self._read(name, -1)
-
     def first_line(self, name: str) -> str:
         """The first line, without its end, for telling layouts apart."""
-        start = self._read(name, 2**16).removeprefix(b"\xef\xbb\xbf")
-        lines = start.splitlines()
+        lines = self.read(name, 2**16).removeprefix(codecs.BOM_UTF8).splitlines()
         return lines[0].decode("utf-8", "replace") if lines else ""
 
-    def _read(self, name: str, size: int) -> bytes:
+    def read(self, name: str, size: int = -1) -> bytes:
+        """The whole file, or so many bytes from its start."""
         member = (PurePosixPath(self.inside) / name).as_posix()
         try:
             if self.path.is_dir():
@@ -60,8 +57,6 @@ class Folder:
                     return file.read(size)
             with zipfile.ZipFile(self.path) as archive, archive.open(member) as file:
                 return file.read(size)
-        except RuntimeError as error:  # zipfile has no type of its own for "password required"
-            raise DataError(f"Cannot read {self.where(name)}: {error}.") from error
         except OSError as error:
             raise DataError(f"Cannot read {self.where(name)}: {error.strerror}.") from error
         except BROKEN_ZIP as error:

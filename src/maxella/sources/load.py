@@ -17,9 +17,8 @@ class Source:
     """How one kind of data is told from others and read."""
 
     read: Callable[..., Tables]  # (folder, **options), or (**options) where it needs no files
-    recognises: Callable[[Folder], bool]
-    wanted: str  # what is looked for, for messages
-    needs_files: bool = True
+    recognises: Callable[[Folder], bool] | None = None  # None where it needs no files
+    wanted: str = ""  # what is looked for, for messages
 
 
 def load_source(kind: str | None, path: str | Path | None = None, **options: Any) -> Tables:
@@ -29,16 +28,20 @@ def load_source(kind: str | None, path: str | Path | None = None, **options: Any
     None count as not given; which there are depends on the kind. Raises ConfigError
     for an unknown kind or option, DataError for what is wrong with the data.
     """
-    if kind is not None and kind not in SOURCES:
-        raise ConfigError(unknown_name("source", kind, SOURCES))
     if kind is None:
         if path is None:
             raise ConfigError("Wanted the kind of a source or a path; got neither. Give one.")
         kind = detect(path)
+    if kind not in SOURCES:
+        raise ConfigError(unknown_name("source", kind, SOURCES))
     source = SOURCES[kind]
     given = {name: value for name, value in options.items() if value is not None}
-    _refuse_unknown_options(kind, source, given)
-    if not source.needs_files:
+    parameters = inspect.signature(source.read).parameters.values()
+    known = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    for name in given:
+        if name not in known:
+            raise ConfigError(unknown_name(f"option of the source '{kind}'", name, known))
+    if source.recognises is None:
         return source.read(**given)
     if path is None:
         raise ConfigError(f"Wanted a path for the source '{kind}'; got none. Give one.")
@@ -53,9 +56,9 @@ def detect(path: str | Path) -> str:
     """
     folders = open_folders(path)
     for kind, source in SOURCES.items():
-        if any(map(source.recognises, folders)):
+        if source.recognises is not None and any(map(source.recognises, folders)):
             return kind
-    looked_for = "; ".join(s.wanted for s in SOURCES.values() if s.needs_files)
+    looked_for = "; ".join(source.wanted for source in SOURCES.values() if source.wanted)
     raise DataError(
         f"Cannot tell what {path} holds. Looked for {looked_for}. There is: "
         f"{_listing(folders)}. Give the path of the file or folder itself, or name its kind."
@@ -66,7 +69,7 @@ def find_folder(kind: str, path: str | Path) -> Folder:
     """The folder at a path that a kind of source reads; DataError where none or several fit."""
     source = SOURCES[kind]
     folders = open_folders(path)
-    fitting = [folder for folder in folders if source.recognises(folder)]
+    fitting = list(filter(source.recognises, folders))
     if not fitting:
         raise DataError(
             f"Wanted {source.wanted} at {path}. There is: {_listing(folders)}. "
@@ -80,18 +83,10 @@ def find_folder(kind: str, path: str | Path) -> Folder:
     return fitting[0]
 
 
-def _listing(folders: list[Folder], most: int = 10) -> str:
+def _listing(folders: list[Folder]) -> str:
     names = [folder.where(name) for folder in folders for name in folder.names]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "nothing") + more
-
-
-def _refuse_unknown_options(kind: str, source: Source, options: dict[str, Any]) -> None:
-    parameters = inspect.signature(source.read).parameters.values()
-    known = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    for name in options:
-        if name not in known:
-            raise ConfigError(unknown_name(f"option of the source '{kind}'", name, known))
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return (", ".join(names[:10]) or "nothing") + more
 
 
 # In the order of recognition: whatever is no known layout may still be any CSV.
@@ -101,7 +96,5 @@ SOURCES: dict[str, Source] = {
     "atomic": Source(atomic.read_atomic, atomic.is_atomic, atomic.WANTED),
     "behaviours": Source(behaviours.read_behaviours, behaviours.is_behaviours, behaviours.WANTED),
     "delimited": Source(delimited.read_delimited, delimited.is_delimited, delimited.WANTED),
-    "synthetic": Source(
-        synthetic.read_synthetic, lambda _: False, "synthetic: no files", needs_files=False
-    ),
+    "synthetic": Source(synthetic.read_synthetic),
 }

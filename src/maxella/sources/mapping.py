@@ -1,4 +1,4 @@
-"""Which column of a file is which: by what was said, else by usual spellings."""
+"""Which column of a file is which, by what was said or by usual spellings, and where it belongs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -48,21 +48,24 @@ def map_columns(
 ) -> dict[str, str]:
     """Our names → the columns of a file, those given before those guessed.
 
-    What is required may be lacking, where neither finds it.
+    What is required may be lacking, where neither finds it. Of the five, a file of users or
+    items, which has nothing optional, has its id alone: its "stars" are no ratings.
     """
-    guessed = guess_columns(present)
-    to_guess = [ours for ours in (*required, *optional) if ours in guessed and ours not in columns]
-    # Of the five, a file of users or items has its id alone: its "stars" are no ratings.
-    others = set(SPELLINGS) - {*required, *optional}
-    given = {ours: theirs for ours, theirs in columns.items() if ours not in others}
-    mapping = {ours: guessed[ours] for ours in to_guess}
-    mapping |= {ours: theirs for ours, theirs in given.items() if theirs in present}
-    if not optional:  # a file of users or items may spell its id otherwise than the log
-        for ours in required:
-            if ours not in mapping and ours in guessed:
-                mapping[ours] = guessed[ours]
-            elif ours not in mapping and "id" in present:
-                mapping[ours] = "id"
+    is_side = not optional
+    mapping = {
+        ours: theirs
+        for ours, theirs in columns.items()
+        if theirs in present and (ours not in SPELLINGS or ours in (*required, *optional))
+    }
+    taken = set(mapping.values())
+    guessed = {o: theirs for o, theirs in guess_columns(present).items() if theirs not in taken}
+    for ours in (*required, *optional):
+        if ours in mapping or (ours in columns and not is_side):
+            continue
+        if ours in guessed:
+            mapping[ours] = guessed[ours]
+        elif is_side and "id" in present:  # it may spell its id otherwise than the log
+            mapping[ours] = "id"
     return mapping
 
 
@@ -78,12 +81,13 @@ def rename(
     for ours in required:
         if ours not in mapping:
             remedy = f"Map it with columns, such as {{{ours} = '{present[0]}'}}."
-            require_columns(sheet, [columns.get(ours, ours)], remedy)
-    # Of two columns that would bear one name, the mapped one gets it.
-    said = [ours for ours in columns if ours not in SPELLINGS or ours in (*required, *optional)]
-    unwanted = [c for c in (*mapping, *said) if c in present and mapping.get(c) != c]
-    frame = sheet.frame.drop(set(unwanted) - set(mapping.values()))
-    frame = frame.rename({theirs: ours for ours, theirs in mapping.items()})
+            wanted = columns.get(ours, ours)
+            others = sheet.frame.drop(wanted, strict=False)  # it may be mapped to another name
+            require_columns(sheet.with_frame(others), [wanted], remedy)
+    # Of two columns that would bear one name, the mapped one gets it; "" maps none.
+    said = {ours for ours in columns if ours not in SPELLINGS or ours in (*required, *optional)}
+    unwanted = (said | set(mapping)) & set(present) - set(mapping.values())
+    frame = sheet.frame.drop(unwanted).rename({theirs: ours for ours, theirs in mapping.items()})
     ids = [id_as_text(sheet, frame, ours) for ours in required]
     return sheet.with_frame(frame.with_columns(ids))
 
@@ -111,3 +115,43 @@ def refuse_idle_mapping(columns: Mapping[str, str], sheets: Sequence[Sheet]) -> 
     for ours, theirs in columns.items():
         if theirs and theirs not in present:
             require_columns(sheets[0], [theirs], f"It is mapped to {ours}; mend the mapping.")
+
+
+def move_facts(
+    log: Sheet, side: Sheet | None, key: str, names: Sequence[str], notes: list[str]
+) -> tuple[Sheet, Sheet | None]:
+    """The log without these columns, and the table of users or items with them.
+
+    An id has the first value that the log gives for it; how many ids have another one too is
+    noted. Raises DataError for a column that the log lacks or that the table has already.
+    """
+    if not names:
+        return log, side
+    require_columns(log, names, "Mend data.user_columns and data.item_columns.")
+    for name in names:
+        is_id = name in ("user_id", "item_id")
+        if is_id or (side is not None and name in side.frame.columns):
+            raise DataError(
+                f"Wanted facts that the table of {key}s does not have; '{name}' in {log.file} is "
+                f"{'an id' if is_id else 'in both'}. Leave it out of data.user_columns and "
+                "data.item_columns."
+            )
+    columns: dict[str, pl.Series] = {}
+    for name in names:  # one at a time: all at once take several times the memory of the log
+        values = pl.col(name).drop_nulls()
+        differs = (values != values.first()).any().alias("another value")
+        pairs = log.frame.select(key, name).drop_nulls(key)
+        found = pairs.group_by(key, maintain_order=True).agg(values.first(), differs)
+        columns |= {key: found[key], name: found[name]}
+        n_several = int(found["another value"].sum())
+        if n_several:
+            notes.append(
+                f"{n_several:,} of {found.height:,} {key}s have more than one {name}; the first "
+                "is kept."
+            )
+    facts = pl.DataFrame(columns)
+    rest = log.with_frame(log.frame.drop(names))
+    if side is None:
+        return rest, Sheet(facts, log.file, log.place)
+    both = side.frame.join(facts, on=key, how="full", coalesce=True, maintain_order="left_right")
+    return rest, side.with_frame(both)

@@ -5,17 +5,15 @@
 or items and stay unread.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from maxella.errors import DataError
 from maxella.sources.checks import build_tables
-from maxella.sources.files import Folder
-from maxella.sources.occupations import OCCUPATIONS
-from maxella.sources.people import fill_gaps, read_people
+from maxella.sources.files import Folder, open_file
 from maxella.sources.tables import Tables
 from maxella.sources.text import (
     UTF8,
@@ -25,31 +23,35 @@ from maxella.sources.text import (
     read_text,
     require_columns,
 )
-from maxella.sources.titles import YEAR_AT_END
 
 WANTED = "movielens: u.data, ratings.dat, or ratings.csv beside movies.csv"
-INTERACTION_COLUMNS = ("user_id", "item_id", "rating", "timestamp")
 NUMBERS = {"rating": pl.Float32(), "timestamp": pl.Int64()}
 WHOLE_STARS = (1.0, 5.0)
 HALF_STARS = (0.5, 5.0)
+_LOG: Mapping[str, Any] = {  # how the old layouts' ratings are read
+    "columns": ("user_id", "item_id", "rating", "timestamp"),
+    "numbers": NUMBERS,
+    "is_quoted": False,
+}
 NO_GENRES = ("", "unknown", "(no genres listed)")
-
+# 1995 of "Toy Story (1995)", 2006 of "Show (2006-2008)"; IMDb marks a video by "(V)" after it.
+YEAR_AT_END = r"\(([0-9]{4})(?:[-\u2013][0-9]{0,4})?\)(?:\s*\(V\))?\s*$"
 GENRES_OF_100K = (
     *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
     *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance"),
     *("Sci-Fi", "Thriller", "War", "Western"),
 )
+OCCUPATIONS_OF_1M = (  # the position is the code
+    *("other/not specified", "academic/educator", "artist", "clerical/admin"),
+    *("college/grad student", "customer service", "doctor/health care", "executive/managerial"),
+    *("farmer", "homemaker", "K-12 student", "lawyer", "programmer", "retired", "sales/marketing"),
+    *("scientist", "self-employed", "technician/engineer", "tradesman/craftsman", "unemployed"),
+    "writer",
+)
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """What a layout gives: its sheets, the range of its ratings, and remarks."""
-
-    interactions: Sheet
-    users: Sheet | None
-    items: Sheet | None
-    rating_range: tuple[float, float]
-    notes: tuple[str, ...] = ()
+# The interactions, users and items that a layout gives, and the range of its ratings.
+_Parts = tuple[Sheet, Sheet | None, Sheet | None, tuple[float, float]]
 
 
 def read_movielens(
@@ -65,17 +67,23 @@ def read_movielens(
     release_date (seconds since 1970) and links where published. `people` is a CSV
     with `movie_id` and further columns of items (director, star, release_date).
     """
-    parts = LAYOUTS[_layout(folder)](folder)
-    items = parts.items
+    layout = next(layout for layout in LAYOUTS if layout in folder)
+    read, companions = LAYOUTS[layout]
+    interactions, users, items, usual_range = read(folder)
     if people is not None and items is not None:
-        items = items.with_frame(fill_gaps(items.frame, read_people(people), of=items.file))
+        items = _join_people(items, people)
+    notes = [
+        f"{folder.where(name)} is not there; its columns are missing."
+        for name in companions
+        if name not in folder
+    ]
     return build_tables(
         folder.name,
-        parts.interactions,
-        parts.users,
+        interactions,
+        users,
         items,
-        rating_range=rating_range or parts.rating_range,
-        notes=parts.notes,
+        rating_range=rating_range or usual_range,
+        notes=notes,
     )
 
 
@@ -83,103 +91,55 @@ def is_movielens(folder: Folder) -> bool:
     """Whether a folder is laid out as one of GroupLens' own."""
     if "u.data" in folder or "ratings.dat" in folder:
         return True
-    if "ratings.csv" not in folder or "movies.csv" not in folder:
-        return False
-    return folder.first_line("movies.csv").startswith("movieId,title")
-
-
-def _layout(folder: Folder) -> str:
-    for name in LAYOUTS:
-        if name in folder:
-            return name
-    raise DataError(
-        f"Wanted MovieLens ({', '.join(LAYOUTS)}) in {folder.where('')}; "
-        f"there is {', '.join(folder.names)}. Give GroupLens' zip or its folder."
-    )
+    has_csv = "ratings.csv" in folder and "movies.csv" in folder
+    return has_csv and folder.first_line("movies.csv").startswith("movieId,title")
 
 
 def _read_100k(folder: Folder) -> _Parts:
-    interactions = read_text(
-        folder,
-        "u.data",
-        separator="\t",
-        columns=INTERACTION_COLUMNS,
-        numbers=NUMBERS,
-        is_quoted=False,
-    )
-    users = _optional(
+    interactions = read_text(folder, "u.data", separator="\t", **_LOG)
+    users = _companion(
         folder,
         "u.user",
+        separator="|",
         columns=("user_id", "age", "gender", "occupation", "zip_code"),
         numbers={"age": pl.Int32()},
-        separator="|",
     )
-    items = _optional(
-        folder,
-        "u.item",
-        columns=(
-            "item_id",
-            "title",
-            "release_date",
-            "video_release_date",
-            "imdb_url",
-            *GENRES_OF_100K,
-        ),
-        separator="|",
-    )
-    if items is not None:
-        for column in ("release_date", "video_release_date"):
-            date = pl.col(column).str.to_date("%d-%b-%Y", strict=False)
-            seconds = date.dt.epoch("s").cast(pl.Int64)
-            items = converted(items, column, seconds, "a date such as 01-Jan-1995")
-        has = [pl.when(pl.col(g) == "1").then(pl.lit(g)) for g in GENRES_OF_100K[1:]]
-        items = items.with_frame(
-            items.frame.select(
-                "item_id",
-                "title",
-                _year(),
-                pl.concat_list(has).list.drop_nulls().alias("genres"),
-                "release_date",
-                "video_release_date",
-                "imdb_url",
-            )
-        )
-    return _Parts(interactions, users, items, WHOLE_STARS, _absent(folder, "u.user", "u.item"))
+    dates = ("release_date", "video_release_date")
+    columns = ("item_id", "title", *dates, "imdb_url", *GENRES_OF_100K)
+    items = _companion(folder, "u.item", separator="|", columns=columns)
+    if items is None:
+        return interactions, users, None, WHOLE_STARS
+    for column in dates:
+        seconds = pl.col(column).str.to_date("%d-%b-%Y", strict=False).dt.epoch("s").cast(pl.Int64)
+        items = converted(items, column, seconds, "a date such as 01-Jan-1995")
+    has = [pl.when(pl.col(g) == "1").then(pl.lit(g)) for g in GENRES_OF_100K[1:]]
+    genres = pl.concat_list(has).list.drop_nulls().alias("genres")
+    items = items.select("item_id", "title", _year(), genres, *dates, "imdb_url")
+    return interactions, users, items, WHOLE_STARS
 
 
 def _read_dat(folder: Folder) -> _Parts:
-    interactions = read_text(
-        folder,
-        "ratings.dat",
-        separator="::",
-        columns=INTERACTION_COLUMNS,
-        numbers=NUMBERS,
-        is_quoted=False,
-    )
-    users = _optional(
+    interactions = read_text(folder, "ratings.dat", separator="::", **_LOG)
+    users = _companion(
         folder,
         "users.dat",
+        separator="::",
         columns=("user_id", "gender", "age", "occupation_code", "zip_code"),
         numbers={"age": pl.Int32(), "occupation_code": pl.Int32()},
-        separator="::",
     )
     # Of the two, only 1M has users, whole stars, and ISO-8859-1.
     encodings = UTF8 if users is None else UTF8_OR_LATIN_1
     columns = ("item_id", "title", "genres")
-    items = _optional(folder, "movies.dat", columns=columns, separator="::", encodings=encodings)
-    if items is not None:
-        items = items.with_frame(_with_year_and_genres(items.frame))
+    items = _companion(folder, "movies.dat", separator="::", columns=columns, encodings=encodings)
+    items = items and items.with_frame(_with_year_and_genres(items.frame))
     if users is None:
-        return _Parts(interactions, None, items, HALF_STARS, _absent(folder, "movies.dat"))
+        return interactions, None, items, HALF_STARS
     label = pl.col("occupation_code").replace_strict(
-        range(len(OCCUPATIONS)), OCCUPATIONS, default=None, return_dtype=pl.String
+        range(len(OCCUPATIONS_OF_1M)), OCCUPATIONS_OF_1M, default=None, return_dtype=pl.String
     )
-    users = users.with_frame(
-        users.frame.select(
-            "user_id", "age", "gender", label.alias("occupation"), "occupation_code", "zip_code"
-        )
-    )
-    return _Parts(interactions, users, items, WHOLE_STARS, _absent(folder, "movies.dat"))
+    occupation = (label.alias("occupation"), "occupation_code")
+    users = users.select("user_id", "age", "gender", *occupation, "zip_code")
+    return interactions, users, items, WHOLE_STARS
 
 
 def _read_csv(folder: Folder) -> _Parts:
@@ -188,50 +148,46 @@ def _read_csv(folder: Folder) -> _Parts:
     remedy = "Name the kind 'delimited' and map its columns if this is no MovieLens."
     require_columns(interactions, [*names, "rating", "timestamp"], remedy)
     interactions = interactions.with_frame(interactions.frame.rename(names))
-    items = _optional(folder, "movies.csv", is_quoted=True)
-    if items is not None:
-        require_columns(items, ["movieId", "title", "genres"], remedy)
-        frame = _with_year_and_genres(items.frame.rename({"movieId": "item_id"}))
-        if "links.csv" in folder:
-            links = read_text(folder, "links.csv")
-            require_columns(links, ["movieId", "imdbId", "tmdbId"], remedy)
-            links_of = links.frame.unique("movieId", keep="last").rename(
-                {"movieId": "item_id", "imdbId": "imdb_id", "tmdbId": "tmdb_id"}
-            )
-            frame = frame.join(links_of, on="item_id", how="left", maintain_order="left")
-        items = items.with_frame(frame)
-    return _Parts(interactions, None, items, HALF_STARS, _absent(folder, "movies.csv"))
+    movies = read_text(folder, "movies.csv")
+    require_columns(movies, ["movieId", "title", "genres"], remedy)
+    frame = _with_year_and_genres(movies.frame.rename({"movieId": "item_id"}))
+    if "links.csv" in folder:
+        links = read_text(folder, "links.csv")
+        names = {"movieId": "item_id", "imdbId": "imdb_id", "tmdbId": "tmdb_id"}
+        require_columns(links, list(names), remedy)
+        links_of = links.frame.rename(names).unique("item_id", keep="last")
+        frame = frame.join(links_of, on="item_id", how="left", maintain_order="left")
+    return interactions, None, movies.with_frame(frame), HALF_STARS
 
 
-def _optional(
-    folder: Folder,
-    name: str,
-    *,
-    columns: tuple[str, ...] | None = None,
-    numbers: dict[str, pl.DataType] | None = None,
-    separator: str = ",",
-    encodings: tuple[str, ...] | None = None,
-    is_quoted: bool = False,
+def _companion(
+    folder: Folder, name: str, *, encodings: tuple[str, ...] = UTF8_OR_LATIN_1, **form: Any
 ) -> Sheet | None:
+    """The users or items beside an old layout's ratings, where they are there."""
     if name not in folder:
         return None
-    return read_text(
-        folder,
-        name,
-        separator=separator,
-        columns=columns,
-        numbers=numbers,
-        encodings=encodings or (UTF8 if is_quoted else UTF8_OR_LATIN_1),
-        is_quoted=is_quoted,
-    )
+    return read_text(folder, name, encodings=encodings, is_quoted=False, **form)
 
 
-def _absent(folder: Folder, *names: str) -> tuple[str, ...]:
-    return tuple(
-        f"{folder.where(name)} is not there; its columns are missing."
-        for name in names
-        if name not in folder
-    )
+def _join_people(items: Sheet, path: str | Path) -> Sheet:
+    """The movies with the columns of a CSV by `movie_id`; what a movie has already stays.
+
+    Of repeated movies the last counts. Raises DataError for what is wrong with the file, and
+    where both have a column, of different types.
+    """
+    people = read_text(*open_file(path), numbers={"release_date": pl.Int64()})
+    require_columns(people, ["movie_id"], "It says which movie a row is about.")
+    more = people.frame.rename({"movie_id": "item_id"}).unique("item_id", keep="last")
+    known = [c for c in more.columns if c in items.frame.columns and c != "item_id"]
+    for column in known:
+        if more[column].dtype != items.frame[column].dtype:
+            raise DataError(
+                f"Wanted new columns of movies in {people.file}; {items.file} has '{column}' "
+                "already. Remove or rename it."
+            )
+    joined = items.frame.join(more, on="item_id", how="left", maintain_order="left", suffix=" new")
+    filled = [pl.coalesce(column, f"{column} new").alias(column) for column in known]
+    return items.with_frame(joined.with_columns(filled).drop(f"{column} new" for column in known))
 
 
 def _year() -> pl.Expr:
@@ -245,8 +201,9 @@ def _with_year_and_genres(items: pl.DataFrame) -> pl.DataFrame:
     return items.select("item_id", "title", _year(), kept.alias("genres"))
 
 
-LAYOUTS: dict[str, Callable[[Folder], _Parts]] = {
-    "u.data": _read_100k,
-    "ratings.dat": _read_dat,
-    "ratings.csv": _read_csv,
+# The file of ratings that tells a layout → how it is read, and what should lie beside it.
+LAYOUTS: dict[str, tuple[Callable[[Folder], _Parts], tuple[str, ...]]] = {
+    "u.data": (_read_100k, ("u.user", "u.item")),
+    "ratings.dat": (_read_dat, ("movies.dat",)),
+    "ratings.csv": (_read_csv, ()),
 }

@@ -9,27 +9,18 @@ from maxella.sources.text import UTF8_OR_LATIN_1, Sheet, read_text, require_colu
 
 WANTED = "notebook: ratings.csv with movie_title and user_rating beside movies.csv"
 WHOLE_STARS = (1.0, 5.0)
-LOG = {
-    "user_id": "user_id",
-    "movie_title": "item_id",
-    "user_rating": "rating",
-    "timestamp": "timestamp",
-}
-USERS = {
-    "user_id": "user_id",
-    "bucketized_user_age": "age",
-    "user_gender": "gender",
-    "user_occupation_text": "occupation",
-    "user_occupation_label": "occupation_code",
-    "user_zip_code": "zip_code",
-}
-ITEMS = {
-    "movie_title": "item_id",
-    "movie_id": "movie_id",
-    "movie_genres": "genres",
-    "director": "director",
-    "star": "star",
-    "release_date": "release_date",
+LOG = ("user_id", "item_id", "rating", "timestamp")
+USERS = ("user_id", "age", "gender", "occupation", "occupation_code", "zip_code")
+ITEMS = ("item_id", "movie_id", "genres", "director", "star", "release_date")
+COLUMNS = {name: name for name in (*LOG, *USERS, *ITEMS)} | {  # ours → the notebook's
+    "item_id": "movie_title",
+    "genres": "movie_genres",
+    "rating": "user_rating",
+    "age": "bucketized_user_age",
+    "gender": "user_gender",
+    "occupation": "user_occupation_text",
+    "occupation_code": "user_occupation_label",
+    "zip_code": "user_zip_code",
 }
 NUMBERS = {
     "user_rating": pl.Float32(),
@@ -53,30 +44,26 @@ def read_notebook(folder: Folder, *, rating_range: tuple[float, float] | None = 
     users: age, gender (F or M), occupation, occupation_code, zip_code. items:
     movie_id, title, genres, director, star, release_date (seconds since 1970).
     """
-    log = read_text(folder, "ratings.csv", numbers=NUMBERS, encodings=UTF8_OR_LATIN_1)
-    remedy = "The notebook's table has 14 columns."
-    require_columns(log, [*LOG, *USERS, *ITEMS], remedy)
-    movies = read_text(folder, "movies.csv", encodings=UTF8_OR_LATIN_1)
-    require_columns(movies, ["movie_title", "movie_id", "movie_genres"], remedy)
-    rated = log.frame.select(pl.col(old).alias(new) for old, new in ITEMS.items())
-    unrated = movies.frame.select(
-        pl.col(old).alias(new) for old, new in ITEMS.items() if old in movies.frame.columns
-    )
+    log = _read(folder, "ratings.csv", (*LOG, *USERS, *ITEMS))
+    movies = _read(folder, "movies.csv", ("item_id", "movie_id", "genres"))
     # A title that stands for several movies keeps the columns of the first.
-    items = pl.concat([_first_of_each(rated), unrated], how="diagonal_relaxed")
-    n_movies = pl.concat([rated["movie_id"], unrated["movie_id"]]).n_unique()
-    items = _first_of_each(items)
+    rated = log.frame.select(ITEMS).unique("item_id", keep="first", maintain_order=True)
+    unrated = movies.frame.select(c for c in ITEMS if c in movies.frame.columns)
+    items = pl.concat([rated, unrated], how="diagonal_relaxed")
+    n_movies = pl.concat([log.frame["movie_id"], unrated["movie_id"]]).n_unique()
+    items = items.unique("item_id", keep="first", maintain_order=True)
     note = (
         f"{n_movies:,} movies share {items.height:,} titles, which are the item ids; "
         "a title shared by several movies has the columns of the first."
     )
+    users = log.frame.select(USERS).unique("user_id", keep="first", maintain_order=True)
+    letter = pl.col("gender").replace({"True": "M", "true": "M", "False": "F", "false": "F"})
+    title = pl.col("item_id").alias("title")
     return build_tables(
         folder.name,
-        log.with_frame(log.frame.select(pl.col(old).alias(new) for old, new in LOG.items())),
-        log.with_frame(_users(log)),
-        movies.with_frame(
-            items.select("item_id", pl.col("item_id").alias("title"), *_item_columns())
-        ),
+        log.select(*LOG),
+        log.with_frame(users.with_columns(letter)),
+        movies.with_frame(items.select("item_id", title, "movie_id", _genres(), *ITEMS[3:])),
         rating_range=rating_range or WHOLE_STARS,
         notes=[note] if n_movies > items.height else [],
     )
@@ -90,21 +77,19 @@ def is_notebook(folder: Folder) -> bool:
     return "movie_title" in header and "user_rating" in header
 
 
-def _first_of_each(items: pl.DataFrame) -> pl.DataFrame:
-    return items.unique("item_id", keep="first", maintain_order=True)
+def _read(folder: Folder, name: str, wanted: tuple[str, ...]) -> Sheet:
+    """A table with our names, the wanted ones among them."""
+    sheet = read_text(folder, name, numbers=NUMBERS, encodings=UTF8_OR_LATIN_1)
+    remedy = "The notebook's table has 14 columns."
+    require_columns(sheet, [COLUMNS[ours] for ours in wanted], remedy)
+    present = sheet.frame.columns
+    known = [pl.col(old).alias(new) for new, old in COLUMNS.items() if old in present]
+    return sheet.select(*known)
 
 
-def _users(log: Sheet) -> pl.DataFrame:
-    columns = [pl.col(old).alias(new) for old, new in USERS.items()]
-    users = log.frame.unique("user_id", keep="first", maintain_order=True).select(columns)
-    letter = pl.col("gender").replace({"True": "M", "true": "M", "False": "F", "false": "F"})
-    return users.with_columns(letter)
-
-
-def _item_columns() -> list[pl.Expr | str]:
+def _genres() -> pl.Expr:
     """Genres "[3, 4]" as labels; a code without a label stays as written."""
     names = dict(zip(map(str, range(len(GENRES))), GENRES, strict=True))
     labels = pl.element().replace(names)
     codes = pl.col("genres").fill_null("").str.extract_all(r"\d+")
-    genres = codes.list.eval(labels.filter(~labels.is_in(NO_GENRES)))
-    return ["movie_id", genres.alias("genres"), "director", "star", "release_date"]
+    return codes.list.eval(labels.filter(~labels.is_in(NO_GENRES)))

@@ -38,23 +38,17 @@ def unite_repeats(
     its key has. Last is by `time`, and among equal times, or without, by the order of the rows.
     `counts` are (n,) of how many each row stands already.
     """
-    # Sorted whole numbers take a fraction of the time and memory of Polars' `group_by`, and only
-    # the rows of repeated keys are looked at more closely.
+    counts = np.ones(frame.height, dtype=np.int64) if counts is None else counts
     codes = _codes(frame, key)
-    order = np.argsort(codes, kind="stable")
-    is_new = np.append(True, np.diff(codes[order]) != 0)[: len(order)]
-    counts = np.ones(len(order), dtype=np.int64) if counts is None else counts
-    if is_new.all():
+    rows = pl.Series(codes).is_duplicated().arg_true().to_numpy()
+    if not len(rows):
         return frame, counts
-    starts = np.flatnonzero(is_new)
-    sizes = np.diff(starts, append=len(order))
-    rows = order[np.repeat(sizes > 1, sizes)]  # those of repeated keys, key by key
-    del codes, order, is_new, starts
-    sizes = sizes[sizes > 1]
-    if time is not None:
-        rows = rows[_in_time(frame[time].gather(rows).to_numpy(), sizes)]
-    ends = np.cumsum(sizes) - 1
-    starts = ends - sizes + 1
+    # Only the rows of repeated keys are looked at more closely: key by key, the last at the end.
+    codes = codes[rows]
+    order = np.lexsort((codes,) if time is None else (frame[time].gather(rows).to_numpy(), codes))
+    rows, codes = rows[order], codes[order]
+    ends = np.flatnonzero(np.append(np.diff(codes) != 0, True))
+    starts = np.append(0, ends[:-1] + 1)
     is_kept = np.ones(frame.height, dtype=bool)
     is_kept[rows] = False
     is_kept[rows[ends]] = True
@@ -75,15 +69,6 @@ def _codes(frame: pl.DataFrame, key: Sequence[str]) -> np.ndarray:
         codes *= int(of_column.max() or 0) + 2  # type: ignore[arg-type]
         codes += of_column.fill_null(-1).to_numpy() + 1
     return codes
-
-
-def _in_time(times: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """(r,) times of the rows of groups of these sizes → their order, by group, then by time."""
-    groups = np.repeat(np.arange(len(sizes)), sizes)
-    first, last = int(times.min()), int(times.max())
-    if len(sizes) * (last - first + 1) < 2**63:  # both in one number sort in half the time
-        return np.argsort(groups * (last - first + 1) + (times - first), kind="stable")
-    return np.lexsort((times, groups))
 
 
 def _last_given(
