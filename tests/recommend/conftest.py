@@ -75,7 +75,7 @@ def toy(toy_engine):
 
 LOSS = "leave_one_out_softmax"
 TASKS = [
-    {"name": "buy", "kind": "retrieval", "rows": "buy", "loss": LOSS},
+    {"name": "buy", "kind": "retrieval", "rows": "buy", "loss": LOSS, "neighbours": 3},
     {"name": "view", "kind": "retrieval", "rows": "view", "loss": LOSS},
     {"name": "stars", "kind": "rating", "head": "ordinal", "dim": 2, "uses_time": True},
     {"name": "liked", "kind": "binary", "rows": "rating >= 4"},

@@ -23,6 +23,7 @@ from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.cold_start import ColdStart
 from maxella.training.context_part import ContextStage
 from maxella.training.gradient_steps import GradientSteps, Plan
+from maxella.training.neighbours import Neighbours
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
 
@@ -86,7 +87,14 @@ def shop():
 def make(make_spec, shop):
     dataset, features = shop
     heads = (
-        HeadSpec("buy", "dot_product", item_biases=True, reads_context=True, patterns=(2,)),
+        HeadSpec(
+            "buy",
+            "dot_product",
+            item_biases=True,
+            reads_context=True,
+            patterns=(2,),
+            neighbours=3,
+        ),
         HeadSpec("visit", "dot_product", item_biases=True, projects=True),
         HeadSpec("stars", "dot", factors=2, mean=3.0, reads_context=True),
         HeadSpec("liked", "ordinal", factors=2, levels=(0.0, 1.0)),
@@ -107,6 +115,7 @@ STAGES = {
     "closed form": lambda dataset: ClosedFormStart("buy", 1, CPU),
     "gradient steps": gradient_steps,
     "seen-item penalty": lambda dataset: SeenPenaltyStage("buy", 1),
+    "neighbours": lambda dataset: Neighbours("buy", 1),
     "revisits": lambda dataset: Revisits("buy", 1),
     "cold-start mapping": lambda dataset: ColdStart(1),
     "context": lambda dataset: ContextStage(1),
@@ -116,6 +125,7 @@ CHANGES = {
     "closed form": [*ENCODERS, *GAINS],
     "gradient steps": ["user_encoder.", "item_encoder.", "heads."],
     "seen-item penalty": ["seen_penalty."],
+    "neighbours": ["neighbours.buy."],
     "revisits": ["revisits.buy."],
     "cold-start mapping": ["cold_users.", "cold_items.", "item_encoder.table.weight", "heads."],
     "context": ["contexts."],
@@ -194,7 +204,7 @@ def test_cold_start_fills_the_rows_that_no_training_row_names_and_moves_no_other
     for key in item_rows:
         weight = model.state_dict()[key]
         if len(weight) == ITEMS + 1 and not key.startswith(
-            ("cold_", "seen_", "contexts", "revisits")
+            ("cold_", "seen_", "contexts", "neighbours", "revisits")
         ):
             assert torch.equal(weight[~is_cold], before[key][~is_cold]), key
 

@@ -50,7 +50,7 @@ def item_neighbours(
     mean = own[own > 0].mean() if own.any() else 1.0
     diagonal = own * (1 + dropout) + l2 * mean**0.5
     relative = np.maximum(own / mean, 1e-6).astype(np.float32)
-    lower = np.tril_indices(k, -1)
+    lower = np.tril_indices(k)
     items, weights = torch.zeros(n_items, k, dtype=torch.int32), torch.zeros(n_items, k)
     for start in range(0, n_items, _BLOCK):
         rows = range(start, min(start + _BLOCK, n_items))

@@ -25,25 +25,25 @@ class NeighbourPart(nn.Module):
     def __init__(self, n_item_rows: int, k: int) -> None:
         super().__init__()
         self.register_buffer("items", torch.zeros(n_item_rows, k, dtype=torch.int32))
-        self.weights = nn.Parameter(torch.zeros(n_item_rows, k), requires_grad=False)
+        self.weights = nn.Parameter(torch.zeros(n_item_rows, k))
 
     def of(self, picks: History) -> "PickedNeighbours":
         """Ready to be asked for users of whom this is known."""
         n_item_rows, k = self.items.shape
-        near, weights = self.items.numpy().ravel(), self.weights.detach().numpy().ravel()
-        of_items = np.repeat(np.arange(n_item_rows), k)
+        near, weights = self.items.numpy(), self.weights.detach().numpy()
+        of_items = np.repeat(np.arange(n_item_rows), k).reshape(near.shape)
         is_any = weights != 0
         cells = weights[is_any], (near[is_any], of_items[is_any])
         says = sp.csr_matrix(cells, shape=(n_item_rows, n_item_rows))
-        return PickedNeighbours(self.items, self.weights.detach(), says, picks.sparse())
+        return PickedNeighbours(near, weights, says, picks.sparse())
 
 
 @dataclass(frozen=True)
 class PickedNeighbours:
     """A neighbour part and what some users have picked."""
 
-    near: torch.Tensor  # (item rows, k) int32 the neighbours of each item
-    weights: torch.Tensor  # (item rows, k)
+    near: np.ndarray  # (item rows, k) int32 the neighbours of each item
+    weights: np.ndarray  # (item rows, k) float32
     says: sp.csr_matrix  # (item rows, item rows) row j: what j says for the items it is near to
     picks: sp.csr_matrix  # (user rows, item rows) 1 where a user has picked an item
 
@@ -57,10 +57,12 @@ class PickedNeighbours:
 
     def of_pairs(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) the same of these pairs."""
-        added = torch.zeros(len(users))
-        for pairs in torch.split(torch.arange(len(users)), _PAIRS):
-            near = self.near[items[pairs]].long()  # (m, k)
-            owners = users[pairs, None].expand(near.shape)
-            is_picked = self.picks[np.array(owners), np.array(near)].toarray()
-            added[pairs] = (self.weights[items[pairs]] * torch.from_numpy(is_picked)).sum(dim=1)
-        return added
+        added = np.zeros(len(users), dtype=np.float32)
+        for start in range(0, len(users), _PAIRS):
+            pairs = slice(start, start + _PAIRS)
+            of_items = items[pairs].numpy()
+            near = self.near[of_items]  # (m, k)
+            owners = users[pairs].numpy().repeat(near.shape[1]).reshape(near.shape)
+            is_picked = self.picks[owners, near].toarray()
+            added[pairs] = (self.weights[of_items] * is_picked).sum(axis=1)
+        return torch.from_numpy(added)

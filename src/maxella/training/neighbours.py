@@ -23,10 +23,10 @@ _BLOCK = 256  # users scored at once
 class Neighbours:
     """Fits the neighbour part of a task in closed form; moves nothing else.
 
-    It is found from the task's labels and, where the log has several events, from all that users
-    did. What it adds to scores is set to vary so many times as much as the dot products do: as
-    ranks the validation part best by NDCG@100 (the new items there, where the log has several
-    events), or once as much without one.
+    It is found from the task's labels and, where histories are made of several events, from all
+    that users did. What it adds to scores is set to vary so many times as much as the dot products
+    do: as ranks the validation part best by NDCG@100 (of a log of several events the new items
+    there), or once as much without one.
     """
 
     task: str
@@ -40,7 +40,7 @@ class Neighbours:
         part: NeighbourPart = model.neighbours[self.task]  # type: ignore[assignment]
         train = dataset.train
         blocks = [(train.picks(self.task), 1.0)]
-        if len(train.events) > 1:
+        if len(model.events) > 1:
             blocks.append((train.history(), OTHER_EVENTS))
         rng = numpy_generator(self.seed, "neighbours")
         items, weights = item_neighbours(blocks, part.items.shape[1], rng)

@@ -1,0 +1,188 @@
+"""Neighbours and visited items count as much as the validation part says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from maxella.data.interactions import Interactions
+from maxella.data.log import Log
+from maxella.model.build import build_model
+from maxella.model.head import HeadSpec
+from maxella.training.neighbours import DEFAULT_SHARE, Neighbours
+from maxella.training.revisits import Revisits
+from maxella.training.trial import Trial, some_users
+
+USERS, PAIRS = 80, 10  # items 2 n + 1 and 2 n + 2 go together
+SEED = 1
+
+
+def log_of(pairs, events=(), codes=None):
+    users, items = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    codes = None if codes is None else np.array(codes, dtype=np.int64)
+    # Of a log with events buy, the first, is the task's own.
+    labels = np.ones(len(users), dtype=np.float32)
+    if codes is not None:
+        labels[codes != 0] = np.nan
+    rows = Interactions(users, items, {"buy": labels}, None, codes)
+    return Log(rows, USERS + 1, 2 * PAIRS + 1, events)
+
+
+@pytest.fixture
+def couples(dataset_of):
+    """Who has one of two items that go together has the other, but for one that is held out."""
+    rng = np.random.default_rng(2)
+    train, held_out = [], []
+    for user in range(1, USERS + 1):
+        first, *others = rng.choice(PAIRS, 4, replace=False)
+        train += [(user, 2 * first + 1)]
+        held_out += [(user, 2 * first + 2)]
+        train += [(user, 2 * other + side) for other in others for side in (1, 2)]
+    dataset = dataset_of(log_of(train))
+    return dataset, log_of(held_out), log_of(rng.permutation(held_out))
+
+
+@pytest.fixture
+def make(make_spec):
+    def build(patterns=()):
+        facts = {"n_user_rows": USERS + 1, "n_item_rows": 2 * PAIRS + 1, "dim": 3, "history_dim": 0}
+        heads = (HeadSpec("buy", "dot_product", patterns=patterns, neighbours=4),)
+        return build_model(replace(make_spec(**facts), heads=heads), 1).eval()
+
+    return build
+
+
+@pytest.fixture
+def model(make):
+    return make()
+
+
+def test_neighbours_count_much_where_they_rank_the_validation_part_well(model, couples):
+    dataset, validation, _ = couples
+    stage = Neighbours("buy", SEED)
+    stage(model, replace(dataset, validation=validation))
+    assert stage.facts["share"] >= 1.0
+    part = model.neighbours["buy"]
+    best = part.items[torch.arange(2 * PAIRS + 1), part.weights.argmax(dim=1)].long()
+    items = torch.arange(1, 2 * PAIRS + 1)
+    assert torch.equal(best[1:], items + 1 - 2 * ((items - 1) % 2))  # the other of the two
+
+
+def test_neighbours_count_nothing_where_others_rank_it_as_well(model, couples):
+    # All users hold out one item, whose vector all queries meet: the dot product is perfect.
+    dataset, validation, _ = couples
+    users = validation.rows.users
+    with torch.no_grad():
+        model.user_encoder.ids.table.weight.fill_(1.0)
+        model.item_encoder.table.weight.zero_()
+        model.item_encoder.table.weight[20] = 5.0
+    rows = [(user, 20) for user in users]
+    train = dataset.train.rows
+    log = log_of([(u, i) for u, i in zip(train.users, train.items, strict=True) if i != 20])
+    stage = Neighbours("buy", SEED)
+    stage(model, replace(dataset, train=log, given=log_of([]), validation=log_of(rows)))
+    assert stage.facts == {"share": 0.0}
+    assert not model.neighbours["buy"].weights.any()
+
+
+def test_without_a_validation_part_they_vary_as_the_dot_products_do(model, couples):
+    dataset = couples[0]
+    stage = Neighbours("buy", SEED)
+    stage(model, dataset)
+    assert stage.facts == {"share": DEFAULT_SHARE}
+    picks = dataset.train.picks("buy")
+    added = model.neighbours["buy"].of(picks).scores(torch.arange(1, USERS + 1)).std(dim=1)
+    users, items = model.embed(picks)
+    products = (users @ items.T)[1:].detach().std(dim=1)
+    assert (products / added).median() == pytest.approx(DEFAULT_SHARE, rel=1e-5)
+
+
+def test_a_log_that_says_nothing_leaves_no_neighbours(model, dataset_of):
+    Neighbours("buy", SEED)(model, dataset_of(log_of([(1, 1), (2, 2)])))
+    assert not model.neighbours["buy"].weights.any()
+    assert model.neighbours["buy"].weights.isfinite().all()
+
+
+def test_a_trial_takes_the_first_of_the_best_and_asks_only_who_can_answer(model, couples):
+    dataset, validation, _ = couples
+    trial = Trial.of(model, replace(dataset, validation=validation), "buy")
+    tried = []
+    table = model.item_encoder.table.weight
+
+    def put(value):
+        tried.append(value)
+        with torch.no_grad():
+            model.user_encoder.ids.table.weight.fill_(1.0)
+            table.zero_()
+            # The held-out item of user 1 at the top, at the bottom, at the top.
+            table[validation.rows.items[0]] = value
+
+    assert trial.best([-1.0, 1.0, 2.0], put) == 1.0
+    assert tried == [-1.0, 1.0, 2.0]
+    nobody = log_of([])
+    assert Trial.of(model, replace(dataset, validation=nobody), "buy").best([1.0], put) is None
+    only_first = log_of([(1, 2), (2, 2)])
+    without = replace(dataset, train=log_of([(1, 1)]), validation=only_first)
+    assert Trial.of(model, without, "buy").exam.test.users.tolist() == [1]
+
+
+def test_of_several_events_a_trial_can_ask_for_what_is_new_alone(model, dataset_of):
+    train = log_of([(1, 1), (1, 2), (2, 3)], ("buy", "view"), [0, 1, 0])
+    validation = log_of([(1, 2), (1, 4), (2, 5)], ("buy", "view"), [0, 0, 0])
+    dataset = replace(dataset_of(train), validation=validation)
+    new = Trial.of(model, dataset, "buy", only_new=True).exam
+    assert new.test.items.tolist() == [4, 5]
+    assert list(new.protocols) == ["new"]
+    whole = Trial.of(model, dataset, "buy").exam
+    assert whole.test.items.tolist() == [2, 4, 5]
+    assert list(whole.protocols) == ["filtered"]
+
+
+def test_some_users_are_distinct_and_at_most_2000():
+    assert some_users(np.array([3, 1, 3])).tolist() == [1, 3]
+    found = some_users(np.arange(10_001))
+    assert len(found) <= 2000
+    assert len(found) > 1600
+    assert found.max() > 9900
+    assert some_users(np.array([], dtype=np.int64)).tolist() == []
+
+
+@pytest.fixture
+def shop(dataset_of):
+    """Everybody views four items and buys two of them and one that they have not viewed."""
+    rng = np.random.default_rng(3)
+    rows, codes, held_out = [], [], []
+    for user in range(1, USERS + 1):
+        items = (rng.permutation(2 * PAIRS) + 1).tolist()
+        rows += [(user, item) for item in items[:4]] + [(user, item) for item in items[3:6]]
+        codes += [1] * 4 + [0] * 3
+        held_out.append((user, items[0] if user % 4 else items[6]))  # three in four viewed
+    events = ("buy", "view")
+    validation = log_of(held_out, events, [0] * USERS)
+    return dataset_of(log_of(rows, events, codes)), validation
+
+
+def test_visited_items_stand_as_often_above_new_ones_as_on_the_validation_part(make, shop):
+    model, (dataset, validation) = make(patterns=(2,)), shop
+    told, untold = Revisits("buy", SEED), Revisits("buy", SEED)
+    untold(model, dataset)
+    told(model, replace(dataset, validation=validation))
+    assert told.facts["visited"] == pytest.approx(0.75)
+    assert untold.facts["visited"] == pytest.approx(1 / 3, abs=0.15)  # of training's purchases
+    assert untold.facts["lift"] == 0.0
+
+
+def test_visited_items_are_lifted_where_that_ranks_the_validation_part_better(make, shop):
+    model, (dataset, validation) = make(patterns=(2,)), shop
+    stage = Revisits("buy", SEED)
+    dataset = replace(dataset, validation=validation)
+    stage(model, dataset)
+    part, lifted = model.revisits["buy"], stage.facts["lift"]
+    chosen = part.table.detach().clone()
+    values = {}
+    for lift in (0.0, 1.0, 2.0, 3.0, 4.0, 6.0):
+        with torch.no_grad():
+            part.table.copy_(chosen + (lift - lifted) / stage.facts["temperature"])
+        values[lift] = Trial.of(model, dataset, "buy")._ndcg()
+    assert max(values.values()) == pytest.approx(values[lifted])
