@@ -60,11 +60,13 @@ def report(shop):
     return maxella.run(options_of(shop, BUY, VIEW, BOUGHT, STARS))
 
 
-def test_the_time_of_every_stage_counts(shop):
-    tasks = [task | {"revisits": True} for task in (BUY, VIEW)]
+def test_stages_come_in_order_and_the_time_of_each_counts(shop):
+    tasks = [task | {"revisits": True, "neighbours": 3} for task in (BUY, VIEW)]
     changes = {"compare": {"baselines": []}, "evaluation": {"resamples": 0}}
     model = maxella.run(options_of(shop, *tasks, **changes))["models"][0]
-    assert [stage["name"] for stage in model["stages"]].count("revisits") == 2
+    # Visited items stand against all that new ones score by, so neighbours come first.
+    names = [stage["name"] for stage in model["stages"]]
+    assert names == ["gradient steps", *["neighbours"] * 2, *["revisits"] * 2]
     assert model["seconds"]["fit"] == sum(stage["seconds"] for stage in model["stages"])
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from maxella.closed_form.neighbours import item_neighbours
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.model.build import build_model
 from maxella.model.head import HeadSpec
+from maxella.recommend.engine import Engine
 from maxella.training.neighbours import DEFAULT_SHARE, Neighbours
-from maxella.training.revisits import Revisits
+from maxella.training.revisits import TEMPERATURES, Revisits
 from maxella.training.trial import Trial, some_users
 
 USERS, PAIRS = 80, 10  # items 2 n + 1 and 2 n + 2 go together
@@ -186,3 +188,87 @@ def test_visited_items_are_lifted_where_that_ranks_the_validation_part_better(ma
             part.table.copy_(chosen + (lift - lifted) / stage.facts["temperature"])
         values[lift] = Trial.of(model, dataset, "buy")._ndcg()
     assert max(values.values()) == pytest.approx(values[lifted])
+
+
+def test_neighbours_are_chosen_by_new_items_alone(make, dataset_of):
+    # The validation part holds nothing new, and the dot product is perfect for what it holds.
+    model, events = make(), ("buy", "view")
+    with torch.no_grad():
+        model.user_encoder.ids.table.weight.fill_(1.0)
+        model.item_encoder.table.weight[20] = 5.0
+    rows = [(user, item) for user in range(1, USERS + 1) for item in (20, user % 9 + 1, 3, 5)]
+    log = log_of(rows, events, [1, 0, 0, 0] * USERS)
+    validation = log_of([(user, 20) for user in range(1, USERS + 1)], events, [0] * USERS)
+    stage = Neighbours("buy", SEED)
+    stage(model, replace(dataset_of(log), validation=validation))
+    assert stage.facts == {"share": DEFAULT_SHARE}
+
+
+def test_what_goes_together_is_learnt_from_all_events_that_histories_are_made_of(make, dataset_of):
+    # Nobody buys two items; items 1 and 2 are viewed together.
+    rows = [(user, item) for user in range(1, USERS + 1) for item in (3 + user % 15, 1, 2)]
+    dataset = dataset_of(log_of(rows, ("buy", "view"), [0, 1, 1] * USERS))
+    for events, is_any in (((), False), (("buy", "view"), True)):
+        model = make()
+        model.events = events
+        Neighbours("buy", SEED)(model, dataset)
+        part = model.neighbours["buy"]
+        assert bool(part.weights[1].any()) == is_any
+    assert part.items[1, part.weights[1].argmax()] == 2
+
+
+def test_the_temperature_of_new_items_is_found_with_what_their_neighbours_say(make, couples):
+    # Products are zero: neighbours alone tell the held-out item of a couple from the others.
+    dataset, validation, _ = couples
+    events, train, asked = ("buy", "view"), dataset.train.rows, validation.rows
+    views = [(user, user % 20 + 1) for user in range(1, USERS + 1)]
+    rows = [*zip(train.users, train.items, strict=True), *views]
+    log = log_of(rows, events, [0] * len(train) + [1] * USERS)
+    held_out = list(zip(asked.users, asked.items, strict=True))
+    anything = np.random.default_rng(4).integers(1, 2 * PAIRS + 1, USERS)
+    held_out[::2] = [(user, anything[user - 1]) for user, _ in held_out[::2]]  # or nobody errs
+    held_out[::10] = views[::10]  # some choose what they viewed, or there is nothing to fit
+    dataset = replace(dataset, train=log, given=log.of(log.rows.take(np.array([], dtype=np.int64))))
+    dataset = replace(dataset, validation=log_of(held_out, events, [0] * USERS))
+    found = []
+    for has_neighbours in (True, False):
+        model = make(patterns=(2,))
+        torch.nn.init.zeros_(model.item_encoder.table.weight)
+        if has_neighbours:
+            Neighbours("buy", SEED)(model, dataset)
+            with torch.no_grad():  # no spread of products to be measured by
+                items, weights = item_neighbours([(log.picks("buy"), 1.0)], 4, None)
+                model.neighbours["buy"].items.copy_(items)
+                model.neighbours["buy"].weights.copy_(weights)
+        stage = Revisits("buy", SEED)
+        stage(model, dataset)
+        found.append(stage.facts["temperature"])
+    assert found[1] == min(TEMPERATURES)
+    assert min(TEMPERATURES) < found[0] < max(TEMPERATURES)
+
+
+def test_a_lift_is_so_many_nats_for_every_visited_item(make, shop, monkeypatch):
+    dataset, validation = shop
+    tables = []
+    for lift in (0.0, 2.0):
+        monkeypatch.setattr(Trial, "best", lambda self, values, put, lift=lift: lift)
+        model, stage = make(patterns=(2,)), Revisits("buy", SEED)
+        stage(model, replace(dataset, validation=validation))
+        tables.append(model.revisits["buy"].table.detach() * stage.facts["temperature"])
+        assert stage.facts["lift"] == lift
+    torch.testing.assert_close(tables[1], tables[0] + 2.0)
+
+
+def test_newcomers_are_told_what_the_neighbours_of_their_picks_say(make, couples):
+    dataset, (model, log) = couples[0], (make(), couples[0].train)
+    Neighbours("buy", SEED)(model, dataset)
+    torch.nn.init.zeros_(model.item_encoder.table.weight)  # nothing but neighbours is left
+    engine = Engine.of(model, log)
+    of_nine = log.rows.users == 9
+    rows = replace(log.rows.take(of_nine), users=np.ones(of_nine.sum(), dtype=np.int64))
+    newcomer = engine.of_newcomers(replace(log.of(rows), n_user_rows=2))
+    scores = newcomer.answers("buy").score(torch.tensor([1]))
+    torch.testing.assert_close(scores, engine.answers("buy").score(torch.tensor([9])))
+    assert scores.any()
+    pairs = torch.full((2 * PAIRS,), 1), torch.arange(1, 2 * PAIRS + 1)
+    torch.testing.assert_close(newcomer.answers("buy").score_pairs(*pairs), scores[0, 1:])

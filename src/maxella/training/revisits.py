@@ -23,7 +23,7 @@ _L2 = 1e-3  # on the weights, for each choice
 _COLUMNS = 4096  # items that stand for the new ones
 _BLOCK = 512  # users scored at once
 LIFTS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)  # of visited items, in nats
-_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 
 
 @dataclass
@@ -234,18 +234,18 @@ def _new_items(model: Model, task: str, log: Log, choice: _Choice) -> tuple[floa
     of_chosen = (queries * items[chosen]).sum(dim=1)
     if neighbours is not None:
         of_chosen += neighbours.of_pairs(users, chosen)
-    log_sums = torch.empty(len(_TEMPERATURES), len(users))
+    log_sums = torch.empty(len(TEMPERATURES), len(users))
     for block in torch.split(torch.arange(len(users)), _BLOCK):
         scores = queries[block] @ items[columns].T
         if neighbours is not None:
             scores += neighbours.scores(users[block])[:, columns]
         scores.masked_fill_(met.matrix(users[block])[:, columns] > 0, -torch.inf)
-        for n, temperature in enumerate(_TEMPERATURES):
+        for n, temperature in enumerate(TEMPERATURES):
             log_sums[n, block] = (temperature * scores).logsumexp(dim=1)
     log_sums += np.log((n_items - 1) / len(columns))
-    fits = torch.tensor(_TEMPERATURES)[:, None] * of_chosen - log_sums
+    fits = torch.tensor(TEMPERATURES)[:, None] * of_chosen - log_sums
     best = int(fits[:, torch.from_numpy(~choice.is_visited)].sum(dim=1).argmax())
-    return _TEMPERATURES[best], log_sums[best]
+    return TEMPERATURES[best], log_sums[best]
 
 
 def _fit(features: torch.Tensor, choice: _Choice) -> torch.Tensor:
