@@ -272,3 +272,63 @@ def test_newcomers_are_told_what_the_neighbours_of_their_picks_say(make, couples
     assert scores.any()
     pairs = torch.full((2 * PAIRS,), 1), torch.arange(1, 2 * PAIRS + 1)
     torch.testing.assert_close(newcomer.answers("buy").score_pairs(*pairs), scores[0, 1:])
+
+
+@pytest.fixture
+def tasteful(dataset_of):
+    """Half of the users buy two items that go together; the others buy one and view the other.
+
+    They view more, and choose mostly what goes with what they have.
+    """
+    rng = np.random.default_rng(6)
+    rows, codes, held_out = [], [], []
+    for user in range(1, USERS + 1):
+        first, *others = rng.choice(PAIRS, 4, replace=False)
+        rows.append((user, 2 * first + 1))
+        codes.append(0)
+        if user % 2:
+            rows.append((user, 2 * first + 2))
+            codes.append(0)
+            continue
+        viewed = [2 * first + 2, *(2 * other + 2 for other in others)]
+        rows += [(user, item) for item in viewed]
+        codes += [1] * 4
+        held_out.append((user, 2 * first + 2 if user % 10 else viewed[1]))
+    events = ("buy", "view")
+    return dataset_of(log_of(rows, events, codes)), log_of(held_out, events, [0] * len(held_out))
+
+
+def test_taste_tells_visited_items_apart_where_a_validation_part_shows_it(make, tasteful):
+    dataset, validation = tasteful
+    found = []
+    for told in (dataset, replace(dataset, validation=validation)):
+        model, stage = make(patterns=(2,)), Revisits("buy", SEED)
+        torch.nn.init.zeros_(model.item_encoder.table.weight)
+        items, weights = item_neighbours([(dataset.train.picks("buy"), 1.0)], 4, None)
+        with torch.no_grad():
+            model.neighbours["buy"].items.copy_(items)
+            model.neighbours["buy"].weights.copy_(weights)
+        stage(model, told)
+        assert stage.facts.get("taste", 0.0) == pytest.approx(model.revisits["buy"].taste.item())
+        found.append(model.revisits["buy"].taste.item())
+    assert found[0] == 0.0
+    assert found[1] > 0.1
+
+
+def test_a_visited_item_scores_by_its_table_and_the_taste(make, tasteful):
+    dataset, model = tasteful[0], make(patterns=(2,))
+    users = torch.arange(1, USERS + 1)
+    part = model.revisits["buy"]
+    with torch.no_grad():
+        part.table.copy_(torch.arange(2.0 * PAIRS + 1)[:, None])
+        part.taste.fill_(0.5)
+    rows, log = dataset.train.rows, dataset.train
+    viewed = log.of(rows.take(rows.events == 1)).history().matrix(users) > 0
+    queries, items = model.embed(log.history())
+    products = (queries[users] @ items.T).detach()
+    wanted = products.where(~viewed, torch.arange(2.0 * PAIRS + 1) + 0.5 * products)
+    answers = Engine.of(model, dataset.train).answers("buy")
+    torch.testing.assert_close(answers.score(users), wanted)
+    owners, places = viewed.nonzero().T
+    pairs = answers.score_pairs(users[owners], places)
+    torch.testing.assert_close(pairs, wanted[owners, places])

@@ -7,8 +7,8 @@ from torch import nn
 class RevisitPart(nn.Module):
     """The score of a visited item: of whoever put it in the cart, viewed it, or both.
 
-    score(u, i) = table[pattern of u's events with i, i] takes the place of the dot product, which
-    speaks of other items. A pattern is the set of events, as bits. All is zero until
+    table[i, pattern of u's events with i] + taste · s(u, i) takes the place of the score s, which
+    speaks of items that are new to u. A pattern is the set of events, as bits. All is zero until
     `training.revisits` finds it.
     """
 
@@ -19,9 +19,10 @@ class RevisitPart(nn.Module):
         self.register_buffer("patterns", torch.tensor(patterns), persistent=False)
         # Rows are items, so that new ones get rows of zeros.
         self.table = nn.Parameter(torch.zeros(n_item_rows, len(patterns)))
+        self.taste = nn.Parameter(torch.zeros(()))
 
     def scores(self, items: torch.Tensor, patterns: torch.Tensor) -> torch.Tensor:
-        """(n,) item rows and patterns → (n,) scores; of a pattern that is new, the nearest."""
+        """(n,) item rows and patterns → (n,) of the table, by the nearest pattern that it has."""
         return self.table[items, self.places(patterns)]
 
     def places(self, patterns: torch.Tensor) -> torch.Tensor:

@@ -14,10 +14,11 @@ from maxella.model.revisit import RevisitPart
 
 @dataclass(frozen=True)
 class Visited:
-    """(user, item) cells, by user, then by item, and the score of each."""
+    """(user, item) cells, by user, then by item, and the score of each but for the taste."""
 
     cells: Visits
     scores: torch.Tensor  # (cells,)
+    taste: float
     starts: np.ndarray  # (user rows + 1,) int64: user u has the cells from starts[u] on
 
     @classmethod
@@ -26,7 +27,8 @@ class Visited:
         cells = Visits.of(known, task)
         cells = cells.take(~cells.are_in(known.pairs(task)))
         scores = part.scores(torch.from_numpy(cells.items), torch.from_numpy(cells.patterns))
-        return cls(cells, scores, np.searchsorted(cells.users, np.arange(known.n_user_rows + 1)))
+        starts = np.searchsorted(cells.users, np.arange(known.n_user_rows + 1))
+        return cls(cells, scores, float(part.taste), starts)
 
     @cached_property
     def keys(self) -> torch.Tensor:
@@ -37,7 +39,8 @@ class Visited:
         """(batch, item rows) scores of (batch,) user rows: the cells' own take their place."""
         starts, stops = self.starts[users.numpy()], self.starts[users.numpy() + 1]
         positions, places = ranges(starts, stops - starts)
-        scores[positions, self.cells.items[places]] = self.scores[places]
+        at = positions, self.cells.items[places]
+        scores[at] = self.scores[places] + self.taste * scores[at]
 
     def instead_of(
         self, scores: torch.Tensor, users: torch.Tensor, items: torch.Tensor
@@ -47,4 +50,5 @@ class Visited:
             return scores
         wanted = users * self.cells.n_item_rows + items
         places = torch.searchsorted(self.keys, wanted).clamp(max=len(self.keys) - 1)
-        return self.scores[places].where(self.keys[places] == wanted, scores)
+        of_cells = self.scores[places] + self.taste * scores
+        return of_cells.where(self.keys[places] == wanted, scores)

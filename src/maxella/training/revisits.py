@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from maxella.data.dataset import Dataset
+from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.data.labelled import LabelledPairs
 from maxella.data.log import Log
@@ -14,6 +15,7 @@ from maxella.data.ranges import is_first
 from maxella.data.visits import Visits
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
+from maxella.model.neighbours import PickedNeighbours
 from maxella.model.revisit import RevisitPart
 from maxella.seeds import numpy_generator
 from maxella.training.trial import Trial
@@ -22,6 +24,7 @@ _PRIOR = 10.0  # cells that hold a rate at the mean of its pattern
 _L2 = 1e-3  # on the weights, for each choice
 _COLUMNS = 4096  # items that stand for the new ones
 _BLOCK = 512  # users scored at once
+_PAIRS = 2**16  # scored at once
 LIFTS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)  # of visited items, in nats
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 
@@ -30,20 +33,21 @@ TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 class Revisits:
     """Fits the scores of visited items to one hidden choice of each user; moves nothing else.
 
-    A nested logit (McFadden 1974). Who chose a visited item chose i with the probability
-    e^{x_ui·θ} over its sum over the cells C_u that u had visited; x holds what events the cell has,
-    the rates at which cells of this item, in all and by pattern of events, became labels, and
-    how often the item was chosen and visited, all without the cell itself. Who chose a new one
-    chose j with e^{τ s_uj} over its sum over what u had not met, s the model's scores. Whether it
-    is a visited one at all has the odds e^κ Σ e^{x·θ} / Σ e^{τ s}. θ, τ and κ are found in turn.
-    So (x·θ + κ) / τ is one number for an item and a pattern of events, on the scale of the
-    scores: the table of the part.
+    A nested logit (McFadden 1974). Who chose a new item chose j with e^{τ s_uj} over its sum over
+    what u had not met, s the scores of the rest of the model. Who chose a visited one chose i with
+    e^{x_i·θ + α τ s_ui} over its sum over the cells that u had visited; x holds what events the
+    cell has, the rates at which cells of this item, in all and by pattern of events, became labels,
+    and how often the item was chosen and visited, all without the cell itself. Whether it is a
+    visited one at all has the odds e^κ Σ e^{x·θ + α τ s} / Σ e^{τ s}. τ, then θ and α, then κ are
+    found. So (x·θ + κ) / τ is one number for an item and a pattern of events, on the scale of the
+    scores: the table of the part, and α its taste.
 
     One temperature for all makes the best of the new items look better than they are. So the
     visited ones are then lifted, by what ranks the validation part best in NDCG@100.
 
     The hidden choices are of the validation part, where it has any: scores rank what they have
-    learnt from too well, and new items then stand too high. Else they are of training. Of each user
+    learnt from too well, and new items then stand too high. Else they are of training, and α is 0.
+    Of each user
     it is the last in time, and then only earlier visits count; without times one at random.
     """
 
@@ -66,22 +70,27 @@ class Revisits:
         choice = _Choice.of(visits.take(~visits.are_in(pairs.take(is_known))), hidden)
         if not choice.is_visited.any():
             return
-        temperature, new = _new_items(model, self.task, log, choice)
+        scores = _Scores.of(model, self.task, log, hidden)
+        temperature, new = _new_items(scores, choice)
         rates = _Rates.of(visits, pairs, part)
-        features = rates.features(choice.cells, part)
+        tastes = temperature * scores.of_pairs(choice.cells.users, choice.cells.items)
+        tastes *= len(asked) > 0
+        features = torch.cat([rates.features(choice.cells, part), tastes[:, None]], dim=1)
         theta = _fit(features, choice)
         offset = _offset(choice.log_sums(features @ theta), new, choice.is_visited)
-        table = (rates.table(part) @ theta + offset) / temperature
+        table = (rates.table(part) @ theta[:-1] + offset) / temperature
 
         @torch.no_grad()
         def put(lift: float) -> None:
             part.table.copy_(table + lift / temperature)
+            part.taste.copy_(theta[-1])
 
         lift = Trial.of(model, dataset, self.task).best(LIFTS, put) or 0.0
         put(lift)
         self.facts = {
             "visited": float(choice.is_visited.mean()),
             "temperature": temperature,
+            "taste": float(theta[-1]),
             "lift": lift,
         }
 
@@ -213,36 +222,60 @@ def _one_of_each(pairs: LabelledPairs, rng: np.random.Generator) -> np.ndarray:
     return found
 
 
-@torch.no_grad()
-def _new_items(model: Model, task: str, log: Log, choice: _Choice) -> tuple[float, torch.Tensor]:
-    """τ and (U,) log Σ e^{τ s} over what each user has not met, from all but the hidden pairs."""
-    rows, n_items = log.rows, log.n_item_rows
-    is_hidden = ~np.isnan(rows.labels[task])
-    is_hidden &= np.isin(_keys(rows, n_items), choice.users * n_items + choice.items)
-    log = log.of(rows.take(~is_hidden))
-    met = log.history()
-    in_order = model.user_encoder.reads_order
-    queries, items = model.embed(log.history(model.events, in_time_order=in_order))
-    head: DotProductHead = model.heads[task]  # type: ignore[assignment]
-    neighbours = model.neighbours[task].of(log.picks(task)) if task in model.neighbours else None  # type: ignore[operator]
+@dataclass(frozen=True)
+class _Scores:
+    """The model's scores from what is known without the hidden pairs, visits apart."""
+
+    queries: torch.Tensor  # (user rows, d)
+    items: torch.Tensor  # (item rows, d)
+    neighbours: PickedNeighbours | None
+    met: History
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: Model, task: str, log: Log, hidden: LabelledPairs) -> "_Scores":
+        rows, n_items = log.rows, log.n_item_rows
+        is_hidden = ~np.isnan(rows.labels[task])
+        is_hidden &= np.isin(_keys(rows, n_items), _keys(hidden, n_items))
+        log = log.of(rows.take(~is_hidden))
+        history = log.history(model.events, in_time_order=model.user_encoder.reads_order)
+        head: DotProductHead = model.heads[task]  # type: ignore[assignment]
+        neighbours = None
+        if task in model.neighbours:
+            neighbours = model.neighbours[task].of(log.picks(task))  # type: ignore[operator]
+        return cls(*head.vectors(*model.embed(history)), neighbours, log.history())
+
+    def of_pairs(self, users: np.ndarray, items: np.ndarray) -> torch.Tensor:
+        """(n,) user and item rows → (n,)."""
+        rows = torch.from_numpy(np.stack([users, items]))
+        found = [
+            (self.queries[of_users] * self.items[of_items]).sum(dim=1)
+            for of_users, of_items in torch.split(rows, _PAIRS, dim=1)
+        ]
+        scores = torch.cat(found)
+        return scores if self.neighbours is None else scores + self.neighbours.of_pairs(*rows)
+
+    def of_new(self, users: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+        """(batch,) user rows, (k,) item rows → (batch, k), −inf for what a user has met."""
+        scores = self.queries[users] @ self.items[columns].T
+        if self.neighbours is not None:
+            scores += self.neighbours.scores(users)[:, columns]
+        return scores.masked_fill_(self.met.matrix(users)[:, columns] > 0, -torch.inf)
+
+
+def _new_items(scores: _Scores, choice: _Choice) -> tuple[float, torch.Tensor]:
+    """τ and (U,) log Σ e^{τ s} over what each user has not met."""
+    n_items = len(scores.items)
     columns = torch.arange(1, n_items)
     if len(columns) > _COLUMNS:
         columns = columns[:: len(columns) // _COLUMNS + 1]
-    users = torch.from_numpy(choice.users)
-    queries, items = head.vectors(queries[users], items)
-    chosen = torch.from_numpy(choice.items)
-    of_chosen = (queries * items[chosen]).sum(dim=1)
-    if neighbours is not None:
-        of_chosen += neighbours.of_pairs(users, chosen)
-    log_sums = torch.empty(len(TEMPERATURES), len(users))
-    for block in torch.split(torch.arange(len(users)), _BLOCK):
-        scores = queries[block] @ items[columns].T
-        if neighbours is not None:
-            scores += neighbours.scores(users[block])[:, columns]
-        scores.masked_fill_(met.matrix(users[block])[:, columns] > 0, -torch.inf)
+    log_sums = torch.empty(len(TEMPERATURES), len(choice.users))
+    for block in torch.split(torch.arange(len(choice.users)), _BLOCK):
+        of_new = scores.of_new(torch.from_numpy(choice.users)[block], columns)
         for n, temperature in enumerate(TEMPERATURES):
-            log_sums[n, block] = (temperature * scores).logsumexp(dim=1)
+            log_sums[n, block] = (temperature * of_new).logsumexp(dim=1)
     log_sums += np.log((n_items - 1) / len(columns))
+    of_chosen = scores.of_pairs(choice.users, choice.items)
     fits = torch.tensor(TEMPERATURES)[:, None] * of_chosen - log_sums
     best = int(fits[:, torch.from_numpy(~choice.is_visited)].sum(dim=1).argmax())
     return TEMPERATURES[best], log_sums[best]
