@@ -146,7 +146,7 @@ class _Rates:
         self, visits: np.ndarray, chosen: np.ndarray, picks: np.ndarray, places: np.ndarray
     ) -> torch.Tensor:
         """(m, patterns) and (m,) counts, (m,) the pattern of each → (m, features)."""
-        mean = self.chosen.sum() / max(1, self.visits.sum())
+        mean = max(1, self.chosen.sum()) / max(1, self.visits.sum())
         of_patterns = self.chosen.sum(axis=0) / np.maximum(1, self.visits.sum(axis=0))
         prior = np.maximum(of_patterns, mean / _PRIOR)
         rates = (chosen + _PRIOR * prior) / (visits + _PRIOR) / prior  # (m, patterns)
