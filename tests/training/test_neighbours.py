@@ -276,7 +276,7 @@ def test_newcomers_are_told_what_the_neighbours_of_their_picks_say(make, couples
 
 @pytest.fixture
 def tasteful(dataset_of):
-    """Half of the users buy two items that go together; the others buy one and view the other.
+    """Half of the users buy two items that go together, the others buy one and view the other.
 
     They view more, and choose mostly what goes with what they have.
     """
@@ -287,8 +287,8 @@ def tasteful(dataset_of):
         rows.append((user, 2 * first + 1))
         codes.append(0)
         if user % 2:
-            rows.append((user, 2 * first + 2))
-            codes.append(0)
+            rows += [(user, 2 * first + 2)] * 2 + [(user, 2 * other + 1) for other in others]
+            codes += [0] + [1] * 4  # bought one of the four that were viewed
             continue
         viewed = [2 * first + 2, *(2 * other + 2 for other in others)]
         rows += [(user, item) for item in viewed]
