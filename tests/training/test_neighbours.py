@@ -324,6 +324,7 @@ def test_a_visited_item_scores_by_its_table_and_the_taste(make, tasteful):
         part.taste.fill_(0.5)
     rows, log = dataset.train.rows, dataset.train
     viewed = log.of(rows.take(rows.events == 1)).history().matrix(users) > 0
+    viewed &= log.picks("buy").matrix(users) == 0  # what is bought is no longer visited alone
     queries, items = model.embed(log.history())
     products = (queries[users] @ items.T).detach()
     wanted = products.where(~viewed, torch.arange(2.0 * PAIRS + 1) + 0.5 * products)
