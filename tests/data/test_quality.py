@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from maxella.data.check_leaks import leaking_columns, rating_averages
+from maxella.data.check_leaks import leaking_columns
 from maxella.data.check_split import visited_in_training
 from maxella.data.check_tables import repeated_pairs
 from maxella.data.check_users import _busiest, _in_order, fast_users, one_rating_users
@@ -66,11 +66,6 @@ def bot(log):
     times = [START + 10**8 + second // 2 for second in range(100)]
     ratings = [float(1 + i % 5) for i in range(100)]
     return more_rows(user_id=["bot"] * 100, item_id=items, rating=ratings, timestamp=times)(log)
-
-
-def with_mean(items):
-    means = CLEAN.interactions.group_by("item_id").agg(pl.col("rating").mean().alias("stars"))
-    return items.join(means, on="item_id", how="left", maintain_order="left")
 
 
 def noisy(log, noise):
@@ -136,7 +131,6 @@ PLANTED = {
         "land",
     ),
     "leaking_columns": (of_log(lambda log: noisy(log, 0.5)), 1, "interactions.mood"),
-    "rating_averages": (of_items(with_mean), 1, "items.stars"),
     "older_than_training": (lambda: (CLEAN, "random"), N // 4 + 1, "validation: "),
     "visited_in_training": (lambda: (visited(), "temporal"), 7, "view: 7 of "),
     "cold_users": (of_log(late("new", None)), 1, "new"),
@@ -190,7 +184,6 @@ def test_checks_without_their_columns_are_left_out():
         "unknown_users",
         "unknown_items",
         "leaking_columns",
-        "rating_averages",
         "older_than_training",
         "visited_in_training",
         "cold_users",
@@ -294,7 +287,6 @@ def test_leaks_look_at_training_alone():
 def test_few_interactions_are_no_ground_for_leaks():
     few = replace(CLEAN, interactions=noisy(CLEAN.interactions, 0.1)[:50])
     assert leaking_columns(indexed(few)) is None
-    assert rating_averages(indexed(few)) is None
 
 
 def test_batches_of_a_page_are_no_bots():
@@ -358,5 +350,5 @@ def test_movielens_1m_has_neither_leaks_nor_bots(shared_data):
     findings = {one["name"]: one for one in check_data(tables, split_of(tables))["findings"]}
     # 1,000,209 interactions with 3,706 of 3,883 movies, as GroupLens' README has them.
     assert findings["items_without_interactions"]["count"] == 3883 - 3706
-    for name in ("leaking_columns", "rating_averages", "fast_users", "one_rating_users"):
+    for name in ("leaking_columns", "fast_users", "one_rating_users"):
         assert findings[name]["severity"] == "ok", name
