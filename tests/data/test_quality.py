@@ -10,7 +10,7 @@ import pytest
 from maxella.data.check_leaks import leaking_columns
 from maxella.data.check_split import visited_in_training
 from maxella.data.check_tables import repeated_pairs
-from maxella.data.check_users import _busiest, _in_order, fast_users, one_rating_users
+from maxella.data.check_users import _busiest, fast_users, one_rating_users
 from maxella.data.finding import MOST_EXAMPLES
 from maxella.data.indexed_log import index_log
 from maxella.data.quality import CHECKS, check_data
@@ -335,8 +335,9 @@ def test_nine_of_ten_likes_are_no_sign_of_a_bot():
 def test_windows_are_the_same_where_times_are_too_far_apart_for_one_number():
     rng = np.random.default_rng(1)
     users, times = rng.integers(0, 20, 500), rng.integers(0, 5000, 500)
-    near = _busiest(*_in_order(users, times), 60, 20)
-    far = _busiest(*_in_order(np.append(users, 19), np.append(times, 2**62)), 60, 20)
+    rows = pl.DataFrame({"user": users, "time": times})
+    beyond = pl.DataFrame({"user": [19], "time": [2**62]})
+    near, far = (_busiest(of.sort("user", "time"), 60) for of in (rows, pl.concat([rows, beyond])))
     by_hand = [
         max(((t[t >= s] - s) < 60).sum() for s in t) for t in (times[users == u] for u in range(20))
     ]
