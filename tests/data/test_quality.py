@@ -9,7 +9,6 @@ import pytest
 
 from maxella.data.check_leaks import leaking_columns
 from maxella.data.check_split import visited_in_training
-from maxella.data.check_tables import repeated_pairs
 from maxella.data.check_users import _busiest, fast_users, one_rating_users
 from maxella.data.finding import MOST_EXAMPLES
 from maxella.data.indexed_log import index_log
@@ -94,13 +93,6 @@ def visited():
 # Check → a world with its fault, how it is split, the count and what an example names.
 PLANTED = {
     "reading": (lambda: (replace(CLEAN, notes=("2 rows were dropped.",)), "temporal"), 1, "2 rows"),
-    "repeated_pairs": (
-        of_log(lambda log: pl.concat([log, log[:3].with_columns(rating=1.0).cast(log.schema)])),
-        3,
-        f"row {N + 1:,}",
-    ),
-    "repeated_rows": (of_log(lambda log: pl.concat([log, log[5:7]])), 2, f"row {N + 1:,}"),
-    "repeated_ids": (of_users(lambda users: pl.concat([users, users[2:3]])), 1, "user_id u2"),
     "repeated_names": (
         of_items(
             lambda items: items.with_columns(title=pl.col("title").replace("Item 3", "Item 5"))
@@ -263,17 +255,6 @@ def test_what_training_has_of_the_test_under_another_event(times, severity, when
     assert (finding.count, finding.total, finding.severity) == (2, 3, severity)
     assert finding.examples == ("cart: 1 of 3 (33.3 %)", "view: 2 of 3 (66.7 %)")
     assert when in finding.message
-
-
-def test_a_pair_of_two_events_is_no_repeat():
-    log = EVENTFUL.interactions
-    other = log[:3].with_columns(event=pl.col("event").replace({"view": "buy", "buy": "view"}))
-    counts = []
-    for more in (other, log[:3]):
-        finding = repeated_pairs(indexed(replace(EVENTFUL, interactions=pl.concat([log, more]))))
-        counts.append(finding.count)
-    assert counts == [0, 3]
-    assert "repeat the user, item and event" in finding.message
 
 
 def test_leaks_look_at_training_alone():

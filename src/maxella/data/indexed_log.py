@@ -68,8 +68,8 @@ def index_log(tables: Tables, split: Split) -> IndexedLog:
         log["timestamp"].to_numpy() if has_times else None,
         None if events is None else events.cast(pl.Int64).to_numpy(),
         names,
-        _aligned(tables.users, users.ids.rename("user_id")),
-        _aligned(tables.items, items.ids.rename("item_id")),
+        _aligned(tables.users, users, "user_id"),
+        _aligned(tables.items, items, "item_id"),
     )
 
 
@@ -93,7 +93,7 @@ def label_of(table: pl.DataFrame, things: str, position: int) -> str:
     return str(key) if name is None or name == key else f"{key}: {name}"
 
 
-def _aligned(table: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
-    """The rows of these ids in their order; of an id that a table repeats, the last."""
-    rows = table.unique(ids.name, keep="last")
-    return ids.to_frame().join(rows, on=ids.name, how="left", maintain_order="left")
+def _aligned(table: pl.DataFrame, ids: Vocabulary, key: str) -> pl.DataFrame:
+    """The rows of these ids in their order."""
+    wanted = ids.ids.rename(key).to_frame()
+    return wanted.join(table, on=key, how="left", maintain_order="left")

@@ -11,10 +11,7 @@ from maxella.data.check_tables import (
     constant_columns,
     empty_columns,
     reading,
-    repeated_ids,
     repeated_names,
-    repeated_pairs,
-    repeated_rows,
     unknown,
     without_interactions,
 )
@@ -55,9 +52,6 @@ def check_data(tables: Tables, split: Split) -> dict[str, Any]:
 # Name → check; None where the data lack what the check looks at.
 CHECKS: dict[str, Callable[[IndexedLog], Finding | None]] = {
     "reading": reading,
-    "repeated_pairs": repeated_pairs,
-    "repeated_rows": repeated_rows,
-    "repeated_ids": repeated_ids,
     "repeated_names": repeated_names,
     "users_without_interactions": partial(without_interactions, things="users"),
     "items_without_interactions": partial(without_interactions, things="items"),
