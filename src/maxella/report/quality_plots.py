@@ -50,5 +50,5 @@ def _draw(exploration: dict[str, Any], key: str, title: str, along: str, counted
         )
     else:
         name = names[counts.index(most)]
-        caption = f"Most: {name}, {most:,} of {total:,} ({percent(most, total)})."
+        caption = f"Most: {name} with {most:,} of {total:,} ({percent(most, total)})."
     return columns(key, title, caption, names, counts, along, counted)
