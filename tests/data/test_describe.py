@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from maxella.data.describe import describe
+from maxella.errors import DataError
 from maxella.sources.load import load_source
 from maxella.sources.tables import Tables
 
@@ -107,21 +108,6 @@ def test_the_notebooks_own_figures(shared_data: Path):
     assert figures["n_items"] == 3664
 
 
-def test_events():
-    rows = [
-        ("a", "x", "view", 1, 4),
-        ("a", "x", "buy", 2, 1),
-        ("a", "y", "view", 9, 1),
-        ("a", "y", "buy", 3, 2),
-        ("b", "x", "view", 5, 1),
-    ]
-    names = ["user_id", "item_id", "event", "timestamp", "count"]
-    log = pl.DataFrame(rows, schema=names, orient="row")
-    view, buy = describe(toy(log))["events"]
-    names = ["name", "rows", "occurrences", "repeated", "users", "items"]
-    assert list(view) == [*names, "visited", "visited_before"]
-    assert tuple(view.values()) == ("view", 3, 6, 1 / 3, 2, 2, 2 / 3, 1 / 3)
-    assert tuple(buy.values()) == ("buy", 2, 3, 1 / 2, 1, 2, 1.0, 1 / 2)
-    bare = describe(toy(log.drop("timestamp", "count")))["events"]
-    assert tuple(bare[1].values()) == ("buy", 2, 2, 0.0, 1, 2, 1.0, None)
-    assert describe(toy())["events"] == []
+def test_without_interactions_there_is_nothing_to_describe():
+    with pytest.raises(DataError, match="Wanted interactions in toy; there are none"):
+        describe(toy(LOG[:0]))

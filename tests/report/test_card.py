@@ -1,4 +1,6 @@
-from maxella.report.markdown import model_card
+import re
+
+from maxella.report.card import model_card
 
 
 def test_the_card_tells_tasks_figures_and_limits(report):
@@ -18,3 +20,11 @@ def test_the_card_of_a_specialist_has_no_figures_of_what_it_did_not_learn(report
     assert "RMSE" not in card
     report["models"][0]["metrics"] = {}
     assert "None: nothing was held out." in model_card(report)
+
+
+def test_a_hostile_name_of_a_metric_stays_one_cell(report):
+    report["models"] = report["models"][1:2]
+    report["metrics"]["liked"]["auc"]["label"] = "a|b\n| --- | <script> `x` **y** $z$"
+    (line,) = (line for line in model_card(report).splitlines() if "script" in line)
+    assert line.startswith(r"| liked: a\|b \| --- \| \<script\> \`x\` \*\*y\*\* \$z\$ | ")
+    assert len(re.split(r"(?<!\\)\|", line)) == 5

@@ -1,7 +1,4 @@
-"""Checks of columns: which give away the rating that a model is to predict?
-
-Only training interactions are looked at, and of them only those with a rating.
-"""
+"""A check of the columns of the log: which give away the rating that a model is to predict?"""
 
 import numpy as np
 import polars as pl
@@ -14,11 +11,9 @@ from maxella.seeds import numpy_generator
 
 # Of what the bias model leaves unexplained. All that MovieLens 1M's users did together explains
 # a sixth of it (RMSE .825 against .909); a single column that explains a tenth knows too much.
-LEAK = 0.1
-AVERAGE = 0.8  # of the differences between the mean ratings of users, or of items
+_LEAK = 0.1
 _HELD_OUT = 0.2
-_LEAST = 100  # rows, or ids, to learn from and to be tested on
-_LEAST_RATINGS = 5  # of an id whose mean counts
+_LEAST = 100  # rows to learn from and to be tested on
 _MOST_BINS = 50  # of a number
 _LEAST_IN_BIN = 10
 _SWEEPS = 3  # of the bias model
@@ -31,66 +26,36 @@ def leaking_columns(log: IndexedLog) -> Finding | None:
 
     The bias model and, of what it leaves over, a mean for each value of a column (numbers in
     bins of equal counts) are learnt on four fifths of the training rows. A suspect explains
-    more than a tenth of what is left over in the others. None without columns, or with too
-    few ratings.
+    more than a tenth of what is left over in the others. Rows without a rating are not looked at.
+    None without columns, or with too few ratings.
     """
-    rows = _rated_rows(log)
+    rows = log.split.train
+    rows = rows[~np.isnan(log.ratings[rows])]
     columns = log.tables.interactions.drop("user_id", "item_id", "rating", strict=False)
     if len(rows) < _LEAST or not columns.width:
         return None
-    is_held_out = _drawn(len(rows))
+    is_held_out = numpy_generator(0, "leaks").random(len(rows)) < _HELD_OUT
     left = _left_over(log, rows, ~is_held_out)
     shares = {
-        f"interactions.{values.name}": explained_share(values[rows], left, is_held_out)
+        f"interactions.{values.name}": _explained_share(values[rows], left, is_held_out)
         for values in columns
     }
-    return _suspects(
-        shares,
-        LEAK,
+    suspects = sorted((name for name in shares if shares[name] > _LEAK), key=lambda n: -shares[n])
+    return found(
+        len(suspects),
+        len(shares),
         "columns of the interactions",
         "tell the rating beyond what user and item explain",
-        "of what biases leave over",
-        "If a column is not known before the rating is, leave it out of the features.",
+        severity="warning",
+        examples=(
+            f"{name} explains {percent(round(1000 * shares[name]), 1000)} of what biases leave over"
+            for name in suspects
+        ),
+        advice="If a column is not known before the rating is, leave it out of the features.",
     )
 
 
-def rating_averages(log: IndexedLog) -> Finding | None:
-    """Columns of users and items that are a mean of ratings in disguise.
-
-    A mean for each value of a column is learnt on four fifths of the users (items) with five
-    ratings or more. A suspect explains more than four fifths of the differences between the
-    mean ratings of the others. None without columns, or with too few ratings.
-    """
-    rows = _rated_rows(log)
-    shares = {}
-    for name, table, ids in (
-        ("users", log.user_table.drop("user_id"), log.users),
-        ("items", log.item_table.drop("item_id"), log.items),
-    ):
-        known = np.flatnonzero(np.bincount(ids[rows], minlength=len(table)) >= _LEAST_RATINGS)
-        if len(known) < _LEAST:
-            continue
-        ratings = log.ratings[rows].astype(np.float64)
-        means = damped_means(ids[rows], ratings, len(table), 0.0)[known]
-        is_held_out = _drawn(len(known))
-        left = means - means[~is_held_out].mean()
-        for values in table:
-            share = explained_share(values[known], left, is_held_out)
-            shares[f"{name}.{values.name}"] = share
-    if not shares:
-        return None
-    return _suspects(
-        shares,
-        AVERAGE,
-        "columns of users and items",
-        "are as good as the mean of the ratings",
-        "of the differences between mean ratings",
-        "If they were made of these ratings, those of the test part are in them: make them anew "
-        "of training ratings, or leave them out.",
-    )
-
-
-def explained_share(values: pl.Series, left: np.ndarray, is_held_out: np.ndarray) -> float:
+def _explained_share(values: pl.Series, left: np.ndarray, is_held_out: np.ndarray) -> float:
     """(n,) values of a column, (n,) what is to be explained, (n,) a mask → a share, at most 1.
 
     Of the sum of squares of the held-out part, what the means of the other part for each value
@@ -120,18 +85,6 @@ def _codes(values: pl.Series, most_bins: int) -> np.ndarray:
     return ranks
 
 
-def _rated_rows(log: IndexedLog) -> np.ndarray:
-    """Positions of training rows whose rating may be looked at."""
-    rows = log.split.train
-    rated: np.ndarray = rows[~np.isnan(log.ratings[rows])]
-    return rated
-
-
-def _drawn(n: int) -> np.ndarray:
-    """(n,) which are held out; the same for the same n."""
-    return numpy_generator(0, "leaks").random(n) < _HELD_OUT
-
-
 def _left_over(log: IndexedLog, rows: np.ndarray, is_fit: np.ndarray) -> np.ndarray:
     """(m,) rated rows, (m,) which to learn from → (m,) rating − (mean + item + user effect)."""
     users, items = log.users[rows], log.items[rows]
@@ -146,20 +99,3 @@ def _left_over(log: IndexedLog, rows: np.ndarray, is_fit: np.ndarray) -> np.ndar
         of_user = damped_means(fit_users, left, len(of_user), _DAMPING)
     left_over: np.ndarray = ratings - of_user[users] - of_item[items]
     return left_over
-
-
-def _suspects(
-    shares: dict[str, float], bound: float, things: str, what: str, of: str, advice: str
-) -> Finding:
-    over = sorted((name for name in shares if shares[name] > bound), key=lambda n: -shares[n])
-    return found(
-        len(over),
-        len(shares),
-        things,
-        what,
-        severity="warning",
-        examples=(
-            f"{name} explains {percent(round(1000 * shares[name]), 1000)} {of}" for name in over
-        ),
-        advice=advice,
-    )

@@ -1,16 +1,12 @@
-"""Checks of the three tables as they were read: repeats, ids on one side only, empty columns."""
+"""Checks of the three tables as they were read: names, ids on one side only, empty columns."""
 
 from collections.abc import Iterator
 
-import numpy as np
 import polars as pl
 
 from maxella.data.describe import comparable
 from maxella.data.finding import MOST_EXAMPLES, Finding, found
 from maxella.data.indexed_log import KEYS, IndexedLog, label_of, name_column
-from maxella.sources.repeats import KEY
-
-_ROW = "row of the log"  # what no column is called
 
 
 def reading(log: IndexedLog) -> Finding:
@@ -25,58 +21,6 @@ def reading(log: IndexedLog) -> Finding:
         len(notes),
         notes[:MOST_EXAMPLES],
         "Make sure that each is what you want; all else on this page is after these changes.",
-    )
-
-
-def repeated_pairs(log: IndexedLog) -> Finding:
-    """Rows whose user has taken that item, by that event, in an earlier row."""
-    rows = _repeating_rows(log)
-    what = "(user, item) pair" if log.events is None else "user, item and event"
-    return found(
-        len(rows),
-        len(log.users),
-        "interactions",
-        f"repeat the {what} of an earlier row",
-        severity="warning",
-        examples=(_pair(log, row) for row in rows),
-        advice="Keep one row of each, or the same one can be in training and test.",
-    )
-
-
-def repeated_rows(log: IndexedLog) -> Finding:
-    """Rows that are the same as an earlier one in every column."""
-    again, table = _repeating_rows(log), log.tables.interactions
-    key = [name for name in KEY if name in table.columns]
-    alike = table.with_row_index(_ROW).join(table.select(key)[again], on=key, how="semi").sort(_ROW)
-    texts = pl.select(comparable(values) for values in alike.drop(_ROW))
-    rows = alike[_ROW].filter(texts.to_struct().is_first_distinct().not_())
-    return found(
-        len(rows),
-        len(log.users),
-        "interactions",
-        "repeat an earlier row in every column",
-        severity="warning",
-        examples=(_pair(log, row) for row in rows),
-        advice="Look for a file that was written or appended twice, and drop the repeats.",
-    )
-
-
-def repeated_ids(log: IndexedLog) -> Finding:
-    """Rows of users and items whose id an earlier row has."""
-    count, total, examples = 0, 0, []
-    for things, key in KEYS.items():
-        table = getattr(log.tables, things)
-        again = table.filter(~table[key].is_first_distinct())
-        count, total = count + again.height, total + table.height
-        examples += [f"{key} {name}" for name in again[key].unique(maintain_order=True)[:3]]
-    return found(
-        count,
-        total,
-        "rows of users and items",
-        "repeat an id",
-        severity="warning",
-        examples=examples,
-        advice="Keep one row for each id.",
     )
 
 
@@ -163,20 +107,6 @@ def constant_columns(log: IndexedLog) -> Finding:
         examples=constant,
         advice="They cannot tell rows apart: leave them out of the features.",
     )
-
-
-def _repeating_rows(log: IndexedLog) -> np.ndarray:
-    """Positions of rows that repeat the pair of an earlier one, ascending."""
-    keys = log.pairs
-    if log.events is not None:
-        keys = keys * len(log.event_names) + log.events
-    return pl.Series(keys).is_first_distinct().not_().arg_true().to_numpy()
-
-
-def _pair(log: IndexedLog, row: int) -> str:
-    user, item = (log.label(things, log.ids(things)[row]) for things in KEYS)
-    event = "" if log.events is None else f", {log.event_names[log.events[row]]}"
-    return f"row {row + 1:,}: user {user}, item {item}{event}"
 
 
 def _columns(log: IndexedLog) -> Iterator[tuple[str, pl.Series]]:

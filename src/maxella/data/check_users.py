@@ -7,7 +7,6 @@ import polars as pl
 
 from maxella.data.finding import Finding, found
 from maxella.data.indexed_log import IndexedLog
-from maxella.data.ranges import is_first
 
 # Seconds → the most interactions that a person can make within them: one a second for a minute,
 # one in 3.6 s for a whole hour. Pages that take many ratings at once stay below: the busiest
@@ -30,11 +29,11 @@ def fast_users(log: IndexedLog) -> Finding | None:
     windows = [] if log.times is None else [w for w in MOST_WITHIN if (log.times % w).any()]
     if log.times is None or not windows:
         return None
-    users, times = _in_order(log.users, log.times)
+    rows = pl.DataFrame({"user": log.users, "time": log.times}).sort("user", "time")
     words: dict[int, str] = {}
     excess = np.zeros(len(log.user_table))  # over the bound; 0 for who is below
     for seconds in windows:
-        busiest = _busiest(users, times, seconds, len(excess))
+        busiest = _busiest(rows, seconds)
         lower, upper = np.quantile(busiest, [0.25, 0.75])
         bound = max(MOST_WITHIN[seconds], upper + _FENCE * (upper - lower))
         is_over = busiest > bound
@@ -59,27 +58,25 @@ def one_rating_users(log: IndexedLog) -> Finding | None:
     Many: at least 20, and so many that by chance less than one user in a hundred such logs
     would have as many. None without ratings, or where the whole log has one rating.
     """
-    is_rated = ~np.isnan(log.ratings)
-    users, ratings = log.users[is_rated], log.ratings[is_rated]
-    levels, counts_of_levels = np.unique(ratings, return_counts=True)
-    if len(levels) < 2:
+    rated = pl.DataFrame({"user": log.users, "rating": log.ratings}).fill_nan(None).drop_nulls()
+    counts = rated["rating"].value_counts(sort=True)["count"]
+    if len(counts) < 2:
         return None
-    n_users = len(log.user_table)
-    least = _least_alike(n_users, counts_of_levels.max() / len(ratings))
-    counts = np.bincount(users, minlength=n_users)
-    one_of = np.zeros(n_users, dtype=ratings.dtype)
-    one_of[users] = ratings  # whichever of a user's
-    n_others = np.bincount(users[ratings != one_of[users]], minlength=n_users)
-    same = np.flatnonzero((n_others == 0) & (counts >= least))
-    longest = same[np.argsort(-counts[same], kind="stable")]
+    least = _least_alike(len(log.user_table), counts[0] / len(rated))
+    by_user = rated.group_by("user").agg(
+        n=pl.len(), rating=pl.col("rating").first(), n_levels=pl.col("rating").n_unique()
+    )
+    same = by_user.filter(pl.col("n_levels") == 1, pl.col("n") >= least)
+    longest = same.sort("n", "user", descending=[True, False])
     return found(
         len(same),
-        int((counts > 0).sum()),
+        len(by_user),
         "users",
         f"give one and the same rating to {least} items or more",
         severity="warning",
         examples=(
-            f"user {log.label('users', u)}: {counts[u]:,} ratings of {one_of[u]:g}" for u in longest
+            f"user {log.label('users', user)}: {n:,} ratings of {rating:g}"
+            for user, n, rating, _ in longest.iter_rows()
         ),
         advice="Their ratings say what they took, not what they liked: withhold the ratings or "
         "leave the users out.",
@@ -91,23 +88,7 @@ def _least_alike(n_users: int, share: float) -> int:
     return max(LEAST_ALIKE, math.ceil(math.log(_CHANCE / n_users) / math.log(share)))
 
 
-def _in_order(users: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both columns sorted by user, then by time."""
-    rows = pl.DataFrame({"user": users, "time": times}).sort("user", "time")
-    return rows["user"].to_numpy(), rows["time"].to_numpy()
-
-
-def _busiest(users: np.ndarray, times: np.ndarray, seconds: int, n_users: int) -> np.ndarray:
-    """(n,) users and times in order → (n_users,) most interactions less than `seconds` apart.
-
-    On an axis on which no gap is longer than the window, and users are a window apart, all
-    users' windows are counted by one search.
-    """
-    gaps = np.minimum(np.diff(times, prepend=times[0]), seconds)
-    gaps[is_first(users)] = seconds
-    places = np.cumsum(gaps)
-    counts = np.searchsorted(places, places + seconds) - np.arange(len(places))
-    starts = np.flatnonzero(is_first(users))
-    busiest = np.zeros(n_users, dtype=np.int64)
-    busiest[users[starts]] = np.maximum.reduceat(counts, starts)
-    return busiest
+def _busiest(rows: pl.DataFrame, seconds: int) -> np.ndarray:
+    """Rows of a `user` and a `time`, in order → (users,) most rows less than `seconds` apart."""
+    windows = rows.rolling("time", period=f"{seconds}i", group_by="user").agg(n=pl.len())
+    return windows.group_by("user").agg(pl.col("n").max()).sort("user")["n"].to_numpy()

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from maxella.sources.tables import Tables
+from maxella.sources.tables import Tables, require_interactions
 
 MOST_BARS = 20  # more distinct ratings than this are counted in ten bins of equal width
 N_BINS = 10
@@ -15,12 +15,14 @@ def describe(tables: Tables) -> dict[str, Any]:
     """The figures of a data set, exact, as plain values for JSON.
 
     The tables `users` and `items` may list ids that never occur in the log.
+    DataError: there is no interaction.
 
     >>> from maxella.sources.synthetic import read_synthetic
     >>> figures = describe(read_synthetic(n_users=20, n_items=10, n_interactions=100))
     >>> figures["n_users"], figures["n_items"], figures["density"]
     (20, 10, 0.5)
     """
+    require_interactions(tables)
     log = tables.interactions
     activity, popularity = (log[key].value_counts()["count"] for key in ("user_id", "item_id"))
     times = log["timestamp"] if "timestamp" in log.columns else None
@@ -33,46 +35,17 @@ def describe(tables: Tables) -> dict[str, Any]:
         "n_users": len(activity),  # with an interaction
         "n_items": len(popularity),  # with an interaction
         "density": log.height / (len(activity) * len(popularity)),
-        "events": _events(log),
         "interactions": _summary(log),
         "users": _summary(tables.users),
         "items": _summary(tables.items),
         "mean_rating": ratings.mean(),  # None without ratings
-        "ratings": _bars(ratings),
+        "ratings": rating_bars(ratings),
         # First and last, in seconds since 1970.
         "time_span": None if times is None else [times.min(), times.max()],
         "activity": _distribution(activity),  # interactions of a user that has any
         "popularity": _distribution(popularity),  # interactions of an item that has any
         "notes": list(tables.notes),  # what reading changed
     }
-
-
-def _events(log: pl.DataFrame) -> list[dict[str, Any]]:
-    """The rows of each event, the most frequent first; a row is a pair of a user and an item.
-
-    occurrences: with repeats; repeated: share of the rows that stand for several; visited: share
-    of the rows whose pair has another event too; visited_before: the same of an earlier time.
-    """
-    if "event" not in log.columns:
-        return []
-    time = "timestamp" if "timestamp" in log.columns else None
-    count = pl.col("count").cast(pl.Int64) if "count" in log.columns else pl.lit(1)
-    of_pair = log.group_by("user_id", "item_id").agg(
-        events=pl.col("event").n_unique(), first=pl.col(time or "event").min()
-    )
-    rows = log.join(of_pair, on=["user_id", "item_id"], maintain_order="left")
-    is_later = pl.col(time) > pl.col("first") if time else None  # then nobody can say
-    rows = rows.with_columns(n=count, is_visited=pl.col("events") > 1, is_later=is_later)
-    summaries = rows.group_by(name="event").agg(
-        rows=pl.len(),
-        occurrences=pl.col("n").sum(),
-        repeated=(pl.col("n") > 1).mean(),
-        users=pl.col("user_id").n_unique(),
-        items=pl.col("item_id").n_unique(),
-        visited=pl.col("is_visited").mean(),
-        visited_before=(pl.col("is_visited") & pl.col("is_later")).mean(),
-    )
-    return summaries.sort("rows", "name", descending=[True, False]).to_dicts()
 
 
 def _summary(table: pl.DataFrame) -> dict[str, Any]:
@@ -103,7 +76,7 @@ def comparable(values: pl.Series) -> pl.Series:
     return values.cast(pl.List(pl.String)).list.join("\x1f", ignore_nulls=False)
 
 
-def _bars(ratings: pl.Series) -> list[dict[str, Any]]:
+def rating_bars(ratings: pl.Series) -> list[dict[str, Any]]:
     """How many ratings lie in low ≤ rating < high, ascending; low = high for one value."""
     levels, counts = np.unique(ratings.to_numpy(), return_counts=True)
     lows = highs = levels
@@ -112,6 +85,12 @@ def _bars(ratings: pl.Series) -> list[dict[str, Any]]:
         lows, highs = edges[:-1], edges[1:]
     bars = zip(lows.tolist(), highs.tolist(), counts.tolist(), strict=True)
     return [{"low": low, "high": high, "count": count} for low, high, count in bars]
+
+
+def bar_name(bar: dict[str, Any]) -> str:
+    """The rating, or the range, that a bar stands for."""
+    low, high = f"{bar['low']:g}", f"{bar['high']:g}"
+    return low if bar["low"] == bar["high"] else f"{low} to {high}"
 
 
 def _distribution(counts: pl.Series) -> dict[str, Any]:

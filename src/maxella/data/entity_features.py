@@ -31,13 +31,13 @@ class EntityFeatures:
 
         (rows,) bool says which rows training has: the encoders see no other.
         """
-        in_order = _in_order(table, key, ids)
+        in_order = ids.in_order(table, key)
         features = FeatureSet.fit(in_order, specs, fit_on[1:])
         return cls(features, features.encode(in_order).with_unknown())
 
     def of_others(self, table: pl.DataFrame, key: str, ids: Vocabulary) -> "EntityFeatures":
         """The same features of other ids, read from their table."""
-        bags = self.features.encode(_in_order(table, key, ids))
+        bags = self.features.encode(ids.in_order(table, key))
         return EntityFeatures(self.features, bags.with_unknown())
 
     def followed_by(self, others: "EntityFeatures") -> "EntityFeatures":
@@ -63,9 +63,3 @@ class Features:
     users: EntityFeatures | None = None
     items: EntityFeatures | None = None
     context: FeatureSet | None = None
-
-
-def _in_order(table: pl.DataFrame, key: str, ids: Vocabulary) -> pl.DataFrame:
-    """A row for each id; an id that the table lacks has nothing but missing values."""
-    wanted = ids.ids.alias(key).to_frame()
-    return wanted.join(table, on=key, how="left", maintain_order="left")

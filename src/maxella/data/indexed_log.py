@@ -68,8 +68,8 @@ def index_log(tables: Tables, split: Split) -> IndexedLog:
         log["timestamp"].to_numpy() if has_times else None,
         None if events is None else events.cast(pl.Int64).to_numpy(),
         names,
-        _aligned(tables.users, users.ids.rename("user_id")),
-        _aligned(tables.items, items.ids.rename("item_id")),
+        users.in_order(tables.users, "user_id"),
+        items.in_order(tables.items, "item_id"),
     )
 
 
@@ -91,9 +91,3 @@ def label_of(table: pl.DataFrame, things: str, position: int) -> str:
     column, key = name_column(table) if things == "items" else None, table[KEYS[things]][position]
     name = None if column is None else table[column][position]
     return str(key) if name is None or name == key else f"{key}: {name}"
-
-
-def _aligned(table: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
-    """The rows of these ids in their order; of an id that a table repeats, the last."""
-    rows = table.unique(ids.name, keep="last")
-    return ids.to_frame().join(rows, on=ids.name, how="left", maintain_order="left")

@@ -5,16 +5,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from maxella.data.check_leaks import leaking_columns, rating_averages
+from maxella.data.check_leaks import leaking_columns
 from maxella.data.check_split import cold, older_than_training, visited_in_training
 from maxella.data.check_tables import (
     constant_columns,
     empty_columns,
     reading,
-    repeated_ids,
     repeated_names,
-    repeated_pairs,
-    repeated_rows,
     unknown,
     without_interactions,
 )
@@ -23,8 +20,7 @@ from maxella.data.explore import explore
 from maxella.data.finding import Finding
 from maxella.data.indexed_log import IndexedLog, index_log
 from maxella.data.split import Split
-from maxella.errors import DataError
-from maxella.sources.tables import Tables
+from maxella.sources.tables import Tables, require_interactions
 
 FORMAT = 1
 
@@ -35,8 +31,7 @@ def check_data(tables: Tables, split: Split) -> dict[str, Any]:
     Plain values, for JSON; findings are in the order of `CHECKS`, each with its name.
     DataError: there is no interaction.
     """
-    if tables.interactions.is_empty():
-        raise DataError(f"Wanted interactions in {tables.name}; there are none. Add some.")
+    require_interactions(tables)
     log = index_log(tables, split)
     findings = {name: check(log) for name, check in CHECKS.items()}
     return {
@@ -57,9 +52,6 @@ def check_data(tables: Tables, split: Split) -> dict[str, Any]:
 # Name → check; None where the data lack what the check looks at.
 CHECKS: dict[str, Callable[[IndexedLog], Finding | None]] = {
     "reading": reading,
-    "repeated_pairs": repeated_pairs,
-    "repeated_rows": repeated_rows,
-    "repeated_ids": repeated_ids,
     "repeated_names": repeated_names,
     "users_without_interactions": partial(without_interactions, things="users"),
     "items_without_interactions": partial(without_interactions, things="items"),
@@ -68,7 +60,6 @@ CHECKS: dict[str, Callable[[IndexedLog], Finding | None]] = {
     "empty_columns": empty_columns,
     "constant_columns": constant_columns,
     "leaking_columns": leaking_columns,
-    "rating_averages": rating_averages,
     "older_than_training": older_than_training,
     "visited_in_training": visited_in_training,
     "cold_users": partial(cold, things="users"),

@@ -13,14 +13,14 @@ from maxella.data.feature_kinds import extent, rows_throughout
 from maxella.data.split import PARTS
 from maxella.data.words import has_word, words_of
 from maxella.errors import DataError
+from maxella.sources.delimited import TIME_UNITS
+from maxella.sources.plain import DATE
 
 MOST_ROWS = 200_000  # of a log that are looked at
 MOST_LEVELS = 101  # distinct ratings: whole numbers from 0 to 100
 MOST_EVENTS = 50
 FEWEST_REPEATS = 3  # rows that repeat an id, from which on a column is said to go with the id
-UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 YEARS = (631_152_000, 4_102_444_800)  # 1990 to 2100, in seconds: when logs are written
-DATE = r"^\s*\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|\s*$)"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Roles:
     item_id: str
     rating: str | None
     timestamp: str | None
-    time_unit: str  # of UNITS; for numbers as timestamp
+    time_unit: str  # of TIME_UNITS; for numbers as timestamp
     event: str | None
     split: str | None  # says train, validation or test
     flags: tuple[str, ...]  # true or false of a row, named for what people like or turn down
@@ -211,9 +211,9 @@ def _find_rating(search: _Search, item_id: str) -> str | None:
 def _find_time(search: _Search, user_id: str, item_id: str) -> tuple[str | None, str]:
     named = search.named("timestamp", words.TIME)
     for name in [*named, *(other for other in search.free() if other not in named)]:
-        form = _form_of_time(search.sample[name].drop_nulls())
-        if form is None and name == search.spelled.get("timestamp"):
-            form = _form_of_order(search.sample[name].drop_nulls())
+        form = _form_of_time(
+            search.sample[name].drop_nulls(), is_spelled=name == search.spelled.get("timestamp")
+        )
         if form is None or any(_goes_with(search.log, key, name) for key in (item_id, user_id)):
             continue
         n_missing = search.log[name].null_count()
@@ -226,8 +226,8 @@ def _find_time(search: _Search, user_id: str, item_id: str) -> tuple[str | None,
     return None, "s"
 
 
-def _form_of_time(present: pl.Series) -> tuple[str, str] | None:
-    """The unit and a description, of times that lie in 1990 to 2100."""
+def _form_of_time(present: pl.Series, *, is_spelled: bool) -> tuple[str, str] | None:
+    """The unit and a description, of times in 1990 to 2100, or of whatever is spelled as a time."""
     if present.dtype in (pl.Date, pl.Datetime):
         return "s", "as dates"
     if present.dtype == pl.String:
@@ -235,17 +235,11 @@ def _form_of_time(present: pl.Series) -> tuple[str, str] | None:
     if not present.dtype.is_numeric() or present.n_unique() < 2:
         return None
     low, high = extent(present)
-    for unit, many in UNITS.items():
+    for unit, many in TIME_UNITS.items():
         if YEARS[0] * many <= low and high <= YEARS[1] * many:
             return unit, f"in {'seconds' if unit == 's' else unit} since 1970 by its range"
-    return None
-
-
-def _form_of_order(present: pl.Series) -> tuple[str, str] | None:
-    """Numbers that are no dates of our time, but say what came first."""
-    if not present.dtype.is_numeric() or present.n_unique() < 2:
-        return None
-    return "s", "by its name; its numbers are no dates of our time and tell the order alone"
+    what = "by its name; its numbers are no dates of our time and tell the order alone"
+    return ("s", what) if is_spelled else None
 
 
 def _find_facts(search: _Search, user_id: str, item_id: str) -> dict[str, list[str]]:

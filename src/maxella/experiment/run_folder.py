@@ -9,8 +9,8 @@ from typing import Any
 from maxella.errors import ConfigError
 from maxella.experiment.results import Outcome
 from maxella.recommend.bundle import save_bundle
+from maxella.report.card import model_card
 from maxella.report.files import write_report, write_text
-from maxella.report.markdown import model_card
 from maxella.report.page import html_page
 from maxella.training.log import RunLog
 

@@ -53,6 +53,14 @@ class Vocabulary:
         joined = wanted.join(known, on="id", how="left", maintain_order="left")
         return joined["row"].fill_null(UNKNOWN_ROW).to_numpy(writable=True)
 
+    def in_order(self, table: pl.DataFrame, key: str) -> pl.DataFrame:
+        """A table with a column of ids, called `key` → one row for each id here, in their order.
+
+        An id that the table lacks has nothing but missing values.
+        """
+        wanted = self.ids.rename(key).to_frame()
+        return wanted.join(table, on=key, how="left", maintain_order="left")
+
     def ids_of(self, rows: np.ndarray) -> pl.Series:
         """(n,) rows → (n,) ids; missing for the unknown row."""
         with_unknown = pl.concat([pl.Series("id", [None], dtype=pl.String), self.ids])

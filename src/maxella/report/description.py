@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from maxella.data.describe import bar_name
 from maxella.report.console import one_line, plain_or_ruled_table, print_line
 
 _BAR_WIDTH = 30
@@ -66,9 +67,8 @@ def _histogram(bars: list[dict[str, Any]], console: Console) -> Table:
     width = max(1, min(_BAR_WIDTH, console.width - _FIGURES_WIDTH))
     letter = "█" if console.is_terminal else "#"
     for bar in bars:
-        is_value = bar["low"] == bar["high"]
         table.add_row(
-            f"{bar['low']:g}" if is_value else f"{bar['low']:g} to {bar['high']:g}",
+            bar_name(bar),
             f"{bar['count']:,}",
             f"{100 * bar['count'] / sum(counts):.1f} %",
             letter * round(width * bar["count"] / max(counts)),

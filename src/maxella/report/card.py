@@ -1,11 +1,11 @@
-"""Markdown: the comparison as a table, and the card that goes with a bundle."""
+"""The card that goes with a bundle, in Markdown."""
 
 import re
 from typing import Any
 
-from maxella.report.columns import MISSING, headline_columns, shown_columns
+from maxella.report.columns import headline_columns
 from maxella.report.findings import uses_of_time
-from maxella.report.tasks import in_table_order, learnt, tasks_of, told_rows
+from maxella.report.tasks import learnt, tasks_of, told_rows
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$])")
 _CARD = """\
@@ -38,23 +38,6 @@ Split: {split}, seed {seed}.
   interactions later than those it is tested on.
 - What users picked was shaped by what they were shown, and so is what this model learnt.
 """
-
-
-def markdown_table(report: dict[str, Any]) -> str:
-    """The comparison table: best in bold, `± half width`, baselines and the ceiling below."""
-    models, columns = in_table_order(report), shown_columns(report)
-    cells = [[escape(str(model["name"])) for model in models]]
-    for column in columns:
-        best = column.best(models)
-        texts = [column.cell(model) for model in models]
-        cells.append([f"**{text}**" if row in best else text for row, text in enumerate(texts)])
-    rows = [list(row) for row in zip(*cells, strict=True)]
-    ceilings = [column.text(column.ceiling(report)) for column in columns]
-    if any(text != MISSING for text in ceilings):
-        rows.append(["*ceiling*", *ceilings])
-    head = ["model", *(escape(column.full_label) for column in columns)]
-    lines = [head, ["---", *["---:"] * len(columns)]]
-    return "".join(f"| {' | '.join(row)} |\n" for row in lines + rows)
 
 
 def escape(text: str) -> str:
