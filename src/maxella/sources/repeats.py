@@ -39,15 +39,20 @@ def unite_repeats(
     `counts` are (n,) of how many each row stands already.
     """
     counts = np.ones(frame.height, dtype=np.int64) if counts is None else counts
+    # Sorted whole numbers take a fraction of the time and memory of a table of hashes, and only the
+    # rows of repeated keys are looked at more closely: key by key, the last at the end.
     codes = _codes(frame, key)
-    rows = pl.Series(codes).is_duplicated().arg_true().to_numpy()
-    if not len(rows):
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    starts = np.flatnonzero(np.append(True, np.diff(codes) != 0)[: len(codes)])
+    sizes = np.diff(starts, append=len(codes))
+    if len(starts) == len(codes):
         return frame, counts
-    # Only the rows of repeated keys are looked at more closely: key by key, the last at the end.
-    codes = codes[rows]
-    order = np.lexsort((codes,) if time is None else (frame[time].gather(rows).to_numpy(), codes))
-    rows, codes = rows[order], codes[order]
-    ends = np.flatnonzero(np.append(np.diff(codes) != 0, True))
+    is_repeated = np.repeat(sizes > 1, sizes)
+    rows, codes = order[is_repeated], codes[is_repeated]
+    if time is not None:
+        rows = rows[np.lexsort((frame[time].gather(rows).to_numpy(), codes))]
+    ends = np.cumsum(sizes[sizes > 1]) - 1
     starts = np.append(0, ends[:-1] + 1)
     is_kept = np.ones(frame.height, dtype=bool)
     is_kept[rows] = False
