@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -91,7 +92,12 @@ class Experiment:
     config: Config
     tables: Tables
     dataset: Dataset
-    held_out: HeldOut
+    slices: Sequence[Slice]
+
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """Made once somebody asks, so that it takes no memory from training."""
+        return HeldOut.of(self.dataset, self.config, self.slices)
 
     @classmethod
     def of(cls, config: Config) -> "Experiment":
@@ -99,8 +105,7 @@ class Experiment:
         tables = load_tables(config.data)
         config = with_tasks(config, tables)
         dataset = build_data(config, tables)
-        held_out = HeldOut.of(dataset, config, build_slices(config, tables, dataset))
-        return cls(config, tables, dataset, held_out)
+        return cls(config, tables, dataset, build_slices(config, tables, dataset))
 
 
 def judge_baselines(experiment: Experiment) -> tuple[list[Outcome], list[str]]:

@@ -44,10 +44,10 @@ def unite_repeats(
     codes = _codes(frame, key)
     order = np.argsort(codes, kind="stable")
     codes = codes[order]
-    starts = np.flatnonzero(np.append(True, np.diff(codes) != 0)[: len(codes)])
-    sizes = np.diff(starts, append=len(codes))
-    if len(starts) == len(codes):
+    is_new = np.append(True, np.diff(codes) != 0)[: len(codes)]
+    if is_new.all():
         return frame, counts
+    sizes = np.diff(np.flatnonzero(is_new), append=len(codes))
     is_repeated = np.repeat(sizes > 1, sizes)
     rows, codes = order[is_repeated], codes[is_repeated]
     if time is not None:
