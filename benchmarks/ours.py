@@ -71,7 +71,7 @@ def main() -> None:
     dataset = read_dataset(options.arrays, config)
 
     model = build_model(build_spec(config, dataset), config.training.seed)
-    stages = build_stages(config, dataset, model)
+    stages = list(build_stages(config, dataset, model))
     seconds = {}
     for stage in stages:
         started = time.perf_counter()

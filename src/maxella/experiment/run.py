@@ -11,9 +11,11 @@ from maxella.experiment.machine import reset_peak_memory
 from maxella.experiment.read_config import config_of_model, load_config, parse_config
 from maxella.experiment.results import Outcome, report_dict, trained_row
 from maxella.experiment.run_folder import RunFolder
-from maxella.experiment.stages import OnStep, build_stages, progress_of
+from maxella.experiment.stages import OnStep, build_stages
 from maxella.model.build import build_model
+from maxella.training.checkpoint import Progress
 from maxella.training.device import find_device
+from maxella.training.gradient_steps import GradientSteps
 
 
 def run(
@@ -115,14 +117,15 @@ def train(
         log=folder.log,
         on_step=on_step,
     )
-    done = []
+    done, progress, started = [], Progress(), perf_counter()
     for stage in stages:
-        started = perf_counter()
         stage(model, dataset)
-        done.append({"name": stage.name, "seconds": perf_counter() - started, **stage.facts})
+        if isinstance(stage, GradientSteps):
+            progress = stage.progress
+        now = perf_counter()
+        done.append({"name": stage.name, "seconds": now - started, **stage.facts})
+        started = now
     bundle = build_bundle(config, tables, dataset, spec, model, features)
     held_out = experiment.held_out
     found = held_out.ask(bundle.engine(dataset.contexts)) if held_out.exams else None
-    return Outcome(
-        trained_row(name, config, bundle, done, progress_of(stages), found), found, bundle
-    )
+    return Outcome(trained_row(name, config, bundle, done, progress, found), found, bundle)

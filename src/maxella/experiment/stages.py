@@ -1,7 +1,7 @@
 """The stages of training, in their order."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
@@ -15,7 +15,7 @@ from maxella.experiment.judge import HeldOut
 from maxella.model.model import Model
 from maxella.recommend.engine import Engine
 from maxella.tasks.kinds import KINDS
-from maxella.training.checkpoint import Checkpoint, Progress
+from maxella.training.checkpoint import Checkpoint
 from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.cold_start import ColdStart
 from maxella.training.context_part import ContextStage
@@ -40,47 +40,40 @@ def build_stages(
     resume: bool = False,
     log: RunLog | None = None,
     on_step: OnStep | None = None,
-) -> list[Stage]:
-    """What a config asks for: a start, gradient steps, and what is found once these are done."""
+) -> Iterator[Stage]:
+    """What a config asks for: a start, gradient steps, and what is found once these are done.
+
+    Each is made when its turn comes, so that what one needs takes no memory from those before.
+    """
     seed = config.training.seed
     device = find_device(config.training.device)
     ranking = [task.name for task in config.learnt if KINDS[task.kind].ranks]
-    stages: list[Stage] = []
     start = None
     if config.model.start == "closed_form":
         start = ClosedFormStart(ranking[0], seed, device)
-        stages.append(start)
+        yield start
     if config.training.epochs:
-        stages.append(
-            GradientSteps(
-                build_objective(config),
-                build_batches(config, dataset, model),
-                build_plan(config.training),
-                device,
-                start,
-                _validation(config, dataset, model),
-                checkpoint,
-                resume,
-                log,
-                partial(on_step, name) if on_step else None,
-            )
+        yield GradientSteps(
+            build_objective(config),
+            build_batches(config, dataset, model),
+            build_plan(config.training),
+            device,
+            start,
+            _validation(config, dataset, model),
+            checkpoint,
+            resume,
+            log,
+            partial(on_step, name) if on_step else None,
         )
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}, seen-item penalty") if on_step else None
-        stages.append(SeenPenaltyStage(ranking[0], seed, report))
-    stages += [Neighbours(task, seed) for task in model.neighbours]
-    stages += [Revisits(task, seed) for task in model.revisits]
+        yield SeenPenaltyStage(ranking[0], seed, report)
+    yield from (Neighbours(task, seed) for task in model.neighbours)
+    yield from (Revisits(task, seed) for task in model.revisits)
     if model.cold_users or model.cold_items:
-        stages.append(ColdStart(seed))
+        yield ColdStart(seed)
     if model.contexts:
-        stages.append(ContextStage(seed))
-    return stages
-
-
-def progress_of(stages: Sequence[Stage]) -> Progress:
-    """How far the gradient steps have come, if there are any."""
-    found = (stage.progress for stage in stages if isinstance(stage, GradientSteps))
-    return next(found, Progress())
+        yield ContextStage(seed)
 
 
 def _validation(config: Config, dataset: Dataset, model: Model) -> Validation | None:
