@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -67,6 +67,14 @@ def test_three_items_by_hand(history_of):
     np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
+@pytest.fixture(params=["a matrix", "its cells alone"])
+def way(request, monkeypatch):
+    """How G is held: of few items, of many."""
+    if request.param == "its cells alone":
+        monkeypatch.setattr(neighbours, "MOST_CELLS", 0)
+
+
+@pytest.mark.usefixtures("way")
 @given(
     taken=WORLDS.filter(np.any),
     other=WORLDS,
@@ -76,7 +84,11 @@ def test_three_items_by_hand(history_of):
     popularity=st.sampled_from([0.0, -0.25]),
     user_exponent=st.sampled_from([-0.5, 0.0]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_with_room_for_all_items_it_is_a_ridge_regression_on_all(
     history_of, taken, other, count, **options
 ):
@@ -87,6 +99,7 @@ def test_with_room_for_all_items_it_is_a_ridge_regression_on_all(
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("k", [1, 3, 7])
 def test_of_many_items_the_nearest_speak_alone(history_of, k):
     rng = np.random.default_rng(3)
@@ -97,6 +110,7 @@ def test_of_many_items_the_nearest_speak_alone(history_of, k):
     assert (np.count_nonzero(found, axis=1) == k).all()
 
 
+@pytest.mark.usefixtures("way")
 def test_blocks_of_items_are_joined(history_of, monkeypatch):
     taken = (np.random.default_rng(3).random((50, 20)) < 0.3).astype(int)
     whole = weights_of(history_of, [(taken, 1.0)], 4)
@@ -104,6 +118,7 @@ def test_blocks_of_items_are_joined(history_of, monkeypatch):
     np.testing.assert_array_equal(weights_of(history_of, [(taken, 1.0)], 4), whole)
 
 
+@pytest.mark.usefixtures("way")
 def test_nothing_speaks_where_nothing_is_taken_together(history_of):
     assert not weights_of(history_of, [(np.zeros((3, 4), dtype=int), 1.0)], 2).any()
     assert not weights_of(history_of, [(np.eye(4, dtype=int), 1.0)], 2).any()
@@ -115,23 +130,22 @@ def test_long_histories_are_read_in_part_and_stand_for_the_whole(history_of, mon
     taken = np.ones((210, 30), dtype=int)
     for user in range(10, 210):
         taken[user] = np.isin(np.arange(30), rng.choice(30, 3, replace=False))
-    history = history_of(taken)
-    whole = neighbours._together(history, 2.0, -0.5, np.random.default_rng(1)).toarray()
+    monkeypatch.setattr(neighbours, "MOST_CELLS", 0)
+
+    def together(of, seed):
+        blocks = [(history_of(of), 2.0)]
+        return neighbours._together(blocks, -0.5, np.random.default_rng(seed)).toarray()
+
+    whole = together(taken, 1)
     monkeypatch.setattr(neighbours, "MOST_PRODUCTS", 4000)
-    cut = [
-        neighbours._together(history, 2.0, -0.5, np.random.default_rng(seed)).toarray()
-        for seed in range(200)
-    ]
-    assert neighbours._longest(np.diff(history.starts.numpy())) ** 2 * 10 <= 4000 - 1800
+    longest = neighbours._longest(taken.sum(axis=1))
+    assert 10 * longest**2 + 1800 <= 4000 < 10 * (longest + 2) ** 2 + 1800
+    cut = [together(taken, seed) for seed in range(200)]
     assert not np.array_equal(cut[0], cut[1])
     mean = np.mean(cut, axis=0)
     np.testing.assert_allclose(np.diag(mean), np.diag(whole), rtol=0.05)  # in expectation all
     # A pair of items that only a long history holds together counts less, never nothing or more.
     assert (mean[1:, 1:] <= whole[1:, 1:] * 1.05).all()
     assert (mean[1:, 1:] > 0).all()
-    # Short histories are read whole: without the long ones nothing changes.
-    short = history_of(taken[10:])
-    np.testing.assert_array_equal(
-        neighbours._together(short, 1.0, -0.5, np.random.default_rng(1)).toarray(),
-        neighbours._together(short, 1.0, -0.5, np.random.default_rng(2)).toarray(),
-    )
+    # Where nothing is cut, nothing is drawn.
+    np.testing.assert_array_equal(together(taken[10:], 1), together(taken[10:], 2))

@@ -7,9 +7,11 @@ import scipy.sparse as sp
 import torch
 
 from maxella.closed_form.edlae import user_weights
+from maxella.closed_form.gram import gram
 from maxella.data.history import History
 
-MOST_PRODUCTS = 200_000_000  # of two items of one user: 1.6 GB at most
+MOST_CELLS = 200_000_000  # of G as a matrix, 0.8 GB
+MOST_PRODUCTS = 100_000_000  # of two items of one user, where G is no matrix: 0.8 GB at most
 _BLOCK = 1000  # regressions solved side by side
 
 
@@ -37,15 +39,12 @@ def item_neighbours(
     times (G_jj / c̄)^popularity. It is EDLAE (Steck 2020) at the places that matter, as SLIM is
     sparse (Ning and Karypis 2011, "SLIM: Sparse linear methods for top-n recommender systems").
 
-    Time and memory grow with the sum of n_u², and no further than to 200 million such products:
-    beyond, the longest histories are read in part, drawn at random.
+    G is a matrix up to 14,000 items. Beyond, time and memory grow with the sum of n_u², and no
+    further than to 100 million such products: then the longest histories are read in part, drawn at
+    random.
     """
-    n_items = blocks[0][0].n_item_rows
-    together = sum(
-        (_together(history, count, user_exponent, rng) for history, count in blocks),
-        start=sp.csr_matrix((n_items, n_items), dtype=np.float32),
-    )
-    together.sort_indices()
+    together = _together(blocks, user_exponent, rng)
+    n_items = together.shape[0]
     own = together.diagonal()
     mean = own[own > 0].mean() if own.any() else 1.0
     diagonal = own * (1 + dropout) + l2 * mean**0.5
@@ -68,9 +67,26 @@ def item_neighbours(
 
 
 def _together(
+    blocks: Sequence[tuple[History, float]], user_exponent: float, rng: np.random.Generator
+) -> np.ndarray | sp.csr_matrix:
+    """G, (item rows, item rows) float32."""
+    n_items = blocks[0][0].n_item_rows
+    if n_items**2 <= MOST_CELLS:
+        dense = torch.zeros(n_items, n_items)
+        for history, count in blocks:
+            gram(history, count * user_weights(history, user_exponent), dense)
+        return dense.numpy()
+    rows = [_weighted_rows(history, count, user_exponent, rng) for history, count in blocks]
+    below = sp.vstack(rows, format="csr")
+    together = (below.T @ below).tocsr()
+    together.sort_indices()
+    return together
+
+
+def _weighted_rows(
     history: History, count: float, user_exponent: float, rng: np.random.Generator
 ) -> sp.csr_matrix:
-    """(item rows, item rows) float32: what one block adds to G."""
+    """(user rows, item rows) A of which AᵀA is what one block adds to G."""
     taken, lengths = history.sparse(), history.starts.diff().numpy()
     most = _longest(lengths)
     if most < lengths.max(initial=0):
@@ -82,21 +98,27 @@ def _together(
         taken.eliminate_zeros()
     left_out = lengths / np.clip(lengths, 1, most)
     of_users = count * left_out * user_weights(history, user_exponent).numpy()
-    return (taken.T @ sp.diags(of_users.astype(np.float32)) @ taken).tocsr()
+    return sp.diags(np.sqrt(of_users).astype(np.float32)) @ taken
 
 
 def _longest(lengths: np.ndarray) -> int:
-    """The most items of a user that can be read, for at most 200 million products in all."""
+    """The most items of a user that can be read, for at most 100 million products in all."""
     most = int(lengths.max(initial=1))
     while most > 1 and (np.minimum(lengths, most).astype(np.float64) ** 2).sum() > MOST_PRODUCTS:
         most = most * 9 // 10
     return most
 
 
-def _nearest(together: sp.csr_matrix, row: int, relative: np.ndarray, k: int) -> np.ndarray:
+def _nearest(
+    together: np.ndarray | sp.csr_matrix, row: int, relative: np.ndarray, k: int
+) -> np.ndarray:
     """(k,) int32 the neighbours of an item, ascending; zeros first where there are fewer."""
-    cells = slice(together.indptr[row], together.indptr[row + 1])
-    columns, values = together.indices[cells], together.data[cells]
+    if isinstance(together, np.ndarray):
+        columns = together[row].nonzero()[0].astype(np.int32)
+        values = together[row, columns]
+    else:
+        cells = slice(together.indptr[row], together.indptr[row + 1])
+        columns, values = together.indices[cells], together.data[cells]
     columns, values = columns[columns != row], values[columns != row]
     if len(columns) > k:
         strengths = values * relative[columns] ** -0.5
@@ -104,7 +126,12 @@ def _nearest(together: sp.csr_matrix, row: int, relative: np.ndarray, k: int) ->
     return np.pad(columns, (k - len(columns), 0))
 
 
-def _cells(together: sp.csr_matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _cells(
+    together: np.ndarray | sp.csr_matrix, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
     """G at rows and columns that broadcast; fastest where neighbouring columns ascend."""
+    if isinstance(together, np.ndarray):
+        found: np.ndarray = together[rows, columns]
+        return found
     rows, columns = np.broadcast_arrays(rows, columns)
     return np.asarray(together[rows.ravel(), columns.ravel()]).reshape(rows.shape)
