@@ -27,8 +27,9 @@ class RevisitPart(nn.Module):
 
     def places(self, patterns: torch.Tensor) -> torch.Tensor:
         """(n,) patterns → (n,) columns of the table: that with most events in common."""
+        distinct, positions = patterns.unique(return_inverse=True)
         bits = 1 << torch.arange(62)
-        both = (patterns[:, None] & self.patterns)[..., None] & bits
-        either = (patterns[:, None] | self.patterns)[..., None] & bits
+        both = (distinct[:, None] & self.patterns)[..., None] & bits
+        either = (distinct[:, None] | self.patterns)[..., None] & bits
         alike = (both != 0).sum(dim=2) / (either != 0).sum(dim=2).clamp(min=1)
-        return alike.argmax(dim=1)
+        return alike.argmax(dim=1)[positions]
