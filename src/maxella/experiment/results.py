@@ -100,8 +100,7 @@ def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]
 def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, Any]]:
     """The rows; those of models with their paired differences, task by task.
 
-    To the best baseline by each metric, and to each other model that learnt the task as well by
-    the headline metrics.
+    To the best baseline by each metric, and to each other model that learnt the task as well.
     """
     rows = [dict(outcome.row) for outcome in outcomes]
     judged = [(row, one.found) for row, one in zip(rows, outcomes, strict=True) if one.found]
@@ -134,8 +133,8 @@ def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, 
             }
             row["paired_models"][task.name] = {
                 key: {name: difference(mine[key], its[key]) for name, its in peers.items()}
-                for key in headline
-                if key in mine and peers
+                for key in mine
+                if peers and all(key in its for its in peers.values())
             }
     return rows
 
