@@ -8,15 +8,13 @@ from typing import Any
 import polars as pl
 
 from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind
-from maxella.data.roles import infer_roles
+from maxella.data.roles import FIVE, MOST_LOG_ROWS, infer_roles
 from maxella.errors import ConfigError
 from maxella.experiment.propose import Choices, choose_options
 from maxella.sources.delimited import arrange, open_sheets
 from maxella.sources.load import SOURCES, detect, find_folder, load_source
 from maxella.sources.mapping import guess_columns
 from maxella.sources.tables import Tables
-
-FIVE = ("user_id", "item_id", "rating", "timestamp", "event")
 
 
 @dataclass(frozen=True)
@@ -82,13 +80,17 @@ def _of_delimited(
     log = sheets.log.frame
     spelled = guess_columns(log.columns)
     roles = infer_roles(log, spelled)
-    taken = {ours: getattr(roles, ours) for ours in FIVE if getattr(roles, ours) is not None}
+    taken = {role.name: name for name, role in roles.columns.items() if role.name in FIVE}
     # "" where reading would take a column for one that it isn't.
     columns = {ours: taken.get(ours, "") for ours in FIVE if ours in taken or ours in spelled}
     # What the table of users or items says itself, the log need not say again.
     user_facts, item_facts = (
-        [name for name in facts if sheet is None or name not in sheet.frame.columns]
-        for sheet, facts in ((sheets.users, roles.user_facts), (sheets.items, roles.item_facts))
+        [
+            name
+            for name in roles.named(f"column of {side}")
+            if sheet is None or name not in sheet.frame.columns
+        ]
+        for side, sheet in (("users", sheets.users), ("items", sheets.items))
     )
     how_to_read: dict[str, Any] = {"columns": columns, "time_unit": roles.time_unit}
     how_to_read |= {"user_columns": user_facts, "item_columns": item_facts}
@@ -96,23 +98,13 @@ def _of_delimited(
     if roles.time_unit == "s":
         del how_to_read["time_unit"]
     data = {"path": path, "kind": "delimited", "users": users, "items": items, **how_to_read}
-    role_of = {
-        **dict.fromkeys(roles.flags, "label"),
-        **dict.fromkeys(roles.user_facts, "column of users"),
-        **dict.fromkeys(roles.item_facts, "column of items"),
-        "count": "count",
-        roles.split: "split",
-        **{theirs: ours for ours, theirs in taken.items()},
-    }
     findings = [
-        Finding(
-            "interactions", name, role_of.get(name, "left out"), reason.removeprefix("left out: ")
-        )
-        for name, reason in roles.reasons.items()
+        Finding("interactions", name, roles.columns[name].name, roles.columns[name].reason)
+        for name in log.columns
     ]
     notes = list(tables.notes)
-    if roles.n_sampled < log.height:
-        notes.insert(0, f"Roles are inferred from {roles.n_sampled:,} of {log.height:,} rows.")
+    if log.height > MOST_LOG_ROWS:
+        notes.insert(0, f"Roles are inferred from {MOST_LOG_ROWS:,} of {log.height:,} rows.")
     return _suggestion(tables, data | {"encoding": encoding}, findings, notes)
 
 
