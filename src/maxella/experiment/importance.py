@@ -89,7 +89,7 @@ class _Question:
 def _held_out(dataset: Dataset, config: Config, bundle: Bundle) -> HeldOut:
     """The exams of what the model has learnt, rankings by few figures, and no intervals."""
     held_out = HeldOut.of(dataset, config)
-    metrics = (*_METRICS, "recall@20") if held_out.subset else _METRICS
+    metrics = (*_METRICS, "recall@20") if config.split.kind == "cold_item" else _METRICS
     exams = tuple(
         replace(exam, metrics=metrics, protocols=("filtered",))
         if isinstance(exam, RankingExam)
