@@ -80,21 +80,8 @@ def with_tasks(config: Config, tables: Tables) -> Config:
 
 def build_task(options: TaskOptions) -> Task:
     """A declared task."""
-    return Task(
-        name=options.name,
-        kind=options.kind,
-        rows=options.rows,
-        among=options.among,
-        column=options.column,
-        event_weights=options.event_weights,
-        counts_repeats=options.count == "log",
-        weight=options.weight,
-        every=options.every,
-        loss=None if options.loss_name is None else LOSSES[options.loss_name],
-        sums=options.reduction == "sum",
-        shapes_encoders=options.shapes_encoders,
-        distillation=options.distillation,
-    )
+    loss = None if options.loss_name is None else LOSSES[options.loss_name]
+    return replace(Task.of(options.model_dump()), loss=loss)
 
 
 def build_data(config: Config, tables: Tables) -> Dataset:

@@ -1,6 +1,6 @@
 """What each feature is worth to a trained model, by permuting it; and what it multiplies."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from maxella.experiment.build import occur
 from maxella.experiment.config import Config
 from maxella.experiment.judge import HeldOut
 from maxella.experiment.reevaluate import reopen
+from maxella.features.feature_set import FeatureSet
 from maxella.model.build import build_model
 from maxella.model.cross_head import CrossHead
 from maxella.model.model import Model
@@ -45,7 +46,7 @@ def importance(
     """
     reopened = reopen(run, data=data)
     bundle = reopened.bundle
-    if not any(vars(bundle.features).values()):
+    if not _feature_sets(bundle.features):
         raise ConfigError(
             f"Wanted a model with features; that of {run} knows users and items by their ids "
             "alone. Declare [features.user], [features.item] or [features.context] and train again."
@@ -123,7 +124,8 @@ def _permutations(
     known = ask.bundle.features
     before = ask.figures(known, ask.contexts)
     rows = []
-    names = list(_names(known))
+    sets = _feature_sets(known)
+    names = [(side, name) for side, of in sets.items() for name in of.blocks]
     for n, (side, name) in enumerate(names):
         afters = []
         for repeat in range(repeats):
@@ -148,14 +150,11 @@ def _permuted(
     return known, EntityFeatures(known.context, contexts).permuted(name, rng).bags
 
 
-def _names(known: Features) -> Iterator[tuple[str, str]]:
-    """Side and name of each feature."""
-    for side, key in _SIDES.items():
-        of_side = getattr(known, key)
-        if of_side is not None:
-            yield from ((side, name) for name in of_side.features.blocks)
-    if known.context is not None:
-        yield from ((_CONTEXT, name) for name in known.context.blocks)
+def _feature_sets(known: Features) -> dict[str, FeatureSet]:
+    """What is known of each side: of user, item and context, as their features are named."""
+    found = {side: getattr(known, key) for side, key in _SIDES.items()}
+    sets = {side: of.features for side, of in found.items() if of is not None}
+    return sets | ({} if known.context is None else {_CONTEXT: known.context})
 
 
 def _note(ask: _Question) -> str:
@@ -185,6 +184,6 @@ def _block_norms(model: Model, known: Features) -> dict[str, Any]:
     for side, part in parts.items():
         in_encoder = None if part is None else part.block_norms()
         if in_encoder is not None:
-            names = list(getattr(known, _SIDES[side]).features.blocks)
+            names = list(_feature_sets(known)[side].blocks)
             found[f"{side} encoder"] = {"names": names, "norms": in_encoder.tolist()}
     return found

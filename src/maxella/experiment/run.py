@@ -121,8 +121,6 @@ def train(
         stage(model, dataset)
         done.append({"name": stage.name, "seconds": perf_counter() - started, **stage.facts})
     bundle = build_bundle(config, tables, dataset, spec, model, features)
-    held_out = experiment.held_out
-    found = held_out.ask(bundle.engine(dataset.contexts)) if held_out.exams else None
-    return Outcome(
-        trained_row(name, config, bundle, done, progress_of(stages), found), found, bundle
-    )
+    found = experiment.held_out.ask(bundle.engine(dataset.contexts))
+    row = trained_row(name, config, bundle, done, progress_of(stages), found)
+    return Outcome(row, found, bundle)
