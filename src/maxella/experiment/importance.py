@@ -133,9 +133,7 @@ def _permutations(
             afters.append(ask.figures(*_permuted(ask, side, name, rng)))
             if on_step:
                 on_step(n * repeats + repeat + 1, len(names) * repeats)
-        found = losses(before, afters, seed=seed)
-        flat = {f"{task}.{key}": of for task, all_ in found.items() for key, of in all_.items()}
-        rows.append({"side": side, "name": name, "losses": flat})
+        rows.append({"side": side, "name": name, "losses": losses(before, afters, seed=seed)})
     return {"metrics": before.flat, "features": rows}
 
 

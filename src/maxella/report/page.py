@@ -115,11 +115,8 @@ def _protocol(report: _Dict) -> list[_Row]:
 
 def _stages(models: list[_Dict]) -> list[tuple[str, list[_Row]]]:
     """Of each model that has any: its stages in order, their seconds, and further facts."""
-    return [
-        (str(model["name"]), [_stage(stage) for stage in model["stages"]])
-        for model in models
-        if model.get("stages")
-    ]
+    by_model = [(str(model["name"]), model.get("stages") or []) for model in models]
+    return [(name, [_stage(stage) for stage in stages]) for name, stages in by_model if stages]
 
 
 def _stage(stage: _Dict) -> tuple[str, ...]:
