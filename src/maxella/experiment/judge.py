@@ -104,13 +104,9 @@ def judge_baselines(experiment: Experiment) -> tuple[list[Outcome], list[str]]:
     notes: list[str] = []
     names = config.compare.baselines
     for name in BASELINES if names is None else names:
-        tasks = _answered(name, dataset, config)
-        if config.split.kind == "cold_item" and BASELINES[name].kind == "retrieval":
-            tasks = []  # of items held out whole they know nothing: all candidates tie
-        if not tasks:
-            continue
         try:
-            outcomes.append(_baseline(name, tasks, dataset, held_out))
+            if tasks := _answered(name, dataset, config):
+                outcomes.append(_baseline(name, tasks, dataset, held_out))
         except ConfigError as error:  # too large for it
             notes.append(f"No baseline {name}: {error}")
     if config.split.kind == "cold_item":
@@ -123,6 +119,8 @@ def _answered(name: str, dataset: Dataset, config: Config) -> list[str]:
     baseline = BASELINES[name]
     if baseline.wants_events and len(dataset.train.events) < 2:
         return []
+    if baseline.kind == "retrieval" and config.split.kind == "cold_item":
+        return []  # of items held out whole they know nothing: all candidates tie
     return [
         task.name
         for task in config.tasks
