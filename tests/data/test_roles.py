@@ -24,6 +24,12 @@ def roles_of(frame):
     return infer_roles(frame, guess_columns(frame.columns))
 
 
+def column_of(frame, role):
+    """The column that has a role, if one has."""
+    (column,) = roles_of(frame).named(role) or [None]
+    return column
+
+
 @pytest.mark.parametrize(
     ("user", "item"),
     [
@@ -40,7 +46,8 @@ def roles_of(frame):
 def test_ids(user, item):
     frame = log(when=[SECOND + row for row in range(N)]).rename({"user_id": user, "item_id": item})
     roles = roles_of(frame)
-    assert (roles.user_id, roles.item_id, roles.timestamp) == (user, item, "when")
+    found = [roles.named(role) for role in ("user_id", "item_id", "timestamp")]
+    assert found == [[user], [item], ["when"]]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +68,7 @@ def test_ids(user, item):
     ],
 )
 def test_a_rating(name, values, is_rating):
-    assert roles_of(log(**{name: values})).rating == (name if is_rating else None)
+    assert column_of(log(**{name: values}), "rating") == (name if is_rating else None)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +85,7 @@ def test_a_rating(name, values, is_rating):
 )
 def test_a_time(name, values, unit):
     roles = roles_of(log(**{name: values}))
-    assert (roles.timestamp, roles.time_unit) == (name, unit)
+    assert (roles.named("timestamp"), roles.time_unit) == ([name], unit)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +98,7 @@ def test_a_time(name, values, unit):
     ],
 )
 def test_no_time(name, values):
-    assert roles_of(log(**{name: values})).timestamp is None
+    assert column_of(log(**{name: values}), "timestamp") is None
 
 
 @pytest.mark.parametrize(
@@ -106,8 +113,8 @@ def test_no_time(name, values):
 )
 def test_an_event(name, events):
     roles = roles_of(log(**{name: [events[row % len(events)] for row in range(N)]}))
-    assert roles.event == name
-    assert f"{events[0]} " in roles.reasons[name]
+    assert roles.named("event") == [name]
+    assert f"{events[0]} " in roles.columns[name].reason
 
 
 @pytest.mark.parametrize(
@@ -121,14 +128,15 @@ def test_an_event(name, events):
     ],
 )
 def test_no_event(name, values):
-    assert roles_of(log(**{name: [values[row % len(values)] for row in range(N)]})).event is None
+    frame = log(**{name: [values[row % len(values)] for row in range(N)]})
+    assert column_of(frame, "event") is None
 
 
 def test_what_says_which_part_a_row_belongs_to():
     parts = [("train", "train", "test")[row % 3] for row in range(N)]
-    assert roles_of(log(side=parts)).split == "side"
-    assert roles_of(log(side=["train"] * N)).split is None
-    assert roles_of(log(side=[*parts[:-1], "spare"])).split is None
+    assert column_of(log(side=parts), "split") == "side"
+    assert column_of(log(side=["train"] * N), "split") is None
+    assert column_of(log(side=[*parts[:-1], "spare"]), "split") is None
 
 
 @pytest.mark.parametrize(
@@ -143,12 +151,13 @@ def test_what_says_which_part_a_row_belongs_to():
 )
 def test_columns_that_say_yes_or_no(name, values, is_flag):
     roles = roles_of(log(**{name: [values[row * row % 7 % 2] for row in range(N)]}))
-    assert roles.flags == ((name,) if is_flag else ())
+    assert roles.named("label") == ([name] if is_flag else [])
 
 
 def test_a_column_of_counts():
     roles = roles_of(log(count=[1 + row % 3 for row in range(N)]))
-    assert roles.reasons["count"].startswith("how many rows one stands for")
+    assert roles.named("count") == ["count"]
+    assert roles.columns["count"].reason.startswith("how many rows one stands for")
 
 
 def test_facts_go_with_whom_they_tell_of():
@@ -163,11 +172,9 @@ def test_facts_go_with_whom_they_tell_of():
             gap=[None] * N,
         )
     )
-    assert roles.user_facts == ("age",)
-    assert roles.item_facts == ("brand", "price")
-    assert {name for name, why in roles.reasons.items() if why.startswith("left out")} == {
-        *("basket", "is_gift", "shop", "gap")
-    }
+    assert roles.named("column of users") == ["age"]
+    assert roles.named("column of items") == ["brand", "price"]
+    assert set(roles.named("left out")) == {"basket", "is_gift", "shop", "gap"}
 
 
 @pytest.mark.parametrize(

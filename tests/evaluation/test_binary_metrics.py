@@ -235,7 +235,7 @@ def test_a_task_of_zeros_and_ones_is_judged_whole_and_by_slices():
     expected = roc_auc_score(labels[users < 9], table[users, items][users < 9])
     assert of_few["metrics"]["liked"]["auc"] == pytest.approx(expected)
     assert of_few["intervals"]["liked"] == {}
-    points = found.to_dict()["reliability"]["liked"]
+    points = found.curves["reliability"]["liked"]
     assert sum(points["counts"]) == 800
     assert len(points["edges"]) == binary.BINS + 1
 

@@ -222,7 +222,7 @@ def test_a_blend_is_the_weighted_sum_of_standardised_answers(shop):
         mine = found.positions == position
         assert found.items[mine].tolist() == items[best.indices[:4]].tolist()
         torch.testing.assert_close(found.scores[mine], best.values[:4].float())
-    assert found.sources.tolist() == ["model"] * 4 + ["popularity"] * 4 + ["model"] * 4
+    assert found.is_known.tolist() == [True] * 4 + [False] * 4 + [True] * 4
 
 
 def test_what_answers_pairs_re_ranks_the_candidates_of_the_first_task_that_ranks(shop):

@@ -8,7 +8,6 @@ import numpy as np
 
 from maxella.baselines.events import other_events, pair_keys
 from maxella.data.labelled import LabelledPairs, TaskData
-from maxella.evaluation.candidates import CandidateSubset
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.ranks import Ranker
 from maxella.features.id import UNKNOWN_ROW
@@ -57,11 +56,18 @@ class Trial:
         counts = np.bincount(known.pairs.items, minlength=known.n_item_rows)
         counts[UNKNOWN_ROW] = 0
         popular = np.sort(np.argsort(-counts, kind="stable")[:_ITEMS])
-        subset = CandidateSubset(popular, known.n_item_rows)
-        events = {name: subset.pairs(of) for name, of in known.events.items()}
-        pairs, n_item_rows = subset.pairs(known.pairs), subset.n_item_rows
+        popular = popular[popular != UNKNOWN_ROW]
+        row_of = np.full(known.n_item_rows, UNKNOWN_ROW)
+        row_of[popular] = np.arange(1, len(popular) + 1)
+
+        def of_these(pairs: LabelledPairs) -> LabelledPairs:
+            kept = pairs.take(row_of[pairs.items] != UNKNOWN_ROW)
+            return replace(kept, items=row_of[kept.items])
+
+        events = {name: of_these(of) for name, of in known.events.items()}
+        pairs, n_item_rows = of_these(known.pairs), len(popular) + 1
         few = replace(known, pairs=pairs, events=events, n_item_rows=n_item_rows)
-        return Trial(few, subset.pairs(self.asked))
+        return Trial(few, of_these(self.asked))
 
     def ndcg(self, ranker: Ranker) -> float:
         """NDCG@100 among all items without those known in the task; 0 where nothing is asked."""

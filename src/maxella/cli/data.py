@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from maxella.cli.show import show
+
 if TYPE_CHECKING:  # heavy imports happen inside commands
     from maxella.experiment.config import Config
 
@@ -55,17 +57,10 @@ def describe(
     """Columns, types, missing values, ratings, activity and popularity of a data set."""
     from maxella.data.describe import describe as describe_tables
     from maxella.experiment.build import load_tables
-
-    options = _config(source, data).data
-    description = describe_tables(load_tables(options))
-    if as_json:
-        typer.echo(json.dumps(description))
-        return
-    from rich.console import Console
-
     from maxella.report.description import print_description
 
-    print_description(description, Console())
+    tables = load_tables(_config(source, data).data)
+    show(describe_tables(tables), as_json, print_description)
 
 
 @app.command("check")
@@ -80,6 +75,7 @@ def check(
     """What to see to before training: repeats, leaks, cold ids, bots; with a page of pictures."""
     from maxella.data.quality import check_data
     from maxella.experiment.build import label, load_tables, split_table, with_tasks
+    from maxella.report.quality import print_quality
 
     config = _config(source, data)
     tables = load_tables(config.data)
@@ -95,15 +91,8 @@ def check(
         from maxella.report.quality_page import quality_page
 
         write_text(quality_page(quality), html)
-    if as_json:
-        typer.echo(json.dumps(quality))
-        return
-    from rich.console import Console
-
-    from maxella.report.quality import print_quality
-
-    print_quality(quality, Console())
-    if html is not None:
+    show(quality, as_json, print_quality)
+    if html is not None and not as_json:
         typer.echo(f"\nThe page: {html}")
 
 

@@ -1,13 +1,14 @@
 """`maxella train`, `compare`, `evaluate`, `importance`: what reads a config or its run."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from maxella.cli.show import show
 
 ConfigPath = Annotated[
     Path, typer.Argument(help="A TOML config; paths in it start at its folder.", show_default=False)
@@ -40,6 +41,7 @@ def _command(name: str, text: str) -> Callable[..., None]:
     ) -> None:
         from maxella.experiment import run
         from maxella.experiment.read_config import load_config
+        from maxella.report.console import print_comparison
 
         carry_out = getattr(run, name)
         options = load_config(config, changes=changes, data=data)
@@ -51,7 +53,7 @@ def _command(name: str, text: str) -> Callable[..., None]:
         except KeyboardInterrupt:
             typer.echo("Interrupted. The same command with --resume goes on from there.", err=True)
             raise
-        _show(report, as_json)
+        show(report, as_json, print_comparison)
         if not as_json:
             typer.echo(f"Report: {out / 'report.html'}")
 
@@ -72,8 +74,9 @@ def evaluate(
 ) -> None:
     """Evaluate a saved model on its test part again; the report counts each reading."""
     from maxella.experiment.reevaluate import reevaluate
+    from maxella.report.console import print_comparison
 
-    _show(reevaluate(run, data=data), as_json)
+    show(reevaluate(run, data=data), as_json, print_comparison)
 
 
 def importance(
@@ -84,31 +87,15 @@ def importance(
 ) -> None:
     """Show what each feature is worth on the test part; the run's report.html shows it too."""
     from maxella.experiment.importance import importance as find_importance
+    from maxella.report.importance import print_importance
 
     with _progress(hidden=as_json) as on_step:
         report = find_importance(
             run, data=data, repeats=repeats, on_step=partial(on_step, "features")
         )
-    if as_json:
-        typer.echo(json.dumps(report["importance"]))
-        return
-    from rich.console import Console
-
-    from maxella.report.importance import print_importance
-
-    print_importance(report, Console())
-    typer.echo(f"Report: {run / 'report.html'}")
-
-
-def _show(report: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(report))
-        return
-    from rich.console import Console
-
-    from maxella.report.console import print_comparison
-
-    print_comparison(report, Console())
+    show(report["importance"] if as_json else report, as_json, print_importance)
+    if not as_json:
+        typer.echo(f"Report: {run / 'report.html'}")
 
 
 @contextmanager

@@ -16,123 +16,109 @@ from maxella.errors import DataError
 from maxella.sources.delimited import TIME_UNITS
 from maxella.sources.plain import DATE
 
-MOST_ROWS = 200_000  # of a log that are looked at
+MOST_LOG_ROWS = 200_000  # of a log that are looked at
 MOST_LEVELS = 101  # distinct ratings: whole numbers from 0 to 100
 MOST_EVENTS = 50
 FEWEST_REPEATS = 3  # rows that repeat an id, from which on a column is said to go with the id
+FIVE = ("user_id", "item_id", "rating", "timestamp", "event")
+LEFT_OUT = "left out"
 YEARS = (631_152_000, 4_102_444_800)  # 1990 to 2100, in seconds: when logs are written
 
 
 @dataclass(frozen=True)
-class Roles:
-    """The columns of a log by what they are; `reasons` has a sentence for every column."""
+class Role:
+    """What a column is taken for, and why in a sentence."""
 
-    user_id: str
-    item_id: str
-    rating: str | None
-    timestamp: str | None
-    time_unit: str  # of TIME_UNITS; for numbers as timestamp
-    event: str | None
-    split: str | None  # says train, validation or test
-    flags: tuple[str, ...]  # true or false of a row, named for what people like or turn down
-    user_facts: tuple[str, ...]
-    item_facts: tuple[str, ...]
-    reasons: Mapping[str, str]
-    n_sampled: int  # rows that were looked at
+    name: str  # one of FIVE, count, split, label, "column of users" or of items, or "left out"
+    reason: str
 
 
 @dataclass
-class _Search:
-    """The columns that have no role yet, and what has been found out."""
+class Roles:
+    """The columns of a log by what they are, in the order in which they are found out."""
 
     log: pl.DataFrame  # all rows
-    sample: pl.DataFrame
+    sample: pl.DataFrame  # those that are looked at
     spelled: Mapping[str, str]  # our names → columns
-    reasons: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, Role] = field(default_factory=dict)
+    time_unit: str = "s"  # of TIME_UNITS; for numbers as timestamp
+
+    def named(self, role: str) -> list[str]:
+        """The columns of a role."""
+        return [name for name, of in self.columns.items() if of.name == role]
 
     def free(self) -> list[str]:
-        return [name for name in self.log.columns if name not in self.reasons]
+        """The columns that have no role yet."""
+        return [name for name in self.log.columns if name not in self.columns]
 
-    def named(self, ours: str, its_words: frozenset[str]) -> list[str]:
+    def candidates(self, ours: str, its_words: frozenset[str]) -> list[str]:
         """Free columns that are spelled or named so, the spelled one first."""
         spelled = self.spelled.get(ours)
         named = [name for name in self.free() if name == spelled or words_of(name) & its_words]
         return sorted(named, key=lambda name: name != spelled)
 
-    def take(self, name: str, reason: str) -> str:
-        self.reasons[name] = reason
+    def take(self, name: str, role: str, reason: str) -> str:
+        """Give a column a role."""
+        self.columns[name] = Role(role, reason)
         return name
 
 
 def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
     """The roles of a log's columns.
 
-    `spelled` maps our five names to columns that are spelled so. Of a long log `MOST_ROWS` rows
+    `spelled` maps our five names to columns that are spelled so. Of a long log `MOST_LOG_ROWS` rows
     are looked at; events are counted in all.
     Raises DataError where a column of users or of items cannot be told.
     """
-    search = _Search(log, rows_throughout(log, MOST_ROWS), spelled)
+    roles = Roles(log, rows_throughout(log, MOST_LOG_ROWS), spelled)
     for name in log.columns:
-        if search.sample[name].null_count() == len(search.sample):
-            search.take(name, "left out: no row has a value")
-    user_id = _find_id(search, "user_id", words.USER)
-    item_id = _find_id(search, "item_id", words.ITEM)
-    if "count" in search.free() and search.sample["count"].dtype.is_integer():
-        search.take("count", "how many rows one stands for, by its name")
-    split = _find_split(search)
-    event = _find_event(search)
-    rating = _find_rating(search, item_id)
-    timestamp, unit = _find_time(search, user_id, item_id)
-    facts = _find_facts(search, user_id, item_id)
-    flags = _find_flags(search)
-    for name in search.free():
-        n_values = _n_distinct(search.sample[name])
+        if roles.sample[name].null_count() == len(roles.sample):
+            roles.take(name, LEFT_OUT, "no row has a value")
+    user_id = _find_id(roles, "user_id", words.USER)
+    item_id = _find_id(roles, "item_id", words.ITEM)
+    if "count" in roles.free() and roles.sample["count"].dtype.is_integer():
+        roles.take("count", "count", "how many rows one stands for, by its name")
+    _find_split(roles)
+    _find_event(roles)
+    _find_rating(roles, item_id)
+    _find_time(roles, user_id, item_id)
+    _find_facts(roles, user_id, item_id)
+    _find_flags(roles)
+    for name in roles.free():
         differs = "it changes within users and within items: of the moment, or of the pick"
-        search.take(name, f"left out: {'one value in all rows' if n_values == 1 else differs}")
-    return Roles(
-        user_id,
-        item_id,
-        rating,
-        timestamp,
-        unit,
-        event,
-        split,
-        flags,
-        tuple(facts["user"]),
-        tuple(facts["item"]),
-        {name: search.reasons[name] for name in log.columns},
-        len(search.sample),
-    )
+        is_one = _n_distinct(roles.sample[name]) == 1
+        roles.take(name, LEFT_OUT, "one value in all rows" if is_one else differs)
+    return roles
 
 
-def _find_id(search: _Search, ours: str, its_words: frozenset[str]) -> str:
-    spelled, what = search.spelled, ours.removesuffix("_id")
-    if spelled.get(ours) in search.free():
-        return search.take(spelled[ours], f"the {what}'s id, by its name")
+def _find_id(roles: Roles, ours: str, its_words: frozenset[str]) -> str:
+    spelled, what = roles.spelled, ours.removesuffix("_id")
+    if spelled.get(ours) in roles.free():
+        return roles.take(spelled[ours], ours, f"the {what}'s id, by its name")
     others = set(spelled.values())
     candidates = [
-        name for name in search.free() if name not in others and _may_be_ids(search.sample[name])
+        name for name in roles.free() if name not in others and _may_be_ids(roles.sample[name])
     ]
     named = [c for c in candidates if has_word(c, its_words)]
     named.sort(key=lambda name: not words_of(name) & words.ID)  # stable: the first of equals
     if named:
-        return search.take(named[0], f"the {what}'s id, by a word in its name")
+        return roles.take(named[0], ours, f"the {what}'s id, by a word in its name")
     # Users come before items in nearly every log, so the first of the two columns with most
     # values is theirs; where users are known, the one with most is the items'.
     n_wanted = 1 if ours == "item_id" or spelled.get("item_id") in candidates else 2
-    n_rows = len(search.sample)
-    n_values = {c: _n_distinct(search.sample[c]) for c in candidates}
+    n_rows = len(roles.sample)
+    n_values = {c: _n_distinct(roles.sample[c]) for c in candidates}
     repeating = [c for c in candidates if 1 < n_values[c] < n_rows]
     most = sorted(repeating, key=lambda name: -n_values[name])[:n_wanted]
     if len(most) < n_wanted:
         raise DataError(
             f"Cannot tell which column holds the {what}s' ids; there are "
-            f"{', '.join(search.log.columns)}. Name it {ours} in the file's first line"
-            f"{_hint_of_header(search.log.columns)}."
+            f"{', '.join(roles.log.columns)}. Name it {ours} in the file's first line"
+            f"{_hint_of_header(roles.log.columns)}."
         )
-    first = min(most, key=search.log.columns.index)
+    first = min(most, key=roles.log.columns.index)
     reason = f"the {what}'s id, by its {n_values[first]:,} values that repeat; look whether it is"
-    return search.take(first, reason)
+    return roles.take(first, ours, reason)
 
 
 def _hint_of_header(columns: Sequence[str]) -> str:
@@ -144,19 +130,19 @@ def _may_be_ids(values: pl.Series) -> bool:
     return (values.dtype == pl.String or values.dtype.is_integer()) and _n_distinct(values) > 1
 
 
-def _find_split(search: _Search) -> str | None:
-    for name in search.free():
-        if search.sample[name].dtype == pl.String:
-            values = set(search.log[name].unique())
+def _find_split(roles: Roles) -> None:
+    for name in roles.free():
+        if roles.sample[name].dtype == pl.String:
+            values = set(roles.log[name].unique())
             if {"train", "test"} <= values <= set(PARTS):
-                return search.take(name, "which part of the split a row belongs to")
-    return None
+                roles.take(name, "split", "which part of the split a row belongs to")
+                return
 
 
-def _find_event(search: _Search) -> str | None:
-    spelled = search.spelled.get("event")
-    for name in sorted(search.free(), key=lambda name: name != spelled):
-        values = search.sample[name]
+def _find_event(roles: Roles) -> None:
+    spelled = roles.spelled.get("event")
+    for name in sorted(roles.free(), key=lambda name: name != spelled):
+        values = roles.sample[name]
         is_text = values.dtype == pl.String
         if not (is_text or values.dtype.is_integer()):
             continue
@@ -166,64 +152,58 @@ def _find_event(search: _Search) -> str | None:
         known = sum(is_text and words.meaning_of(one) is not None for one in names)
         by_name = known and words_of(name) & words.EVENT
         if name == spelled or by_name or known > len(names) / 2:
-            counted = search.log[name].cast(pl.String).drop_nulls().value_counts()
+            counted = roles.log[name].cast(pl.String).drop_nulls().value_counts()
             counted = counted.sort("count", name, descending=[True, False])
             shown = ", ".join(f"{event} {n:,}" for event, n in counted.iter_rows())
-            return search.take(name, f"what happened; rows of each: {shown}")
-    return None
+            roles.take(name, "event", f"what happened; rows of each: {shown}")
+            return
 
 
-def _find_flags(search: _Search) -> tuple[str, ...]:
-    flags = []
-    for name in search.free():
-        values = search.sample[name].drop_nulls()
+def _find_flags(roles: Roles) -> None:
+    for name in roles.free():
+        values = roles.sample[name].drop_nulls()
         is_flag = values.dtype == pl.Boolean
         if values.dtype.is_integer() or values.dtype == pl.String:
             pair = {str(value).lower() for value in values.unique()}
             is_flag = pair in ({"0", "1"}, {"false", "true"})
         if is_flag and words.tells(name, words.LIKE | words.REFUSAL):
-            flags.append(search.take(name, "true or false of a row, and its name says of what"))
-    return tuple(flags)
+            roles.take(name, "label", "true or false of a row, and its name says of what")
 
 
-def _find_rating(search: _Search, item_id: str) -> str | None:
-    for name in search.named("rating", words.RATING):
-        values = search.sample[name].drop_nulls()
-        is_other = words_of(name) & words.NO_RATING and name != search.spelled.get("rating")
+def _find_rating(roles: Roles, item_id: str) -> None:
+    for name in roles.candidates("rating", words.RATING):
+        values = roles.sample[name].drop_nulls()
+        is_other = words_of(name) & words.NO_RATING and name != roles.spelled.get("rating")
         if is_other or not values.dtype.is_numeric():
             continue
         n_levels = values.n_unique()
         low, high = extent(values)
         if n_levels == 1:
-            search.take(name, f"left out: all ratings are {low:g}, so they tell nothing")
+            roles.take(name, LEFT_OUT, f"all ratings are {low:g}, so they tell nothing")
         elif n_levels > MOST_LEVELS or low < -100 or high > 1000:
-            search.take(
-                name,
-                f"left out: {n_levels:,} numbers from {low:g} to {high:g} are no ratings",
-            )
-        elif not _goes_with(search.log, item_id, name):
-            return search.take(
-                name, f"the rating, by its name and its {n_levels} levels from {low:g} to {high:g}"
-            )
-    return None
+            why = f"{n_levels:,} numbers from {low:g} to {high:g} are no ratings"
+            roles.take(name, LEFT_OUT, why)
+        elif not _goes_with(roles.log, item_id, name):
+            why = f"the rating, by its name and its {n_levels} levels from {low:g} to {high:g}"
+            roles.take(name, "rating", why)
+            return
 
 
-def _find_time(search: _Search, user_id: str, item_id: str) -> tuple[str | None, str]:
-    named = search.named("timestamp", words.TIME)
-    for name in [*named, *(other for other in search.free() if other not in named)]:
-        form = _form_of_time(
-            search.sample[name].drop_nulls(), is_spelled=name == search.spelled.get("timestamp")
-        )
-        if form is None or any(_goes_with(search.log, key, name) for key in (item_id, user_id)):
+def _find_time(roles: Roles, user_id: str, item_id: str) -> None:
+    named = roles.candidates("timestamp", words.TIME)
+    for name in [*named, *(other for other in roles.free() if other not in named)]:
+        present = roles.sample[name].drop_nulls()
+        form = _form_of_time(present, is_spelled=name == roles.spelled.get("timestamp"))
+        if form is None or any(_goes_with(roles.log, key, name) for key in (item_id, user_id)):
             continue
-        n_missing = search.log[name].null_count()
+        n_missing = roles.log[name].null_count()
         if n_missing:
-            search.take(name, f"left out: {n_missing:,} rows have no time, and all would need one")
+            roles.take(name, LEFT_OUT, f"{n_missing:,} rows have no time, and all would need one")
             continue
-        unit, what = form
+        roles.time_unit, what = form
         by_name = "" if name in named else ", though its name does not say so"
-        return search.take(name, f"the time, {what}{by_name}"), unit
-    return None, "s"
+        roles.take(name, "timestamp", f"the time, {what}{by_name}")
+        return
 
 
 def _form_of_time(present: pl.Series, *, is_spelled: bool) -> tuple[str, str] | None:
@@ -238,23 +218,18 @@ def _form_of_time(present: pl.Series, *, is_spelled: bool) -> tuple[str, str] | 
     for unit, many in TIME_UNITS.items():
         if YEARS[0] * many <= low and high <= YEARS[1] * many:
             return unit, f"in {'seconds' if unit == 's' else unit} since 1970 by its range"
-    what = "by its name; its numbers are no dates of our time and tell the order alone"
-    return ("s", what) if is_spelled else None
+    order = "by its name; its numbers are no dates of our time and tell the order alone"
+    return ("s", order) if is_spelled else None
 
 
-def _find_facts(search: _Search, user_id: str, item_id: str) -> dict[str, list[str]]:
-    facts: dict[str, list[str]] = {"user": [], "item": []}
-    for name in search.free():
-        if _n_distinct(search.sample[name]) == 1:
+def _find_facts(roles: Roles, user_id: str, item_id: str) -> None:
+    for name in roles.free():
+        if _n_distinct(roles.sample[name]) == 1:
             continue
-        goes_with = {
-            side: _goes_with(search.log, key, name)
-            for side, key in (("user", user_id), ("item", item_id))
-        }
-        side = max(goes_with, key=lambda side: (goes_with[side], has_word(name, words.ITEM)))
-        if goes_with[side]:
-            facts[side].append(search.take(name, f"a fact of the {side}: one value for each"))
-    return facts
+        of_user, of_item = (_goes_with(roles.log, key, name) for key in (user_id, item_id))
+        if of_user or of_item:
+            side = "user" if of_user >= of_item else "item"
+            roles.take(name, f"column of {side}s", f"a fact of the {side}: one value for each")
 
 
 def _goes_with(log: pl.DataFrame, key: str, name: str) -> int:
@@ -266,8 +241,8 @@ def _goes_with(log: pl.DataFrame, key: str, name: str) -> int:
     pairs = log.select(key=pl.col(key), value=pl.col(name))
     if pairs.schema["value"].is_nested():
         return 0
-    if pairs.height > MOST_ROWS:
-        share = -(-pairs.height // MOST_ROWS)
+    if pairs.height > MOST_LOG_ROWS:
+        share = -(-pairs.height // MOST_LOG_ROWS)
         pairs = pairs.filter(pl.col("key").hash(0) % share == 0)
     pairs = pairs.drop_nulls()
     if pairs.is_empty():

@@ -55,15 +55,14 @@ def difference(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
     return {"difference": float(one[0] - other[0]), "low": low, "high": high}
 
 
-def losses(
-    before: Report, afters: Sequence[Report], *, seed: int
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Task → flat key → the mean loss over several tries of one change, from the same exams."""
-    found = {}
+def losses(before: Report, afters: Sequence[Report], *, seed: int) -> dict[str, dict[str, Any]]:
+    """As in `Report.flat`: the mean loss over several tries of one change, from the same exams."""
+    found: dict[str, dict[str, Any]] = {}
     for task, of_before in before.groups.items():
         of_afters = [after.groups[task] for after in afters]
         rng = numpy_generator(seed, "losses")
-        found[task] = losses_of_task(before.table[task], of_before, of_afters, rng)
+        of_task = losses_of_task(before.table[task], of_before, of_afters, rng)
+        found |= {f"{task}.{key}": loss for key, loss in of_task.items()}
     return found
 
 

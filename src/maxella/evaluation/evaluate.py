@@ -51,18 +51,6 @@ class Report:
             t: {key: of.facts() for key, of in known.items()} for t, known in self.table.items()
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """What goes into a report's row of the model, as plain values for JSON."""
-        return {
-            "metrics": self.metrics,
-            "intervals": self.intervals,
-            "ceiling": self.ceiling,
-            "counts": self.counts,
-            "slices": self.slices,
-            "seconds": self.seconds,
-            **self.curves,
-        }
-
 
 def evaluate(
     exams: Sequence[Exam],

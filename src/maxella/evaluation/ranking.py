@@ -131,9 +131,7 @@ def mean_average_precision(held_out: UserRanks, k: float) -> UserSums:
 
 def coverage(lists: np.ndarray, n_candidates: int) -> float:
     """The share of candidates that stand in at least one list."""
-    appears = np.zeros(n_candidates + 1, dtype=bool)
-    appears[lists] = True
-    return float(appears[1:].sum() / n_candidates)
+    return len(np.unique(lists[lists > 0])) / n_candidates
 
 
 def distinct_lists(lists: np.ndarray, n_candidates: int) -> float:  # noqa: ARG001 - one signature

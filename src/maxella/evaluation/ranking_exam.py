@@ -21,7 +21,8 @@ class RankingExam:
     """What a ranker is asked for one task. Labels of the pairs are not looked at.
 
     `known` are the pairs of this task before; `visited` those of any event before, None where
-    events are not told apart: then the protocols `new` and `visited` are left out.
+    events are not told apart: then the protocols `new` and `visited` are left out. No items but
+    those of `candidates`, (item rows,) bool, are ranked, if they are given.
     """
 
     name: str
@@ -30,6 +31,7 @@ class RankingExam:
     visited: LabelledPairs | None = None
     metrics: Sequence[str] = DEFAULT_METRICS
     protocols: Sequence[str] = tuple(PROTOCOLS)
+    candidates: np.ndarray | None = None
 
     @property
     def asked(self) -> list[str]:
@@ -55,22 +57,27 @@ class RankingExam:
         found: dict[str, CatalogueRanks] = {}
         if raw_ranker is not None and "raw" in scored:
             scored.remove("raw")
-            found = catalogue_ranks(raw_ranker, pairs, longest, protocols=["raw"])
+            found = catalogue_ranks(
+                raw_ranker, pairs, longest, protocols=["raw"], among=self.candidates
+            )
         if scored:
-            found |= catalogue_ranks(ranker, pairs, longest, protocols=scored)
+            found |= catalogue_ranks(
+                ranker, pairs, longest, protocols=scored, among=self.candidates
+            )
         if "visited" in self.asked:
             found["visited"] = found["filtered"]
         truths = {protocol: pairs.truth(protocol) for protocol in self.asked}
         queries = pairs.held_out_queries
         ranks = {p: UserRanks.of(queries, found[p].ranks, of) for p, of in truths.items()}
         lists = {p: found[p].lists for p in self.asked if p != "visited"}
-        rankings = _Rankings(self.test, pairs, metrics, ranks, lists)
+        n_candidates = n_item_rows - 1 if self.candidates is None else int(self.candidates.sum())
+        rankings = _Rankings(self.test, pairs, metrics, ranks, lists, n_candidates)
         counts = {
             "users": len(pairs.users),
             "queries": len(pairs.query_users),
             "interactions": len(self.test),
             "ranked": len(pairs.held_out),
-            "candidates": n_item_rows - 1,
+            "candidates": n_candidates,
             "unknown_items": int((pairs.held_out_items == UNKNOWN_ROW).sum()),
         }
         counts |= {p: int(of.sum()) for p, of in truths.items() if p in {"new", "visited"}}
@@ -86,6 +93,7 @@ class _Rankings:
     metrics: Mapping[str, tuple[str, float]]  # name → key in a table of metrics, and k
     ranks: Mapping[str, UserRanks]  # of the queries, by protocol
     lists: Mapping[str, np.ndarray]  # (queries, length) item rows, best first, by protocol
+    n_candidates: int
 
     def group(self, one: Slice | None) -> Group:
         """The metrics over all pairs, or over a slice of them."""
@@ -114,9 +122,10 @@ class _Rankings:
 
     def _list_values(self, asked: np.ndarray) -> dict[str, float]:
         """The metrics of the lists of some queries, (queries,) bool."""
-        n_candidates = self.pairs.n_item_rows - 1
         return {
-            f"{protocol}.{name}": LIST_METRICS[key].function(lists[asked, : int(k)], n_candidates)
+            f"{protocol}.{name}": LIST_METRICS[key].function(
+                lists[asked, : int(k)], self.n_candidates
+            )
             for protocol, lists in self.lists.items()
             for name, (key, k) in self.metrics.items()
             if key in LIST_METRICS and asked.any()

@@ -44,6 +44,7 @@ def catalogue_ranks(
     list_length: int,
     *,
     protocols: Sequence[str] = ("raw", "filtered"),
+    among: np.ndarray | None = None,
     cells: int = CELLS,
 ) -> dict[str, CatalogueRanks]:
     """Ranks and lists of the best, by protocol: `raw`, `filtered`, `new`.
@@ -51,6 +52,8 @@ def catalogue_ranks(
     Rank = 1 + candidates with a higher score + other candidates with the same score / 2,
     its expected value where ties are broken at random. The unknown item is no candidate:
     held out, it has rank inf. What a protocol does not look for has a rank of no meaning.
+
+    `among`: (item rows,) bool, the only candidates; all, if not given.
 
     A query's scores are sorted once; the other ranks are the raw one less the places that
     the items left out take. The answer does not depend on `cells`, the number of scores in
@@ -61,7 +64,7 @@ def catalogue_ranks(
     found: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {
         protocol: ([], []) for protocol in protocols
     }
-    for start, scores in _scores(ranker, pairs, max(1, cells // pairs.n_item_rows)):
+    for start, scores in _scores(ranker, pairs, max(1, cells // pairs.n_item_rows), among):
         stop = start + len(scores)
         held_out = pairs.cells(pairs.held_out, start, stop)
         ordered = np.sort(scores[:, 1:].numpy(), axis=1)  # (batch, items), NaN last
@@ -84,8 +87,10 @@ def catalogue_ranks(
     }
 
 
-def _scores(ranker: Ranker, pairs: Pairs, batch: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """The first query of each chunk, and their scores, (batch, item rows)."""
+def _scores(
+    ranker: Ranker, pairs: Pairs, batch: int, among: np.ndarray | None
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """The first query of each chunk, and (batch, item rows) scores, −inf for no candidate."""
     reads_contexts = getattr(ranker, "reads_contexts", False)
     for start in range(0, len(pairs.query_users), batch):
         chunk = slice(start, start + batch)
@@ -99,6 +104,8 @@ def _scores(ranker: Ranker, pairs: Pairs, batch: int) -> Iterator[tuple[int, tor
                 f"a ranker must give scores of shape {(len(users), pairs.n_item_rows)} for "
                 f"{len(users)} users, got {tuple(scores.shape)}"
             )
+        if among is not None:
+            scores = scores.masked_fill(torch.from_numpy(~among), -torch.inf)
         yield start, scores if scores.dtype == torch.float64 else scores.float()
 
 

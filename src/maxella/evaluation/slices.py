@@ -97,7 +97,9 @@ def by_column(name: str, side: Side, values: pl.Series, tests: np.ndarray) -> li
         weights = np.ones(len(rows)) if side == "user" else tests[rows]
         groups = _named_bands(bands(order, weights, 4), order, texts)
     else:
-        kept = _most_frequent(labels.with_columns(tests=tests[rows]))
+        by_text = labels.with_columns(tests=tests[rows]).group_by("text")
+        counted = by_text.agg(pl.sum("tests"), pl.first("order"))
+        kept = counted.sort(["tests", "text"], descending=[True, False]).head(MOST_VALUES)
         if is_number:
             kept = kept.sort("order")
         groups = [(value, (texts == value).to_numpy()) for value in kept["text"]]
@@ -131,12 +133,6 @@ def _labels(name: str, values: pl.Series) -> pl.DataFrame:
         ) from error
     lines = lines.with_columns(text=texts, order=lines["value"].rank("dense"))
     return lines.drop_nulls("text").unique(["row", "text"], maintain_order=True)
-
-
-def _most_frequent(labels: pl.DataFrame) -> pl.DataFrame:
-    """text, tests, order of the labels with most test interactions, the most frequent first."""
-    counted = labels.group_by("text").agg(pl.sum("tests"), pl.first("order"))
-    return counted.sort(["tests", "text"], descending=[True, False]).head(MOST_VALUES)
 
 
 def _named_bands(

@@ -49,19 +49,8 @@ def load_tables(options: DataOptions) -> Tables:
     if path is None and options.name is not None:
         fetched = get(options.name)
         path, notes = fetched.path, fetched.notes
-    tables = load_source(
-        options.kind,
-        path,
-        columns=options.columns or None,
-        users=options.users,
-        items=options.items,
-        user_columns=options.user_columns or None,
-        item_columns=options.item_columns or None,
-        time_unit=options.time_unit,
-        encoding=options.encoding,
-        people=options.people,
-        rating_range=options.rating_range,
-    )
+    how_to_read = options.model_dump(exclude={"name", "kind", "path"}, exclude_defaults=True)
+    tables = load_source(options.kind, path, **how_to_read)
     return replace(tables, notes=(*tables.notes, *notes))
 
 
@@ -80,21 +69,8 @@ def with_tasks(config: Config, tables: Tables) -> Config:
 
 def build_task(options: TaskOptions) -> Task:
     """A declared task."""
-    return Task(
-        name=options.name,
-        kind=options.kind,
-        rows=options.rows,
-        among=options.among,
-        column=options.column,
-        event_weights=options.event_weights,
-        counts_repeats=options.count == "log",
-        weight=options.weight,
-        every=options.every,
-        loss=None if options.loss_name is None else LOSSES[options.loss_name],
-        sums=options.reduction == "sum",
-        shapes_encoders=options.shapes_encoders,
-        distillation=options.distillation,
-    )
+    loss = None if options.loss_name is None else LOSSES[options.loss_name]
+    return replace(Task.of(options.model_dump()), loss=loss)
 
 
 def build_data(config: Config, tables: Tables) -> Dataset:
@@ -123,19 +99,9 @@ def label(config: Config, tables: Tables) -> dict[str, TaskLabels]:
 
 def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -> Split:
     """Which rows train, validate and test."""
-    options = config.split
     has_events = EVENT in tables.interactions.columns
     target = ~np.isnan(labels[config.tasks[0].name].labels) if has_events else None
-    return split_interactions(
-        tables.interactions,
-        kind=options.kind,
-        test=options.test,
-        validation=options.validation,
-        seed=options.seed,
-        given=options.given,
-        column=options.column,
-        is_target=target,
-    )
+    return split_interactions(tables.interactions, **config.split.model_dump(), is_target=target)
 
 
 def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
@@ -289,28 +255,19 @@ def build_objective(config: Config) -> Objective:
 
 def build_batches(config: Config, dataset: Dataset, model: Model) -> Batches:
     """Whole users, or rows for a loss within a batch of rows."""
-    size = config.training.batch_size
+    options, train = config.training, dataset.train
     losses = [LOSSES[task.loss_name] for task in config.learnt if task.loss_name]
     is_of_rows = bool(losses) and not any(loss.whole_users for loss in losses)
-    if config.training.batches == "rows" or (config.training.batches is None and is_of_rows):
-        return RowBatches(dataset.train, size)
-    return UserBatches(
-        dataset.train,
-        size,
-        _columns(config, dataset),
-        model.events,
-        in_time_order=model.user_encoder.reads_order,
-    )
-
-
-def _columns(config: Config, dataset: Dataset) -> MakeColumns:
-    item_counts = np.bincount(dataset.train.rows.items, minlength=dataset.items.n_rows)
-    losses = [LOSSES[task.loss_name] for task in config.learnt if task.loss_name]
+    if options.batches == "rows" or (options.batches is None and is_of_rows):
+        return RowBatches(train, options.batch_size)
+    item_counts = np.bincount(train.rows.items, minlength=dataset.items.n_rows)
+    columns: MakeColumns = WholeCatalogue(dataset.items.n_rows)
     if any(loss.negatives == "unseen" for loss in losses):
-        return OwnAndUnseen(item_counts)
-    if config.training.uniform_negatives is not None:
-        return OwnAndUniform(item_counts, config.training.uniform_negatives)
-    return WholeCatalogue(dataset.items.n_rows)
+        columns = OwnAndUnseen(item_counts)
+    elif options.uniform_negatives is not None:
+        columns = OwnAndUniform(item_counts, options.uniform_negatives)
+    reads_order = model.user_encoder.reads_order
+    return UserBatches(train, options.batch_size, columns, model.events, in_time_order=reads_order)
 
 
 def build_plan(options: TrainingOptions) -> Plan:

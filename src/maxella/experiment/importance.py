@@ -1,6 +1,6 @@
 """What each feature is worth to a trained model, by permuting it; and what it multiplies."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from maxella.experiment.build import occur
 from maxella.experiment.config import Config
 from maxella.experiment.judge import HeldOut
 from maxella.experiment.reevaluate import reopen
+from maxella.features.feature_set import FeatureSet
 from maxella.model.build import build_model
 from maxella.model.cross_head import CrossHead
 from maxella.model.model import Model
@@ -45,7 +46,7 @@ def importance(
     """
     reopened = reopen(run, data=data)
     bundle = reopened.bundle
-    if not any(vars(bundle.features).values()):
+    if not _feature_sets(bundle.features):
         raise ConfigError(
             f"Wanted a model with features; that of {run} knows users and items by their ids "
             "alone. Declare [features.user], [features.item] or [features.context] and train again."
@@ -89,7 +90,7 @@ class _Question:
 def _held_out(dataset: Dataset, config: Config, bundle: Bundle) -> HeldOut:
     """The exams of what the model has learnt, rankings by few figures, and no intervals."""
     held_out = HeldOut.of(dataset, config)
-    metrics = (*_METRICS, "recall@20") if held_out.subset else _METRICS
+    metrics = (*_METRICS, "recall@20") if config.split.kind == "cold_item" else _METRICS
     exams = tuple(
         replace(exam, metrics=metrics, protocols=("filtered",))
         if isinstance(exam, RankingExam)
@@ -123,7 +124,8 @@ def _permutations(
     known = ask.bundle.features
     before = ask.figures(known, ask.contexts)
     rows = []
-    names = list(_names(known))
+    sets = _feature_sets(known)
+    names = [(side, name) for side, of in sets.items() for name in of.blocks]
     for n, (side, name) in enumerate(names):
         afters = []
         for repeat in range(repeats):
@@ -131,9 +133,7 @@ def _permutations(
             afters.append(ask.figures(*_permuted(ask, side, name, rng)))
             if on_step:
                 on_step(n * repeats + repeat + 1, len(names) * repeats)
-        found = losses(before, afters, seed=seed)
-        flat = {f"{task}.{key}": of for task, all_ in found.items() for key, of in all_.items()}
-        rows.append({"side": side, "name": name, "losses": flat})
+        rows.append({"side": side, "name": name, "losses": losses(before, afters, seed=seed)})
     return {"metrics": before.flat, "features": rows}
 
 
@@ -148,14 +148,11 @@ def _permuted(
     return known, EntityFeatures(known.context, contexts).permuted(name, rng).bags
 
 
-def _names(known: Features) -> Iterator[tuple[str, str]]:
-    """Side and name of each feature."""
-    for side, key in _SIDES.items():
-        of_side = getattr(known, key)
-        if of_side is not None:
-            yield from ((side, name) for name in of_side.features.blocks)
-    if known.context is not None:
-        yield from ((_CONTEXT, name) for name in known.context.blocks)
+def _feature_sets(known: Features) -> dict[str, FeatureSet]:
+    """What is known of each side: of user, item and context, as their features are named."""
+    found = {side: getattr(known, key) for side, key in _SIDES.items()}
+    sets = {side: of.features for side, of in found.items() if of is not None}
+    return sets | ({} if known.context is None else {_CONTEXT: known.context})
 
 
 def _note(ask: _Question) -> str:
@@ -185,6 +182,6 @@ def _block_norms(model: Model, known: Features) -> dict[str, Any]:
     for side, part in parts.items():
         in_encoder = None if part is None else part.block_norms()
         if in_encoder is not None:
-            names = list(getattr(known, _SIDES[side]).features.blocks)
+            names = list(_feature_sets(known)[side].blocks)
             found[f"{side} encoder"] = {"names": names, "norms": in_encoder.tolist()}
     return found

@@ -11,11 +11,10 @@ import numpy as np
 from maxella.baselines.table import BASELINES
 from maxella.data.dataset import Dataset
 from maxella.errors import ConfigError
-from maxella.evaluation.candidates import CandidateSubset
 from maxella.evaluation.evaluate import Exam, Report, evaluate
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.slices import Slice
-from maxella.experiment.build import build_data, load_tables, with_tasks
+from maxella.experiment.build import build_data, load_tables, occur, with_tasks
 from maxella.experiment.config import Config
 from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.results import Outcome, model_row
@@ -27,11 +26,10 @@ from maxella.tasks.kinds import KINDS
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What is asked of every model, task by task; of a split by whole items, of these alone."""
+    """What is asked of every model, task by task; of a split by whole items, among these alone."""
 
     exams: tuple[Exam, ...]
     n_item_rows: int
-    subset: CandidateSubset | None
     slices: Sequence[Slice]
     seed: int  # of the intervals
     resamples: int  # for them; 0: no intervals
@@ -50,14 +48,15 @@ class HeldOut:
         known = dataset.known_in_validation if on_validation else dataset.known
         exams = [KINDS[task.kind].exam(task.name, part, known) for task in config.tasks]
         exams = [exam for exam in exams if len(exam.test)]
-        n_item_rows, subset = dataset.items.n_rows, None
+        n_item_rows = dataset.items.n_rows
         if config.split.kind == "cold_item":
-            subset = CandidateSubset(np.unique(part.rows.items), n_item_rows)
-            exams = [_among(exam, subset) for exam in exams]
-            slices = [subset.slice(one) for one in slices]
-            n_item_rows = subset.n_item_rows
+            among = occur(part.rows.items, n_item_rows)
+            exams = [
+                replace(exam, candidates=among) if isinstance(exam, RankingExam) else exam
+                for exam in exams
+            ]
         resamples = 0 if on_validation else config.evaluation.resamples
-        return cls(tuple(exams), n_item_rows, subset, slices, config.split.seed, resamples)
+        return cls(tuple(exams), n_item_rows, slices, config.split.seed, resamples)
 
     def ask(self, engine: Engine) -> Report:
         """The figures of a model, whether it has learnt a task or not."""
@@ -65,8 +64,6 @@ class HeldOut:
 
     def judge(self, answers: Mapping[str, Any]) -> Report:
         """Put the exams to whoever answers for their tasks."""
-        if self.subset is not None:
-            answers = {task: self.subset.view(one) for task, one in answers.items()}
         return evaluate(
             self.exams,
             answers,
@@ -75,14 +72,6 @@ class HeldOut:
             resamples=self.resamples,
             slices=self.slices,
         )
-
-
-def _among(exam: Exam, subset: CandidateSubset) -> Exam:
-    if not isinstance(exam, RankingExam):
-        return replace(exam, test=subset.pairs(exam.test))
-    visited = None if exam.visited is None else subset.pairs(exam.visited)
-    known = subset.pairs(exam.known)
-    return replace(exam, test=subset.pairs(exam.test), known=known, visited=visited)
 
 
 @dataclass(frozen=True)
@@ -120,13 +109,9 @@ def judge_baselines(experiment: Experiment) -> tuple[list[Outcome], list[str]]:
     notes: list[str] = []
     names = config.compare.baselines
     for name in BASELINES if names is None else names:
-        tasks = _answered(name, dataset, config)
-        if config.split.kind == "cold_item" and BASELINES[name].kind == "retrieval":
-            tasks = []  # of items held out whole they know nothing: all candidates tie
-        if not tasks:
-            continue
         try:
-            outcomes.append(_baseline(name, tasks, dataset, held_out))
+            if tasks := _answered(name, dataset, config):
+                outcomes.append(_baseline(name, tasks, dataset, held_out))
         except ConfigError as error:  # too large for it
             notes.append(f"No baseline {name}: {error}")
     if config.split.kind == "cold_item":
@@ -139,6 +124,8 @@ def _answered(name: str, dataset: Dataset, config: Config) -> list[str]:
     baseline = BASELINES[name]
     if baseline.wants_events and len(dataset.train.events) < 2:
         return []
+    if baseline.kind == "retrieval" and config.split.kind == "cold_item":
+        return []  # of items held out whole they know nothing: all candidates tie
     return [
         task.name
         for task in config.tasks

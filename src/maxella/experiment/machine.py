@@ -5,6 +5,7 @@ import platform
 import resource
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,8 @@ def command_line() -> str | None:
 
 def reset_peak_memory() -> None:
     """Start the peak anew where the system can (Linux); elsewhere it stays the process's."""
-    try:
+    with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return
 
 
 def peak_memory_mb() -> float:

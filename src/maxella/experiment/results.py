@@ -27,7 +27,7 @@ class Outcome:
     """What became of one model or baseline."""
 
     row: dict[str, Any]  # of the report
-    found: Evaluation | None  # nothing where no test part was held out
+    found: Evaluation  # without any figures where no test part was held out
     bundle: Bundle | None = None  # baselines have none
 
 
@@ -39,7 +39,7 @@ def report_dict(
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The whole report of one data set, split and list of models; `notes` join the data's."""
-    found = [outcome.found for outcome in outcomes if outcome.found]
+    found = [outcome.found for outcome in outcomes]
     described: dict[str, dict[str, Any]] = {}
     for of in found:
         for task, metrics in of.described.items():
@@ -77,7 +77,7 @@ def report_dict(
         "tasks": [_task_facts(task, dataset, found) for task in config.tasks],
         "metrics": described,
         "models": _with_paired(outcomes, config),
-        "ceiling": found[0].ceiling if found else {},
+        "ceiling": found[0].ceiling,
     }
     return report | {"findings": findings(report)}
 
@@ -103,7 +103,7 @@ def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, 
     To the best baseline by each metric, and to each other model that learnt the task as well.
     """
     rows = [dict(outcome.row) for outcome in outcomes]
-    judged = [(row, one.found) for row, one in zip(rows, outcomes, strict=True) if one.found]
+    judged = [(row, one.found) for row, one in zip(rows, outcomes, strict=True) if one.found.values]
     for row, _ in judged:
         if not is_baseline(row):
             row |= {"paired": {}, "paired_models": {}}
@@ -148,18 +148,17 @@ def _rows_of_events(dataset: Dataset) -> dict[str, int]:
 
 
 def model_row(
-    name: str, kind: str, fit_seconds: float, memory_mb: float, found: Evaluation | None
+    name: str, kind: str, fit_seconds: float, memory_mb: float, found: Evaluation
 ) -> dict[str, Any]:
     """One model's or baseline's row; a model trained on everything has no figures."""
-    judged = found.to_dict() if found else {}
     return {
         "name": name,
         "kind": kind,
-        "metrics": judged.get("metrics", {}),
-        "intervals": judged.get("intervals", {}),
-        "slices": judged.get("slices", []),
-        "reliability": judged.get("reliability", {}),
-        "seconds": {"fit": fit_seconds, "evaluate": judged.get("seconds")},
+        "metrics": found.metrics,
+        "intervals": found.intervals,
+        "slices": found.slices,
+        "reliability": found.curves.get("reliability", {}),
+        "seconds": {"fit": fit_seconds, "evaluate": found.seconds if found.values else None},
         "peak_memory_mb": memory_mb,
     }
 
@@ -170,7 +169,7 @@ def trained_row(
     bundle: Bundle,
     stages: Sequence[dict[str, Any]],
     progress: Progress,
-    found: Evaluation | None,
+    found: Evaluation,
 ) -> dict[str, Any]:
     """A model's row, with what trained it; `stages` are what the report says of each."""
     fit_seconds = sum(stage["seconds"] for stage in stages)
@@ -206,7 +205,7 @@ def _notes(config: Config, dataset: Dataset, outcomes: Sequence[Outcome]) -> Ite
                 f"{outcome.bundle.spec.seen_penalty_dim} dimensions of its penalty on seen items; "
                 "all others leave them out."
             )
-    counts = [of for outcome in outcomes if outcome.found for of in outcome.found.counts.values()]
+    counts = [of for outcome in outcomes for of in outcome.found.counts.values()]
     queries = max((of.get("queries", 0) for of in counts), default=0)
     if config.features.context and queries:
         yield (

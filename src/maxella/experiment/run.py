@@ -126,6 +126,5 @@ def train(
         done.append({"name": stage.name, "seconds": now - started, **stage.facts})
         started = now
     bundle = build_bundle(config, tables, dataset, spec, model, features)
-    held_out = experiment.held_out
-    found = held_out.ask(bundle.engine(dataset.contexts)) if held_out.exams else None
+    found = experiment.held_out.ask(bundle.engine(dataset.contexts))
     return Outcome(trained_row(name, config, bundle, done, progress, found), found, bundle)

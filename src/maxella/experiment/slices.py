@@ -35,19 +35,15 @@ def build_slices(config: Config, tables: Tables, dataset: Dataset) -> list[Slice
         raise ConfigError(unknown_name("slice", unknown[0], known))
     if not len(dataset.test):
         return []
-    tests: dict[Side, np.ndarray] = {
-        "user": np.bincount(dataset.test.rows.users, minlength=dataset.users.n_rows),
-        "item": np.bincount(dataset.test.rows.items, minlength=dataset.items.n_rows),
-    }
+    test, n_users, n_items = dataset.test.rows, dataset.users.n_rows, dataset.items.n_rows
+    tests = {"user": _counts(test.users, n_users), "item": _counts(test.items, n_items)}
     found: list[Slice] = []
     for name in ways:
         if name == "activity":
             informed = dataset.known_in_validation.rows.users
-            counts = np.bincount(informed, minlength=dataset.users.n_rows)
-            found += by_activity(counts, tests["user"])
+            found += by_activity(_counts(informed, n_users), tests["user"])
         elif name == "popularity":
-            counts = np.bincount(dataset.train.rows.items, minlength=dataset.items.n_rows)
-            found += by_popularity(counts, tests["item"])
+            found += by_popularity(_counts(dataset.train.rows.items, n_items), tests["item"])
         else:
             side, column = columns[name]
             ids, table, declared = sides[side]
@@ -57,6 +53,10 @@ def build_slices(config: Config, tables: Tables, dataset: Dataset) -> list[Slice
                     values = as_labels(values, spec.options.get("separator", SEPARATOR))
             found += by_column(name, side, values, tests[side])
     return found
+
+
+def _counts(rows: np.ndarray, n_rows: int) -> np.ndarray:
+    return np.bincount(rows, minlength=n_rows)
 
 
 def _in_rows(table: pl.DataFrame, key: str, ids: Vocabulary, column: str) -> pl.Series:

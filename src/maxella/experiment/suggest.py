@@ -8,15 +8,13 @@ from typing import Any
 import polars as pl
 
 from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind
-from maxella.data.roles import infer_roles
+from maxella.data.roles import FIVE, LEFT_OUT, MOST_LOG_ROWS, Role, infer_roles
 from maxella.errors import ConfigError
 from maxella.experiment.propose import Choices, choose_options
 from maxella.sources.delimited import arrange, open_sheets
 from maxella.sources.load import SOURCES, detect, find_folder, load_source
 from maxella.sources.mapping import guess_columns
 from maxella.sources.tables import Tables
-
-FIVE = ("user_id", "item_id", "rating", "timestamp", "event")
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,12 @@ def suggest(
         )
     tables = load_source(kind, path)
     ours = {name: name for name in FIVE} | {"part": "split", "count": "count"}
-    findings = [
-        Finding("interactions", name, ours[name], f"by the layout, {kind}")
-        if name in ours
-        else Finding("interactions", name, "left out", "the model reads no such columns")
+    not_read = Role(LEFT_OUT, "the model reads no such columns")
+    roles = {
+        name: Role(ours[name], f"by the layout, {kind}") if name in ours else not_read
         for name in tables.interactions.columns
-    ]
-    return _suggestion(tables, {"path": path, "kind": kind}, findings, tables.notes)
+    }
+    return _suggestion(tables, {"path": path, "kind": kind}, roles, tables.notes)
 
 
 def _of_delimited(
@@ -82,13 +79,17 @@ def _of_delimited(
     log = sheets.log.frame
     spelled = guess_columns(log.columns)
     roles = infer_roles(log, spelled)
-    taken = {ours: getattr(roles, ours) for ours in FIVE if getattr(roles, ours) is not None}
+    taken = {role.name: name for name, role in roles.columns.items() if role.name in FIVE}
     # "" where reading would take a column for one that it isn't.
     columns = {ours: taken.get(ours, "") for ours in FIVE if ours in taken or ours in spelled}
     # What the table of users or items says itself, the log need not say again.
     user_facts, item_facts = (
-        [name for name in facts if sheet is None or name not in sheet.frame.columns]
-        for sheet, facts in ((sheets.users, roles.user_facts), (sheets.items, roles.item_facts))
+        [
+            name
+            for name in roles.named(f"column of {side}")
+            if sheet is None or name not in sheet.frame.columns
+        ]
+        for side, sheet in (("users", sheets.users), ("items", sheets.items))
     )
     how_to_read: dict[str, Any] = {"columns": columns, "time_unit": roles.time_unit}
     how_to_read |= {"user_columns": user_facts, "item_columns": item_facts}
@@ -96,38 +97,25 @@ def _of_delimited(
     if roles.time_unit == "s":
         del how_to_read["time_unit"]
     data = {"path": path, "kind": "delimited", "users": users, "items": items, **how_to_read}
-    role_of = {
-        **dict.fromkeys(roles.flags, "label"),
-        **dict.fromkeys(roles.user_facts, "column of users"),
-        **dict.fromkeys(roles.item_facts, "column of items"),
-        "count": "count",
-        roles.split: "split",
-        **{theirs: ours for ours, theirs in taken.items()},
-    }
-    findings = [
-        Finding(
-            "interactions", name, role_of.get(name, "left out"), reason.removeprefix("left out: ")
-        )
-        for name, reason in roles.reasons.items()
-    ]
     notes = list(tables.notes)
-    if roles.n_sampled < log.height:
-        notes.insert(0, f"Roles are inferred from {roles.n_sampled:,} of {log.height:,} rows.")
-    return _suggestion(tables, data | {"encoding": encoding}, findings, notes)
+    if log.height > MOST_LOG_ROWS:
+        notes.insert(0, f"Roles are inferred from {MOST_LOG_ROWS:,} of {log.height:,} rows.")
+    in_order = {name: roles.columns[name] for name in log.columns}
+    return _suggestion(tables, data | {"encoding": encoding}, in_order, notes)
 
 
 def _suggestion(
     tables: Tables,
     data: dict[str, Any],
-    findings: Sequence[Finding],
+    roles: Mapping[str, Role],
     notes: Sequence[str],
 ) -> Suggestion:
     features: dict[str, dict[str, Any]] = {}
-    of_sides: list[Finding] = []
+    findings = [Finding("interactions", name, of.name, of.reason) for name, of in roles.items()]
     for table, side, frame in (("users", "user", tables.users), ("items", "item", tables.items)):
         features[side] = {}
         for name, kind in _kinds(frame.drop(f"{side}_id")).items():
-            of_sides.append(Finding(table, name, kind.name or "left out", kind.reason))
+            findings.append(Finding(table, name, kind.name or LEFT_OUT, kind.reason))
             if kind.name is not None:
                 how = {"kind": kind.name, **kind.options}
                 features[side][name] = how if kind.options else kind.name
@@ -139,14 +127,14 @@ def _suggestion(
         "features": features,
     }
     by_role: dict[str, list[str]] = {}
-    for one in findings:
-        by_role.setdefault(one.role, []).append(one.column)
+    for name, role in roles.items():
+        by_role.setdefault(role.name, []).append(name)
     log = tables.interactions
     (part,) = by_role.get("split", [None])
     choices = choose_options(log, part=part, flags=by_role.get("label", []))
-    changing = {n: infer_kind(log[n]).name for n in by_role.get("left out", []) if n in log.columns}
+    changing = {n: infer_kind(log[n]).name for n in by_role.get(LEFT_OUT, []) if n in log.columns}
     contexts = {name: kind for name, kind in changing.items() if kind in ("category", "labels")}
-    return Suggestion((*findings, *of_sides), options, choices, tuple(notes), contexts)
+    return Suggestion(tuple(findings), options, choices, tuple(notes), contexts)
 
 
 def _kinds(frame: pl.DataFrame) -> dict[str, Kind]:

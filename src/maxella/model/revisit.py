@@ -27,7 +27,7 @@ class RevisitPart(nn.Module):
 
     def places(self, patterns: torch.Tensor) -> torch.Tensor:
         """(n,) patterns → (n,) columns of the table: that with most events in common."""
-        distinct, positions = patterns.unique(return_inverse=True)
+        distinct, positions = torch.unique(patterns, return_inverse=True)
         bits = 1 << torch.arange(62)
         both = (distinct[:, None] & self.patterns)[..., None] & bits
         either = (distinct[:, None] | self.patterns)[..., None] & bits

@@ -72,19 +72,8 @@ class Bundle:
 
     def recommender(self) -> Recommender:
         """Ready to answer."""
-        engine = self.engine()
-        return Recommender(engine, self.users, self.items, self._declared_tasks(), self.features)
-
-    def _declared_tasks(self) -> list[Task]:
-        """The tasks as far as answers and the labels of newcomers want them."""
-        wanted = {"name", "kind", "rows", "among", "column", "event_weights", "weight"}
-        return [
-            Task(
-                **{key: value for key, value in task.items() if key in wanted},
-                counts_repeats=task.get("count") == "log",
-            )
-            for task in self.config["tasks"]
-        ]
+        tasks = [Task.of(task) for task in self.config["tasks"]]
+        return Recommender(self.engine(), self.users, self.items, tasks, self.features)
 
 
 def weights_hash(model: Model) -> str:
@@ -124,8 +113,8 @@ def load_bundle(folder: Path) -> Bundle:
     if (folder / "bundle").is_dir():
         folder = folder / "bundle"
     manifest, config = _read_manifest(folder)
-    spec = _spec(manifest["model"])
     try:
+        spec = _spec(manifest["model"])
         features = _load_features(folder)
         model = build_model(spec, 0, features)
         model.load_state_dict(load_file(folder / "weights.safetensors"))
@@ -181,17 +170,13 @@ def _tuples(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _save_features(folder: Path, features: Features) -> None:
     """What the encoders have seen, and the bags of all rows."""
-    sides = {
-        side: known
-        for side, known in (("users", features.users), ("items", features.items))
-        if known is not None
-    }
-    facts: dict[str, Any] = {side: known.features.to_dict() for side, known in sides.items()}
-    columns = {
-        f"{side}.{name}": torch.from_numpy(column)
-        for side, known in sides.items()
-        for name, column in vars(known.bags).items()
-    }
+    facts: dict[str, Any] = {}
+    columns: dict[str, torch.Tensor] = {}
+    for side, known in (("users", features.users), ("items", features.items)):
+        if known is not None:
+            facts[side] = known.features.to_dict()
+            for name, column in vars(known.bags).items():
+                columns[f"{side}.{name}"] = torch.from_numpy(column)
     if features.context is not None:
         facts["context"] = features.context.to_dict()
     (folder / "features.json").write_text(json.dumps(facts), encoding="utf-8")
@@ -237,7 +222,6 @@ def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         )
     try:
         _check_hashes(folder, manifest["sha256"])
-        _spec(manifest["model"])
         return manifest, tomllib.loads((folder / "config.toml").read_text("utf-8"))
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable(folder, f"manifest.json: {error!r}") from error

@@ -1,6 +1,6 @@
 """A trained model, ready to answer for rows: evaluation and serving both ask here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Literal
 
@@ -8,7 +8,6 @@ import torch
 
 from maxella.data.contexts import Contexts
 from maxella.data.entity_features import EntityFeatures
-from maxella.data.history import History
 from maxella.data.log import Log
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.feature_part import FeatureBags
@@ -154,12 +153,9 @@ class Engine:
         if deny is not None:
             out[:, deny] = True
         out[:, UNKNOWN_ROW] = True
-        seen: dict[str | None, Callable[[], History]] = {}
-        if exclude == "labels":
-            seen = {task: partial(self.known.picks, task) for task in tasks}
-        elif exclude == "visited":
-            seen = {None: self.known.history}
-        for task, find in seen.items():
+        whose: list[str | None] = [None] if exclude == "visited" else [*tasks]
+        for task in whose if exclude else []:
+            find = self.known.history if task is None else partial(self.known.picks, task)
             bags = self._users.once(("seen", task), find).bags(users)
             out[torch.repeat_interleave(bags.counts), bags.items] = True
         return out

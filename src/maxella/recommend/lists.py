@@ -18,11 +18,6 @@ class Lists:
     scores: torch.Tensor  # (n,) float32
     is_known: torch.Tensor  # (n,) bool: the model knows the user; else popularity speaks
 
-    @property
-    def sources(self) -> np.ndarray:
-        """(n,) of text: where each item comes from."""
-        return source_names(self.is_known)
-
     @classmethod
     def best(
         cls,

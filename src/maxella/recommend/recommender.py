@@ -143,7 +143,7 @@ class Recommender:
             contexts = None if at is None else at.expand(len(of_users))
             answers = engine.answers(name).predict(of_users, lists.items, contexts=contexts)
             columns[f"predicted_{name}"] = answers.numpy()
-        source = pl.Series("source", lists.sources, dtype=pl.String)
+        source = pl.Series("source", source_names(lists.is_known), dtype=pl.String)
         return pl.DataFrame(columns).with_columns(source)
 
     def predict(self, pairs: pl.DataFrame, *, intervals: float | None = None) -> pl.DataFrame:
@@ -240,19 +240,15 @@ class Recommender:
                 f"{' or '.join(repr(name) for name in self._ranked)}, or for a blend with it."
             )
         learnt = [*self._ranked, *self._answered] if blend else self._ranked
-        for name in blend or [task or self._ranked[0]]:
-            self._refuse_unlearnt(name, learnt)
-        return blend or task or self._ranked[0]
-
-    def _refuse_unlearnt(self, task: str, learnt: Sequence[str]) -> None:
-        if task in learnt:
-            return
-        if any(one.name == task for one in self._tasks):
+        unlearnt = [name for name in blend or [task or self._ranked[0]] if name not in learnt]
+        if unlearnt and any(one.name == unlearnt[0] for one in self._tasks):
             raise ConfigError(
-                f"This model has not learnt task '{task}': its weight was 0. Learnt: "
+                f"This model has not learnt task '{unlearnt[0]}': its weight was 0. Learnt: "
                 f"{', '.join(learnt)}. Train with a weight above 0."
             )
-        raise ConfigError(unknown_name("task", task, learnt))
+        if unlearnt:
+            raise ConfigError(unknown_name("task", unlearnt[0], learnt))
+        return blend or task or self._ranked[0]
 
     def _with_levels(self, intervals: float | None) -> list[str]:
         """The tasks that intervals can be given of; none where none are asked for."""

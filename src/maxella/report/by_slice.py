@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maxella.report.columns import Column, headline_columns
-from maxella.report.tasks import in_table_order, learnt, tasks_of
+from maxella.report.tasks import in_table_order, tasks_of
 
 _SHOWN = 2  # headline metrics of each task
 _TITLES = {
@@ -29,7 +29,9 @@ class SliceRow:
 def slice_tables(report: dict[str, Any]) -> list[tuple[str, list[tuple[Column, list[SliceRow]]]]]:
     """Title of each table, and of each metric its rows; none where no model has a slice."""
     models = in_table_order(report)
-    names = dict.fromkeys(str(one["slice"]) for model in models for one in _slices(model))
+    names = dict.fromkeys(
+        str(one["slice"]) for model in models for one in model.get("slices") or []
+    )
     columns = [
         column for task in tasks_of(report) for column in headline_columns(report, task)[:_SHOWN]
     ]
@@ -40,16 +42,12 @@ def slice_tables(report: dict[str, Any]) -> list[tuple[str, list[tuple[Column, l
     return tables
 
 
-def _slices(model: dict[str, Any]) -> list[_Slice]:
-    return model.get("slices") or []
-
-
 def _rows(name: str, column: Column, models: list[dict[str, Any]]) -> list[SliceRow]:
     """The rows of a metric; a model that has not learnt its task has none of it."""
     found: dict[str, list[_Slice]] = {}
     for place, model in enumerate(models):
-        for one in _slices(model) if learnt(model, column.task or "") else []:
-            if one["slice"] == name and column.value(one) is not None:
+        for one in model.get("slices") or []:
+            if one["slice"] == name and column.counts(model | one):
                 found.setdefault(str(one["value"]), [{} for _ in models])[place] = one
     return [
         SliceRow(value, next(filter(None, row)), row, column.clearly_best(row))

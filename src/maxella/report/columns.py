@@ -10,7 +10,6 @@ from typing import Any
 from maxella.report.tasks import learnt, tasks_of
 
 MISSING = "-"
-_TOLD = ("label", "digits", "direction", "meaning", "importance", "target")  # of a metric
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,10 @@ class Column:
             return abs(value - (self.target or 0.0))
         return -value if self.direction == "higher" else value
 
+    def loss_of(self, row: dict[str, Any]) -> float:
+        """The loss of a row that has a figure."""
+        return self.loss(self.value(row) or 0.0)
+
     def losses(self, row: dict[str, Any]) -> tuple[float, float] | None:
         """(low, high) of the loss over the interval, None where there is no interval."""
         interval = self.interval(row)
@@ -103,7 +106,7 @@ class Column:
     def best(self, models: list[dict[str, Any]]) -> set[int]:
         """Positions of the best as shown; none where fewer than two models count."""
         losses = {
-            place: round(self.loss(self.value(model) or 0.0), self.digits)
+            place: round(self.loss_of(model), self.digits)
             for place, model in enumerate(models)
             if self.counts(model)
         }
@@ -147,9 +150,8 @@ def metric_column(report: dict[str, Any], task: str, key: str) -> Column | None:
     told = at(report.get("metrics"), (task, key))
     if told is None:
         return None
-    known = {"label": key} | {name: told[name] for name in _TOLD if name in told}
     path = ("metrics", task, *key.split(".", 1))
-    return Column(path=path, task=task, group=task if len(tasks_of(report)) > 1 else "", **known)
+    return Column(path=path, task=task, group=task if len(tasks_of(report)) > 1 else "", **told)
 
 
 def headline_columns(report: dict[str, Any], task: dict[str, Any]) -> list[Column]:

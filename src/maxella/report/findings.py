@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from maxella.report.columns import Column, headline_columns
-from maxella.report.tasks import is_baseline, learnt, tasks_of
-from maxella.report.verdict import best_first, compare
+from maxella.report.tasks import in_table_order, is_baseline, learnt, tasks_of
+from maxella.report.verdict import compare
 
 _Model = dict[str, Any]
 _NO_FIGURE = "No model of this report has a figure to judge it by."
@@ -27,12 +27,15 @@ class _Field:
     """Who is judged by a headline metric of a task, best first."""
 
     column: Column
-    models: list[_Model]
-    baselines: list[_Model]
+    all: list[_Model]
 
     @property
-    def all(self) -> list[_Model]:
-        return best_first(self.column, self.models + self.baselines)
+    def models(self) -> list[_Model]:
+        return [model for model in self.all if not is_baseline(model)]
+
+    @property
+    def baselines(self) -> list[_Model]:
+        return [model for model in self.all if is_baseline(model)]
 
     @property
     def place(self) -> str:
@@ -83,7 +86,7 @@ def headline(report: dict[str, Any]) -> str:
     if not by_task:
         return _NO_FIGURE
     firsts = [fields[0] for fields in by_task]
-    answer = _capital(", ".join(map(_leader, firsts)))
+    answer = capital(", ".join(map(_leader, firsts)))
     clear = [_clear_leader(field) for field in firsts]
     if clear[0] and len(tasks) == len(firsts) > 1 and all(one == clear[0] for one in clear):
         figures = ", ".join(
@@ -120,10 +123,9 @@ def _fields(report: dict[str, Any], task: dict[str, Any]) -> list[_Field]:
     """The field of each headline metric that can be judged by, the deciding one first."""
     fields = []
     for column in headline_columns(report, task):
-        known = best_first(column, [model for model in report["models"] if column.counts(model)])
+        known = sorted(filter(column.counts, in_table_order(report)), key=column.loss_of)
         if known and not _holds_all(report, column):
-            trained = [model for model in known if not is_baseline(model)]
-            fields.append(_Field(column, trained, [one for one in known if is_baseline(one)]))
+            fields.append(_Field(column, known))
     return fields
 
 
@@ -204,7 +206,7 @@ def _against_baselines(fields: list[_Field]) -> list[str]:
             parts += [f"level with {field.against(model, level)}"] if level else []
             if parts:
                 lines.append(
-                    f"{_capital(field.place)} by {field.column.label}, {model['name']} "
+                    f"{capital(field.place)} by {field.column.label}, {model['name']} "
                     f"({field.text(model)}) is {' and '.join(parts)}."
                 )
             else:
@@ -215,7 +217,7 @@ def _against_baselines(fields: list[_Field]) -> list[str]:
                 )
         if clean:
             lines.append(
-                f"{_capital(fields[0].place)}, {model['name']} is ahead of every baseline by "
+                f"{capital(fields[0].place)}, {model['name']} is ahead of every baseline by "
                 f"{_join(clean)}."
             )
     return lines
@@ -239,7 +241,7 @@ def _transfer(fields: list[_Field]) -> list[str]:
     clauses = [f"{words[first]} {alone['name']}, which learnt this task alone, by {_join(labels)}"]
     clauses += [f"{words[order]} it by {_join(labels)}" for order, labels in others]
     who = f"{joint['name']}, which learnt {_n_learnt(joint)} tasks,"
-    return [f"{_capital(fields[0].place)}, {who} is {' and '.join(clauses)}."]
+    return [f"{capital(fields[0].place)}, {who} is {' and '.join(clauses)}."]
 
 
 def _n_learnt(model: _Model) -> int:
@@ -284,5 +286,6 @@ def _join(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The text with a capital first letter, the others as they are."""
     return text[:1].upper() + text[1:]

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from maxella.report.columns import metric_column
-from maxella.report.console import one_line, plain_or_ruled_table
+from maxella.report.console import one_line, plain_or_ruled_table, print_line
 
 NO_EFFECT = "shows no effect here"
 
@@ -37,7 +37,9 @@ def importance_table(report: dict[str, Any]) -> tuple[list[str], list[tuple[str,
         return max((of / (abs(metrics[name]) or 1.0) for name, of in clear.items()), default=0.0)
 
     rows = sorted(found.get("features") or [], key=share, reverse=True)
-    return [_label(report, name) for name in metrics], [
+    # No name of a task has a dot.
+    columns = [metric_column(report, *name.split(".", 1)) for name in metrics]
+    return [one.full_label if one else name for one, name in zip(columns, metrics, strict=True)], [
         (f"{row['side']}.{row['name']}", [_cell(row["losses"][name]) for name in metrics])
         for row in rows
     ]
@@ -54,12 +56,14 @@ def print_importance(report: dict[str, Any], console: Console) -> None:
         table.add_row(Text(one_line(name)), *(_text(cell) for cell in cells))
     console.print(table)
     for line in importance_lines(report):
-        console.print(Text(one_line(line)))
+        print_line(console, line)
 
 
 def importance_lines(report: dict[str, Any]) -> list[str]:
     """What the table says, in sentences."""
-    found = report["importance"]
+    found = report.get("importance")
+    if not found:
+        return []
     caption = (
         "How much worse the model gets when a feature is permuted among users, items or contexts, "
         f"mean of {found['repeats']} permutations; [low, high] of the 95 % interval over users and "
@@ -114,10 +118,3 @@ def _shows(loss: dict[str, Any]) -> bool:
 def _text(cell: Cell) -> Text:
     text = Text(cell.loss, style="bold" if cell.shows else "dim")
     return text.append(f"\n{cell.interval}", style="dim not bold")
-
-
-def _label(report: dict[str, Any], name: str) -> str:
-    """The label of a metric that is named `TASK.key`."""
-    task, _, key = name.partition(".")  # no name of a task has a dot
-    column = metric_column(report, task, key)
-    return column.full_label if column else name

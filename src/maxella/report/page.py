@@ -44,7 +44,6 @@ def html_page(report: _Dict) -> str:
     models, columns = in_table_order(report), shown_columns(report)
     dataset = report.get("dataset") or {}
     answer, *points = findings(report)
-    has_importance = bool(report.get("importance"))
     return render(
         "report",
         title=title,
@@ -60,7 +59,7 @@ def html_page(report: _Dict) -> str:
         best={column: column.best(models) for column in columns},
         ceilings=[column.text(column.ceiling(report)) for column in columns],
         importance=importance_table(report),
-        importance_lines=importance_lines(report) if has_importance else [],
+        importance_lines=importance_lines(report),
         cross_maps=cross_maps(report),
         plots=draw_plots(report),
         slices=slice_tables(report),
@@ -115,11 +114,8 @@ def _protocol(report: _Dict) -> list[_Row]:
 
 def _stages(models: list[_Dict]) -> list[tuple[str, list[_Row]]]:
     """Of each model that has any: its stages in order, their seconds, and further facts."""
-    return [
-        (str(model["name"]), [_stage(stage) for stage in model["stages"]])
-        for model in models
-        if model.get("stages")
-    ]
+    by_model = [(str(model["name"]), model.get("stages") or []) for model in models]
+    return [(name, [_stage(stage) for stage in stages]) for name, stages in by_model if stages]
 
 
 def _stage(stage: _Dict) -> tuple[str, ...]:

@@ -41,8 +41,3 @@ def short_text(text: str) -> str:
     """A text on one line without control characters, which no SVG may hold; cut where long."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
-
-
-def capital(text: str) -> str:
-    """The text with a capital first letter, the others as they are."""
-    return text[:1].upper() + text[1:]

@@ -9,7 +9,8 @@ from matplotlib.ticker import MaxNLocator
 from maxella.report.columns import Column, headline_columns
 from maxella.report.curves import draw_losses, draw_reliability
 from maxella.report.drawings import Row, columns, marks
-from maxella.report.plot import WIDTH, Plot, capital, coloured, name_marks, short_text
+from maxella.report.findings import capital
+from maxella.report.plot import WIDTH, Plot, coloured, name_marks, short_text
 from maxella.report.svg import MUTED, PAPER, drawing, new_figure, to_svg
 from maxella.report.tasks import is_baseline, tasks_of
 
@@ -153,7 +154,7 @@ def _draw_histograms(report: dict[str, Any]) -> list[Plot]:
 
 
 def _in_order(labels: list[str]) -> list[str]:
-    """Labels by number; bins, which are not numbers, as the report has them."""
+    """Labels by number; others as the report has them."""
     try:
         return sorted(labels, key=float)
     except ValueError:

@@ -34,17 +34,8 @@ def compare(column: Column, model: _Model, other: _Model) -> Verdict:
     if mine is not None and its is not None:
         order = (mine[1] < its[0]) - (its[1] < mine[0])
         return Verdict(order, "intervals apart" if order else "intervals overlap")
-    first, second = (round(_loss(column, one), column.digits) for one in (model, other))
+    first, second = (round(column.loss_of(one), column.digits) for one in (model, other))
     return Verdict((first < second) - (second < first), "no intervals")
-
-
-def best_first(column: Column, models: list[_Model]) -> list[_Model]:
-    """The models by their figure; those with the same in their order."""
-    return sorted(models, key=lambda model: _loss(column, model))
-
-
-def _loss(column: Column, model: _Model) -> float:
-    return column.loss(column.value(model) or 0.0)
 
 
 def _paired(column: Column, model: _Model, other: _Model) -> tuple[float, float, float] | None:

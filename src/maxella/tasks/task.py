@@ -1,7 +1,8 @@
 """A task: one thing to learn of a log; and what a kind of task is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import polars as pl
 import torch
@@ -34,6 +35,16 @@ class Task:
     sums: bool = False  # whether the loss is a sum over labels, not a mean
     shapes_encoders: bool = True  # whether its gradient reaches the encoders
     distillation: float = 0.0  # the share of the loss that a teacher has
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Task":
+        """The task that the options of [[tasks]] declare, but for its loss."""
+        same = {one.name for one in fields(cls)} - {"loss"}
+        return cls(
+            **{name: value for name, value in options.items() if name in same},
+            counts_repeats=options.get("count") == "log",
+            sums=options.get("reduction") == "sum",
+        )
 
     @property
     def is_weighted(self) -> bool:
