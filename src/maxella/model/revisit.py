@@ -32,4 +32,5 @@ class RevisitPart(nn.Module):
         both = (distinct[:, None] & self.patterns)[..., None] & bits
         either = (distinct[:, None] | self.patterns)[..., None] & bits
         alike = (both != 0).sum(dim=2) / (either != 0).sum(dim=2).clamp(min=1)
-        return alike.argmax(dim=1)[positions]
+        nearest: torch.Tensor = alike.argmax(dim=1)[positions]
+        return nearest
