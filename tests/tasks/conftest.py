@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
@@ -76,3 +77,18 @@ def task_of():
         return Task(name, kind, **facts | changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def assert_same():
+    """Value and gradients agree, of losses that are scaled so that the factor must be carried."""
+
+    def check(loss, plain, parameters):
+        found = torch.autograd.grad(3 * loss, parameters, materialize_grads=True)
+        wanted = torch.autograd.grad(3 * plain, parameters, materialize_grads=True)
+        torch.testing.assert_close(loss, plain, rtol=1e-6, atol=1e-9)
+        for ours, theirs in zip(found, wanted, strict=True):
+            # Relative to the gradient's own size: single entries may cancel to nothing.
+            assert (ours - theirs).norm() <= 1e-6 * theirs.norm() + 1e-9
+
+    return check
