@@ -114,7 +114,7 @@ def test_of_many_items_the_nearest_speak_alone(history_of, k):
 def test_blocks_of_items_are_joined(history_of, monkeypatch):
     taken = (np.random.default_rng(3).random((50, 20)) < 0.3).astype(int)
     whole = weights_of(history_of, [(taken, 1.0)], 4)
-    monkeypatch.setattr(neighbours, "_BLOCK", 3)
+    monkeypatch.setattr(neighbours, "_BLOCK_CELLS", 3 * 4**2)
     np.testing.assert_array_equal(weights_of(history_of, [(taken, 1.0)], 4), whole)
 
 

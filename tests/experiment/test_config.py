@@ -68,6 +68,7 @@ def test_a_task_that_makes_no_sense_is_named(task, wanted):
         ([STARS | {"members": 2}], "another head than dot with members above 1"),
         ([BUY | {"loss": "in_batch_softmax"}, STARS | {"head": "ordinal"}], "batches of rows"),
         ([BUY | {"uses_time": True}], r"model\.history_dim above 0 with uses_time for buy"),
+        ([STARS | {"neighbours": 5}], "neighbours is for tasks of the kind retrieval, not rating"),
     ],
 )
 def test_tasks_that_do_not_go_together(tasks, wanted):
@@ -92,6 +93,11 @@ def test_of_a_task_without_a_weight_nothing_is_wanted():
 def test_a_loss_that_does_not_go_with_the_rest(loss, sections, wanted):
     with pytest.raises(ConfigError, match=wanted):
         parse([BUY | {"loss": loss}], **sections)
+
+
+def test_the_seen_penalty_is_of_dot_products():
+    with pytest.raises(ConfigError, match=r"neighbours = 0 with model\.seen_penalty_dim.*\(buy\)"):
+        parse([BUY | {"neighbours": 5}], model={"seen_penalty_dim": 8})
 
 
 @pytest.mark.parametrize("text", ["", "[[tasks]]\nname = 'buy'\nkind = 'retrieval'\n"])

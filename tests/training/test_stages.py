@@ -19,6 +19,7 @@ from maxella.tasks.kinds import KINDS
 from maxella.tasks.losses import LOSSES
 from maxella.tasks.objective import Objective
 from maxella.tasks.task import Task
+from maxella.training import context_part
 from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.cold_start import ColdStart
 from maxella.training.context_part import ContextStage
@@ -240,3 +241,30 @@ def test_a_context_raises_what_is_picked_in_it(trained, shop):
         (row,) = dataset.items.rows_of([str(item)])
         assert (table[row, phone] > table[row, tv]) == (item < 6)
     assert not table[0].any()
+
+
+def test_what_neighbours_say_is_known_where_contexts_are_counted(trained, shop, monkeypatch):
+    model, dataset = trained("context"), shop[0]
+    exams = []
+    find = context_part._Exam.of.__func__
+
+    def of(cls, *asked):
+        exams.append((asked[2], find(cls, *asked)))
+        return exams[-1][1]
+
+    monkeypatch.setattr(context_part._Exam, "of", classmethod(of))
+    ContextStage(1)(model, dataset)
+    Neighbours("buy", 1)(model, dataset)
+    ContextStage(1)(model, dataset)
+    (_, without), (_, beside) = exams
+    near = model.neighbours_of("buy", dataset.train.picks("buy"))
+    users = torch.arange(1, USERS + 1)
+    said = near.scores(users)[:, without.columns]
+    added = beside.scores - without.scores
+    is_finite = without.scores.isfinite()
+    assert torch.equal(is_finite, beside.scores.isfinite())
+    for row in range(len(added)):  # each query is of some user
+        kept = is_finite[row]
+        gaps = (said[:, kept] - added[row, kept]).abs().amax(dim=1)
+        assert gaps.min() < 1e-4
+    assert (beside.pick_scores - without.pick_scores).abs().max() > 0.01

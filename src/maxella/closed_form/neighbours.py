@@ -12,7 +12,7 @@ from maxella.data.history import History
 
 MOST_CELLS = 200_000_000  # of G as a matrix, 0.8 GB
 MOST_PRODUCTS = 100_000_000  # of two items of one user, where G is no matrix: 0.8 GB at most
-_BLOCK = 1000  # regressions solved side by side
+_BLOCK_CELLS = 10_000_000  # of the regressions that are solved side by side
 
 
 def item_neighbours(
@@ -51,8 +51,9 @@ def item_neighbours(
     relative = np.maximum(own / mean, 1e-6).astype(np.float32)
     lower = np.tril_indices(k)
     items, weights = torch.zeros(n_items, k, dtype=torch.int32), torch.zeros(n_items, k)
-    for start in range(0, n_items, _BLOCK):
-        rows = range(start, min(start + _BLOCK, n_items))
+    block = max(1, _BLOCK_CELLS // k**2)
+    for start in range(0, n_items, block):
+        rows = range(start, min(start + block, n_items))
         near = np.stack([_nearest(together, row, relative, k) for row in rows])
         # Row 0 is nobody's: its products are zeros, so where it fills up its weight is 0.
         systems = np.zeros((len(rows), k, k), dtype=np.float32)

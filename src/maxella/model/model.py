@@ -9,6 +9,7 @@ from maxella.data.history import History
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.feature_part import ColdStartMap, FeatureBags, FeaturePart
 from maxella.model.head import Head
+from maxella.model.neighbours import NeighbourPart, PickedNeighbours
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.row_table import SIDES, RowTable, Side
 from maxella.model.seen_penalty import SeenPenalty
@@ -62,6 +63,13 @@ class Model(nn.Module):
         everyone = torch.arange(self.user_encoder.n_rows)
         items = self.item_encoder(torch.arange(self.item_encoder.n_rows))
         return self.user_encoder(everyone, history.bags(everyone)), items
+
+    def neighbours_of(self, task: str, picks: History) -> PickedNeighbours | None:
+        """What the neighbours of items say for users of whom this is known; None without such."""
+        if task not in self.neighbours:
+            return None
+        part: NeighbourPart = self.neighbours[task]  # type: ignore[assignment]
+        return part.of(picks)
 
     def head_tables(self, side: Side | None = None) -> dict[str, RowTable]:
         """The tables of the heads by name, of both sides or of one."""

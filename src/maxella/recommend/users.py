@@ -47,8 +47,9 @@ class Trained:
     @cached_property
     def neighbours(self) -> dict[str, PickedNeighbours]:
         """What the neighbours of items say, by task that has such a part."""
-        parts = self.model.neighbours.items()
-        return {task: part.of(self.known.picks(task)) for task, part in parts}  # type: ignore[operator]
+        tasks = self.model.neighbours
+        found = {task: self.model.neighbours_of(task, self.known.picks(task)) for task in tasks}
+        return {task: of for task, of in found.items() if of is not None}
 
     @cached_property
     def picked(self) -> dict[str, torch.Tensor]:

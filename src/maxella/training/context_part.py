@@ -18,6 +18,7 @@ from maxella.model.context_part import InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import Model
+from maxella.model.neighbours import PickedNeighbours
 from maxella.model.user_encoder import Pairs
 from maxella.seeds import numpy_generator, torch_generator
 
@@ -61,7 +62,9 @@ class ContextStage:
             _find_means(asked, pairs)
             head = model.heads[task]
             if isinstance(head, DotProductHead):
-                trained = _Trained(model, head, everything, log.picks(task), users, items)
+                picks = log.picks(task)
+                near = model.neighbours_of(task, picks)
+                trained = _Trained(model, head, everything, picks, users, items, near)
                 _find_scores(trained, asked, pairs, self.seed)
             elif isinstance(head, PairHead):
                 _find_offsets(head, asked, pairs, users, items, self.seed)
@@ -77,6 +80,7 @@ class _Trained:
     history: History  # the task's own pairs
     users: torch.Tensor  # (user rows, dim)
     items: torch.Tensor  # (item rows, dim)
+    neighbours: PickedNeighbours | None
 
     def self_scores(self, pairs: LabelledPairs) -> torch.Tensor:
         """(n,) what each pair adds to its own score as a part of the history."""
@@ -179,10 +183,14 @@ class _Exam:
         biases = items.new_zeros(len(items)) if found is None else found
         users = head.queries(trained.users)
         scores = users[queries] @ items[known].T + biases[known]
+        if trained.neighbours is not None:
+            scores += trained.neighbours.scores(queries)[:, known]
         scores = scores.masked_fill(_is_taken(trained.history, queries, known), -torch.inf)
         picked, takers = torch.from_numpy(picks.items), torch.from_numpy(picks.users)
         pick_scores = (users[takers] * items[picked]).sum(dim=1) + biases[picked]
         pick_scores -= trained.self_scores(picks)
+        if trained.neighbours is not None:  # in which no pair speaks for itself
+            pick_scores += trained.neighbours.of_pairs(takers, picked)
         first = np.searchsorted(owners, np.arange(len(chosen)))
         rows = torch.from_numpy(_contexts(picks)[first])
         return cls(asked, rows, known, scores, torch.from_numpy(owners), picked, pick_scores)

@@ -240,9 +240,7 @@ class _Scores:
         log = log.of(rows.take(~is_hidden))
         history = log.history(model.events, in_time_order=model.user_encoder.reads_order)
         head: DotProductHead = model.heads[task]  # type: ignore[assignment]
-        neighbours = None
-        if task in model.neighbours:
-            neighbours = model.neighbours[task].of(log.picks(task))  # type: ignore[operator]
+        neighbours = model.neighbours_of(task, log.picks(task))
         return cls(*head.vectors(*model.embed(history)), neighbours, log.history())
 
     def of_pairs(self, users: np.ndarray, items: np.ndarray) -> torch.Tensor:
