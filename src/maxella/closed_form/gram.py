@@ -55,7 +55,8 @@ def item_weights(together: torch.Tensor, l2: torch.Tensor | float) -> torch.Tens
     """
     together.diagonal().add_(l2)
     torch.linalg.cholesky(together, out=together)
-    inverse = torch.cholesky_inverse(together).T  # symmetric; transposed, its rows are in sequence
+    torch.cholesky_inverse(together, out=together)
+    inverse = together.T  # symmetric; transposed, its rows are in sequence
     weights = inverse.div_(-inverse.diagonal().clone())  # column j by -P_jj
     weights.fill_diagonal_(0.0)
     return weights
