@@ -100,7 +100,8 @@ def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]
 def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, Any]]:
     """The rows; those of models with their paired differences, task by task.
 
-    To the best baseline by each metric, and to each other model that learnt the task as well.
+    To the best baseline by each metric; and, of a task that it has learnt, to each other model that
+    has, too, by all metrics, and to each baseline by the headline ones.
     """
     rows = [dict(outcome.row) for outcome in outcomes]
     judged = [(row, one.found) for row, one in zip(rows, outcomes, strict=True) if one.found.values]
@@ -115,7 +116,10 @@ def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, 
             continue
         best, headline = best_of(task.name, [of for _, of in baselines]), KINDS[task.kind].headline
         wanted = [[*dict.fromkeys([*best, *headline])] for _ in models]
-        wanted += [[key for key in best if best[key] == n] for n in range(len(baselines))]
+        wanted += [
+            [*dict.fromkeys([*(key for key in best if best[key] == n), *headline])]
+            for n in range(len(baselines))
+        ]
         found = [of for _, of in models + baselines]
         drawn = drawn_together(task.name, found, wanted, seed=config.split.seed)
         of_models, of_baselines = drawn[: len(models)], drawn[len(models) :]
@@ -126,16 +130,18 @@ def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, 
                 for key, n in best.items()
                 if key in mine and key in of_baselines[n]
             }
-            peers = {
-                other["name"]: its
-                for (other, _), its in zip(models, of_models, strict=True)
-                if other is not row and learnt(row, task.name) and learnt(other, task.name)
-            }
-            row["paired_models"][task.name] = {
-                key: {name: difference(mine[key], its[key]) for name, its in peers.items()}
-                for key in mine
-                if peers and all(key in its for its in peers.values())
-            }
+            row["paired_models"][task.name] = {}
+            if not learnt(row, task.name):
+                continue
+            others = [
+                (other["name"], its)
+                for (other, _), its in zip(models + baselines, drawn, strict=True)
+                if other is not row and (is_baseline(other) or learnt(other, task.name))
+            ]
+            for key in mine:
+                found_here = {n: difference(mine[key], its[key]) for n, its in others if key in its}
+                if found_here:
+                    row["paired_models"][task.name][key] = found_here
     return rows
 
 
