@@ -100,6 +100,12 @@ def test_without_a_validation_part_they_vary_as_the_dot_products_do(model, coupl
     assert (products / added).median() == pytest.approx(DEFAULT_SHARE, rel=1e-5)
 
 
+def test_neighbours_speak_alone_where_the_dot_products_say_nothing(model, couples):
+    torch.nn.init.zeros_(model.item_encoder.table.weight)
+    Neighbours("buy", SEED)(model, couples[0])
+    assert model.neighbours["buy"].weights.abs().max() > 0.1
+
+
 def test_a_log_that_says_nothing_leaves_no_neighbours(model, dataset_of):
     Neighbours("buy", SEED)(model, dataset_of(log_of([(1, 1), (2, 2)])))
     assert not model.neighbours["buy"].weights.any()

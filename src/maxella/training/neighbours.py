@@ -59,7 +59,10 @@ class Neighbours:
 
 
 def _spread(model: Model, dataset: Dataset, task: str) -> float:
-    """How many times as much the dot products vary as what neighbours add; the median user's."""
+    """How many times as much the dot products vary as what neighbours add; the median user's.
+
+    1 where either varies for nobody.
+    """
     log = dataset.train
     head: DotProductHead = model.heads[task]  # type: ignore[assignment]
     history = log.history(model.events, in_time_order=model.user_encoder.reads_order)
@@ -73,4 +76,4 @@ def _spread(model: Model, dataset: Dataset, task: str) -> float:
     ]
     found = torch.cat(ratios)
     found = found[found.isfinite()]
-    return float(found.median()) if len(found) else 0.0
+    return (float(found.median()) if len(found) else 0.0) or 1.0

@@ -47,8 +47,8 @@ class Revisits:
 
     The hidden choices are of the validation part, where it has any: scores rank what they have
     learnt from too well, and new items then stand too high. Else they are of training, and α is 0.
-    Of each user
-    it is the last in time, and then only earlier visits count; without times one at random.
+    Of each user it is the last in time, and then only earlier visits count; without times one at
+    random.
     """
 
     task: str

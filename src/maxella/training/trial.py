@@ -9,7 +9,7 @@ from maxella.data.dataset import Dataset
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.model.model import Model
 from maxella.recommend.engine import Engine
-from maxella.tasks.kinds import KINDS
+from maxella.tasks import retrieval
 
 _USERS = 2000  # that are asked, evenly over the rows
 
@@ -26,7 +26,7 @@ class Trial:
     def of(cls, model: Model, dataset: Dataset, task: str, *, only_new: bool = False) -> "Trial":
         """Of users with picks in training; `only_new`: where they had not met the item before."""
         known = dataset.known_in_validation
-        exam: RankingExam = KINDS["retrieval"].exam(task, dataset.validation, known)  # type: ignore[assignment]
+        exam = retrieval.exam(task, dataset.validation, known)
         test = exam.test.take(np.isin(exam.test.users, known.pairs(task).users))
         protocol = "filtered"
         if only_new and exam.visited is not None:
