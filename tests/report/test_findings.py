@@ -54,9 +54,12 @@ def test_popularity_ahead_of_the_joint_model_is_said_first():
             "At buys popularity (top-10 0.250) is best, at stars joint (RMSE 0.920) is best; "
             "popularity is ahead of joint at buys."
         ),
-        "At buys by top-10, joint (0.220) is behind popularity (0.250; intervals apart).",
         (
-            "At stars, joint is ahead of every baseline by RMSE (0.920; next bias with 0.950: "
+            "At buys, joint is behind popularity by top-10 (0.220; popularity has 0.250: "
+            "intervals apart)."
+        ),
+        (
+            "At stars, joint is ahead of every baseline by RMSE (0.920; bias has 0.950: "
             "intervals apart)."
         ),
     ]
@@ -101,7 +104,10 @@ def test_level_is_neither_ahead_nor_behind():
             "At buys popularity (top-10 0.250) comes first, level with joint; "
             "no baseline is ahead of a model at a task it has learnt."
         ),
-        "At buys by top-10, joint (0.220) is level with popularity (0.250; intervals overlap).",
+        (
+            "At buys, joint is level with popularity by top-10 (0.220; popularity has 0.250: "
+            "intervals overlap)."
+        ),
     ]
 
 
@@ -115,11 +121,12 @@ def test_a_paired_difference_decides_where_there_is_one():
     report["models"][0]["paired"] = {"buys": {"top": found}}
     first, second = findings(report)
     assert first.startswith("At buys joint (top-10 0.250) is best;")
-    assert "next popularity with 0.240: +0.0100, 95 % +0.0040 to +0.0160" in second
+    assert "popularity has 0.240: +0.0100, 95 % +0.0040 to +0.0160" in second
     found |= {"low": -0.002}
     first, second = findings(report)
     assert first.startswith("At buys joint (top-10 0.250) comes first, level with popularity;")
-    assert "level with popularity (0.240; +0.0100, 95 % -0.0020 to +0.0160)" in second
+    assert second.startswith("At buys, joint is level with popularity by top-10 (0.250;")
+    assert second.endswith("popularity has 0.240: +0.0100, 95 % -0.0020 to +0.0160).")
 
 
 def test_every_baseline_is_looked_at_by_every_headline_metric():
@@ -133,10 +140,10 @@ def test_every_baseline_is_looked_at_by_every_headline_metric():
     first, *others = findings(report)
     assert first.endswith("; EASE is ahead of joint at buys by ndcg.")
     assert others == [
-        "At buys by top-10, joint (0.400) is level with iALS (0.395; intervals overlap).",
         (
-            "At buys by ndcg, joint (0.300) is behind EASE (0.350; intervals apart) and level with "
-            "iALS (0.295; intervals overlap)."
+            "At buys, joint is behind EASE by ndcg (0.300; EASE has 0.350: intervals apart); "
+            "level with iALS by top-10 (0.400; iALS has 0.395: intervals overlap) and ndcg (0.300; "
+            "iALS has 0.295: intervals overlap)."
         ),
     ]
 
@@ -150,7 +157,9 @@ def test_popularity_is_named_before_a_better_baseline():
     )
     assert headline(report).endswith("; popularity is ahead of joint at buys.")
     # The list has both, the best first.
-    assert "is behind EASE (0.450; intervals apart) and popularity (0.250" in findings(report)[1]
+    assert findings(report)[1].startswith(
+        "At buys, joint is behind EASE and popularity by top-10 (0.220; EASE has 0.450:"
+    )
 
 
 def test_all_behind_reads_as_every_model():

@@ -228,8 +228,8 @@ class TaskOptions(Section):
     """For retrieval in a log of several events: whether items that a user has visited, but not
     picked, have scores of their own. Absent: for the first retrieval task."""
     neighbours: Annotated[int, Field(ge=0, le=1000)] = 0
-    """For retrieval: how many of its nearest items speak for an item beside the dot product, with
-    weights of their own, found in closed form; 100 is much, for sparse logs; 0: none."""
+    """For retrieval: how many of its nearest items speak for an item beside the dot product, by
+    weights found in closed form; 100 does for sparse logs. 0: none."""
     clip: bool = True
     """For rating: whether answers are clipped to the range of the training labels."""
     shapes_encoders: bool = True

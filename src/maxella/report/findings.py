@@ -55,10 +55,11 @@ class _Field:
     def text(self, model: _Model) -> str:
         return self.column.text(self.column.value(model))
 
-    def against(self, model: _Model, others: list[_Model]) -> str:
-        """The others' names, their figures and what the verdict rests on."""
-        whys = [f"{self.text(other)}; {compare(self.column, model, other).why}" for other in others]
-        return _join([f"{of['name']} ({why})" for of, why in zip(others, whys, strict=True)])
+    def against(self, model: _Model, other: _Model) -> str:
+        """The metric, both figures and what the verdict rests on."""
+        why = compare(self.column, model, other).why
+        figures = f"{self.text(model)}; {other['name']} has {self.text(other)}: {why}"
+        return f"{self.column.label} ({figures})"
 
 
 def findings(report: dict[str, Any]) -> list[str]:
@@ -193,33 +194,32 @@ def _behind(fields: list[_Field]) -> list[str]:
 
 
 def _against_baselines(fields: list[_Field]) -> list[str]:
-    """Each model at a task against all baselines, by every headline metric."""
+    """Each model at a task against all baselines, by every headline metric.
+
+    The figures are those of the best of the baselines that a clause names.
+    """
     lines = []
     for model in fields[0].models if fields else []:
-        clean = []
+        clauses: dict[str, dict[str, list[str]]] = {"behind": {}, "level with": {}, "ahead of": {}}
         for field in fields:
             if model not in field.models or not field.baselines:
                 continue
             behind = [one for one in field.baselines if field.ahead(one, [model])]
             level = field.level(model, field.baselines)
-            parts = [f"behind {field.against(model, behind)}"] if behind else []
-            parts += [f"level with {field.against(model, level)}"] if level else []
-            if parts:
-                lines.append(
-                    f"{capital(field.place)} by {field.column.label}, {model['name']} "
-                    f"({field.text(model)}) is {' and '.join(parts)}."
-                )
-            else:
-                after = field.baselines[0]
-                clean.append(
-                    f"{field.column.label} ({field.text(model)}; next {after['name']} with "
-                    f"{field.text(after)}: {compare(field.column, model, after).why})"
-                )
-        if clean:
-            lines.append(
-                f"{capital(fields[0].place)}, {model['name']} is ahead of every baseline by "
-                f"{_join(clean)}."
-            )
+            for word, whom in (("behind", behind), ("level with", level)):
+                if whom:
+                    text = field.against(model, whom[0])
+                    clauses[word].setdefault(_names(whom), []).append(text)
+            if not behind and not level:
+                text = field.against(model, field.baselines[0])
+                clauses["ahead of"].setdefault("every baseline", []).append(text)
+        told = [
+            f"{word} {whom} by {_join(texts)}"
+            for word, by_whom in clauses.items()
+            for whom, texts in by_whom.items()
+        ]
+        if told:
+            lines.append(f"{capital(fields[0].place)}, {model['name']} is {'; '.join(told)}.")
     return lines
 
 
