@@ -54,6 +54,12 @@ def test_a_bundle_comes_back_bit_for_bit(trained, tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["run [1]", "what?", "all*"])
+def test_a_folder_may_be_called_as_a_pattern(trained, tmp_path, name):
+    shutil.copytree(trained / "bundle", tmp_path / name / "bundle")
+    assert load_bundle(tmp_path / name).items.ids.equals(load_bundle(trained).items.ids)
+
+
 def test_a_model_of_several_tasks_comes_back_with_its_intervals_and_events(shop, tmp_path):
     first = load_bundle(shop)
     assert first.tasks == {

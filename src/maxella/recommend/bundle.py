@@ -121,9 +121,9 @@ def load_bundle(folder: Path) -> Bundle:
     except (KeyError, TypeError, RuntimeError) as error:  # torch: names or shapes differ
         raise _unreadable(folder, "its manifest describes another model") from error
     model.eval()
-    users = pl.read_parquet(folder / "users.parquet")
-    items = Vocabulary(pl.read_parquet(folder / "items.parquet")["id"])
-    rows = _interactions(pl.read_parquet(folder / "known.parquet"))
+    users = pl.read_parquet(folder / "users.parquet", glob=False)
+    items = Vocabulary(pl.read_parquet(folder / "items.parquet", glob=False)["id"])
+    rows = _interactions(pl.read_parquet(folder / "known.parquet", glob=False))
     events, keeps = tuple(manifest["log"]["events"]), manifest["log"]["keeps"]
     return Bundle(
         spec,
@@ -133,7 +133,7 @@ def load_bundle(folder: Path) -> Bundle:
         items,
         np.concatenate([[False], users["trained"].to_numpy()]),
         Log(rows, len(users) + 1, items.n_rows, events, keeps),
-        pl.read_parquet(folder / "item_table.parquet"),
+        pl.read_parquet(folder / "item_table.parquet", glob=False),
         config,
     )
 
