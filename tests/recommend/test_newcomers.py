@@ -82,6 +82,15 @@ def test_ratings_that_are_no_numbers_are_refused():
         newcomers_log(table, USERS, ITEMS, TASKS, LIKE)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+def test_infinite_ratings_are_refused_with_their_row(value):
+    rated = TABLE.with_columns(rating=pl.Series([None, 4.0, value, None, 5.0, None]))
+    with pytest.raises(
+        DataError, match=r"finite numbers as rating; row 3 of the history has -?inf"
+    ):
+        newcomers_log(rated, USERS, ITEMS, TASKS, LIKE)
+
+
 def test_who_rated_high_is_taken_to_rate_high_by_every_task(shop):
     history = pl.DataFrame(
         {

@@ -57,5 +57,11 @@ def _labels(
             labels = KINDS[task.kind].labels(table, task).labels[: len(history)]
         except ConfigError:  # a column that training had is not here
             labels = np.full(len(history), np.nan, dtype=np.float32)
+        if np.isinf(labels).any():
+            row = int(np.isinf(labels).argmax())
+            raise DataError(
+                f"Wanted finite numbers as {task.column}; row {row + 1} of the history has "
+                f"{labels[row]}. Mend or remove it."
+            )
         found[task.name] = labels
     return found
