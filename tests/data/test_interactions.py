@@ -204,3 +204,17 @@ def test_a_log_asks_for_the_label_that_its_tasks_keep(shop):
         log = Log(rows, 2, 2, ("view", "buy"), {"a": keep})
         assert labels_of(log.pairs("a")) == [(1, 1, label)]
         assert labels_of(log.of(rows).join(rows).pairs("a")) == [(1, 1, label)]
+
+
+def test_some_users_are_distinct_evenly_drawn_and_asked_once():
+    users = np.repeat(np.arange(10_001), 2)
+    ones = np.ones(len(users), dtype=np.float32)
+    pairs = LabelledPairs(users, users, ones, contexts=np.arange(len(users)))
+    some = pairs.of_some_users()
+    kept = np.unique(some.users)
+    assert 1600 < len(kept) <= 2000
+    assert (np.diff(kept) == kept[1] - kept[0]).all()
+    assert np.bincount(some.users).max() == 2  # all pairs of whoever is kept
+    assert some.contexts is None
+    assert len(pairs.take(users < 5).of_some_users()) == 10
+    assert len(pairs.take(users < 0).of_some_users()) == 0

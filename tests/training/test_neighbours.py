@@ -14,7 +14,7 @@ from maxella.model.head import HeadSpec
 from maxella.recommend.engine import Engine
 from maxella.training.neighbours import DEFAULT_SHARE, Neighbours
 from maxella.training.revisits import TEMPERATURES, Revisits
-from maxella.training.trial import Trial, some_users
+from maxella.training.trial import Trial
 
 USERS, PAIRS = 80, 10  # items 2 n + 1 and 2 n + 2 go together
 SEED = 1
@@ -145,15 +145,6 @@ def test_of_several_events_a_trial_can_ask_for_what_is_new_alone(model, dataset_
     whole = Trial.of(model, dataset, "buy").exam
     assert whole.test.items.tolist() == [2, 4, 5]
     assert list(whole.protocols) == ["filtered"]
-
-
-def test_some_users_are_distinct_and_at_most_2000():
-    assert some_users(np.array([3, 1, 3])).tolist() == [1, 3]
-    found = some_users(np.arange(10_001))
-    assert len(found) <= 2000
-    assert len(found) > 1600
-    assert found.max() > 9900
-    assert some_users(np.array([], dtype=np.int64)).tolist() == []
 
 
 @pytest.fixture

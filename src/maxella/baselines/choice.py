@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from maxella.baselines.events import other_events, pair_keys
+from maxella.baselines.events import other_events
+from maxella.data.interactions import pair_keys
 from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.ranks import Ranker
@@ -14,7 +15,6 @@ from maxella.features.id import UNKNOWN_ROW
 from maxella.seeds import numpy_generator
 
 _HELD_OUT = 0.1  # of the training pairs, where there is no validation part
-_USERS = 2000  # asked in a trial, evenly over the rows
 _ITEMS = 4000  # in a trial whose cost grows with the cube of the items
 EVENT_COUNTS = (0.0, 0.1, 0.3, 1.0)  # of one pair of another event beside one of the task
 
@@ -36,7 +36,7 @@ class Trial:
         if validation is not None:
             validation = validation.take(np.isin(validation.users, train.pairs.users))
             if len(validation):
-                return cls(train, _of_some_users(validation))
+                return cls(train, validation.of_some_users())
         pairs, n_item_rows = train.pairs, train.n_item_rows
         draw = numpy_generator(0, "baselines")
         asked = pairs.take(draw.random(len(pairs)) < _HELD_OUT)
@@ -46,7 +46,7 @@ class Trial:
             return of.take(~np.isin(pair_keys(of, n_item_rows), gone))
 
         events = {name: rest(of) for name, of in train.events.items()} | others
-        return cls(replace(train, pairs=rest(pairs), events=events), _of_some_users(asked))
+        return cls(replace(train, pairs=rest(pairs), events=events), asked.of_some_users())
 
     def of_popular_items(self) -> "Trial":
         """The same with the 4,000 items alone that have most pairs, as rows 1, 2, ..."""
@@ -116,10 +116,3 @@ def event_counts(events: Iterable[str], settings: Mapping[str, float]) -> dict[s
     """What each of these events counts, 1 if no setting says; without those that count nothing."""
     counts = {event: settings.get(f"events.{event}", 1.0) for event in events}
     return {event: count for event, count in counts.items() if count}
-
-
-def _of_some_users(pairs: LabelledPairs) -> LabelledPairs:
-    """The pairs of at most 2,000 users, without contexts: a user is asked once."""
-    users = np.unique(pairs.users)
-    kept = users[:: max(1, -(-len(users) // _USERS))]
-    return replace(pairs.take(np.isin(pairs.users, kept)), contexts=None)

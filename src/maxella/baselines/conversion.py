@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from maxella.baselines.events import other_events, pair_keys, visits
+from maxella.baselines.events import other_events, visits
 from maxella.baselines.popularity import Popularity
 from maxella.data.history import History
+from maxella.data.interactions import pair_keys
 from maxella.data.labelled import LabelledPairs, TaskData
 
 _DAMPING = 20.0  # visits at the mean rate that every item has besides its own

@@ -5,12 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from maxella.data.history import History
+from maxella.data.interactions import pair_keys
 from maxella.data.labelled import LabelledPairs, TaskData
-
-
-def pair_keys(pairs: LabelledPairs, n_item_rows: int) -> np.ndarray:
-    """(n,) one number for each pair of a user and an item."""
-    return np.asarray(pairs.users * n_item_rows + pairs.items)
 
 
 def other_events(data: TaskData) -> dict[str, LabelledPairs]:

@@ -112,3 +112,8 @@ def _one_of_each(
 
 def _joined(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
     return None if first is None or second is None else np.concatenate([first, second])
+
+
+def pair_keys(pairs: LabelledPairs | Interactions, n_item_rows: int) -> np.ndarray:
+    """(n,) one number for each pair of a user and an item."""
+    return np.asarray(pairs.users * n_item_rows + pairs.items)

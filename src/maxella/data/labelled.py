@@ -1,7 +1,7 @@
 """The rows of one task: who, what, and the label; one row for each (user, item) pair."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,15 @@ class LabelledPairs:
             self.labels[rows],
             *(None if column is None else column[rows] for column in optional),
         )
+
+    def of_some_users(self, most: int = 2000) -> "LabelledPairs":
+        """The pairs of at most so many users, evenly over the rows; without contexts.
+
+        So a user is asked once.
+        """
+        users = np.unique(self.users)
+        kept = users[:: max(1, -(-len(users) // most))]
+        return replace(self.take(np.isin(self.users, kept)), contexts=None)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from maxella.data.interactions import pair_keys
 from maxella.data.labelled import LabelledPairs
 from maxella.data.log import Log
 from maxella.data.ranges import is_first
@@ -52,5 +53,5 @@ class Visits:
 
     def are_in(self, pairs: LabelledPairs) -> np.ndarray:
         """(cells,) bool: whether each cell is one of some pairs."""
-        found: np.ndarray = np.isin(self.keys, pairs.users * self.n_item_rows + pairs.items)
+        found: np.ndarray = np.isin(self.keys, pair_keys(pairs, self.n_item_rows))
         return found

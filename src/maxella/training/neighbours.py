@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from maxella.closed_form.neighbours import item_neighbours
@@ -11,7 +12,7 @@ from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
 from maxella.model.neighbours import NeighbourPart
 from maxella.seeds import numpy_generator
-from maxella.training.trial import Trial, some_users
+from maxella.training.trial import Trial
 
 OTHER_EVENTS = 0.3  # what a pair of any event counts beside one of the task (docs/log.md)
 SHARES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)  # in spreads of the dot products
@@ -69,7 +70,7 @@ def _spread(model: Model, dataset: Dataset, task: str) -> float:
     queries, items = head.vectors(*model.embed(history))
     picks = log.picks(task)
     added = model.neighbours[task].of(picks)  # type: ignore[operator]
-    users = torch.from_numpy(some_users(log.pairs(task).users))
+    users = torch.from_numpy(np.unique(log.pairs(task).of_some_users().users))
     ratios = [
         (queries[block] @ items.T).std(dim=1) / added.scores(block).std(dim=1)
         for block in torch.split(users, _BLOCK)

@@ -8,7 +8,7 @@ import torch
 
 from maxella.data.dataset import Dataset
 from maxella.data.history import History
-from maxella.data.interactions import Interactions
+from maxella.data.interactions import pair_keys
 from maxella.data.labelled import LabelledPairs
 from maxella.data.log import Log
 from maxella.data.ranges import is_first
@@ -66,7 +66,7 @@ class Revisits:
         asked = asked.take(np.isin(asked.users, log.rows.users))
         hidden = asked if len(asked) else pairs
         hidden = hidden.take(_one_of_each(hidden, numpy_generator(self.seed, "revisits")))
-        is_known = ~np.isin(_keys(pairs, log.n_item_rows), _keys(hidden, log.n_item_rows))
+        is_known = ~np.isin(pair_keys(pairs, log.n_item_rows), pair_keys(hidden, log.n_item_rows))
         choice = _Choice.of(visits.take(~visits.are_in(pairs.take(is_known))), hidden)
         if not choice.is_visited.any():
             return
@@ -177,7 +177,7 @@ class _Choice:
             place = np.searchsorted(hidden.users, visits.users).clip(max=len(hidden) - 1)
             is_asked &= visits.times < hidden.timestamps[place]
         cells = visits.take(is_asked)
-        places, is_visited = _places(cells.keys, _keys(hidden, visits.n_item_rows))
+        places, is_visited = _places(cells.keys, pair_keys(hidden, visits.n_item_rows))
         owners = torch.from_numpy(np.searchsorted(hidden.users, cells.users))
         targets = torch.from_numpy(places)
         return cls(hidden.users, hidden.items, cells, owners, targets, is_visited)
@@ -189,10 +189,6 @@ class _Choice:
         highest = highest.nan_to_num(neginf=0.0)
         lifted = (scores - highest[self.owners]).exp()
         return highest + torch.zeros_like(highest).index_add(0, self.owners, lifted).log()
-
-
-def _keys(pairs: LabelledPairs | Interactions, n_item_rows: int) -> np.ndarray:
-    return pairs.users * n_item_rows + pairs.items  # type: ignore[no-any-return]
 
 
 def _places(ascending: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -207,7 +203,7 @@ def _visits_before(visits: Visits, pairs: LabelledPairs) -> Visits:
     """The cells without those that were first visited once they were labels already."""
     if visits.times is None or pairs.timestamps is None:
         return visits
-    keys = _keys(pairs, visits.n_item_rows)
+    keys = pair_keys(pairs, visits.n_item_rows)
     order = np.argsort(keys)
     places, is_label = _places(keys[order], visits.keys)
     return visits.take(~is_label | (visits.times < pairs.timestamps[order][places]))
@@ -236,7 +232,7 @@ class _Scores:
     def of(cls, model: Model, task: str, log: Log, hidden: LabelledPairs) -> "_Scores":
         rows, n_items = log.rows, log.n_item_rows
         is_hidden = ~np.isnan(rows.labels[task])
-        is_hidden &= np.isin(_keys(rows, n_items), _keys(hidden, n_items))
+        is_hidden &= np.isin(pair_keys(rows, n_items), pair_keys(hidden, n_items))
         log = log.of(rows.take(~is_hidden))
         history = log.history(model.events, in_time_order=model.user_encoder.reads_order)
         head: DotProductHead = model.heads[task]  # type: ignore[assignment]

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from maxella.data.dataset import Dataset
+from maxella.data.interactions import pair_keys
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.model.model import Model
 from maxella.recommend.engine import Engine
 from maxella.tasks import retrieval
-
-_USERS = 2000  # that are asked, evenly over the rows
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,9 @@ class Trial:
         protocol = "filtered"
         if only_new and exam.visited is not None:
             protocol, n_items = "new", known.n_item_rows
-            met = exam.visited.users * n_items + exam.visited.items
-            test = test.take(~np.isin(test.users * n_items + test.items, met))
-        test = test.take(np.isin(test.users, some_users(test.users)))
-        exam = replace(exam, test=test, metrics=["ndcg@100"], protocols=[protocol])
+            is_met = np.isin(pair_keys(test, n_items), pair_keys(exam.visited, n_items))
+            test = test.take(~is_met)
+        exam = replace(exam, test=test.of_some_users(), metrics=["ndcg@100"], protocols=[protocol])
         return cls(model, dataset, exam)
 
     def best(self, values: Sequence[float], put: Callable[[float], None]) -> float | None:
@@ -55,9 +53,3 @@ class Trial:
         answers = self.exam.ask(engine.answers(self.exam.name), len(engine.items))
         (ndcg,) = answers.group(None).statistics.values()
         return ndcg.value()
-
-
-def some_users(users: np.ndarray) -> np.ndarray:
-    """At most 2,000 distinct users of these rows."""
-    distinct = np.unique(users)
-    return distinct[:: -(-len(distinct) // _USERS) or 1]
