@@ -17,6 +17,7 @@ from typing import BinaryIO
 import polars as pl
 
 from maxella.errors import DataError
+from maxella.sources.bounded import GZIP, PACKED
 from maxella.sources.files import Folder
 
 UTF8 = ("utf-8",)
@@ -134,14 +135,17 @@ def read_text(
     cut = separator if len(separator) == 1 else "\x1f"
 
     def load() -> _Text:
-        """Of UTF-8 on disk the place alone; all else is decoded in memory."""
+        """Of UTF-8 on disk the place alone; all else is unpacked and decoded in memory."""
         place: Path | bytes = on_disk
-        if encodings != UTF8 or cut != separator or not on_disk.is_file():
+        is_plain = on_disk.is_file() and not _first_bytes(on_disk).startswith(GZIP)
+        if encodings != UTF8 or cut != separator or not is_plain:
             data = _decode(folder.read(name), file, encodings)
             place = data if cut == separator else data.replace(separator.encode(), cut.encode())
         return _Text(place, file, cut, is_quoted=is_quoted, has_header=columns is None)
 
     text = load()
+    if text.start.startswith(PACKED):
+        raise DataError(f"Wanted text; {file} is packed. Unpack it, or pack it once, with gzip.")
     if b"\0" in text.start[:4096]:
         raise DataError(
             f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
@@ -154,6 +158,11 @@ def read_text(
         raise
     # The bytes are not kept for the sake of a line that may never be asked for.
     return Sheet(frame, file, lambda row: load().place_of(row))
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(2)
 
 
 def _read(
