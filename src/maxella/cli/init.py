@@ -30,6 +30,7 @@ def init(
     """Look at your files, say what each column is taken for, and write a config that trains."""
     from maxella.experiment.suggest import suggest
     from maxella.experiment.write_config import write_config
+    from maxella.writing import write_text
 
     if out.exists():
         raise ConfigError(
@@ -37,8 +38,7 @@ def init(
             "another --out."
         )
     suggestion = suggest(ratings, users=users, items=items, encoding=encoding)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(write_config(suggestion, out), encoding="utf-8")
+    write_text(write_config(suggestion, out), out)
     findings = [asdict(finding) for finding in suggestion.findings]
     if as_json:
         typer.echo(json.dumps({"path": str(out), "columns": findings, "notes": suggestion.notes}))

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from maxella.errors import DataError
+from maxella.sources.bounded import refuse_vast
 from maxella.sources.checks import build_tables
 from maxella.sources.files import Folder, open_file, piped
 from maxella.sources.mapping import (
@@ -220,7 +221,11 @@ def _open_parquet(folder: Folder, name: str) -> Sheet:
     file, on_disk = folder.where(name), folder.path / name
     try:
         source = on_disk if on_disk.is_file() else folder.read(name)
-        frame = pl.scan_parquet(source, glob=False).collect()
+        n_bytes = len(source) if isinstance(source, bytes) else source.stat().st_size
+        scanned = pl.scan_parquet(source, glob=False)
+        n_rows = scanned.select(pl.len()).collect().item()
+        refuse_vast(n_rows, len(scanned.collect_schema()), n_bytes, file)
+        frame = scanned.collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {file} as Parquet: {reason}. Write it anew.") from error
