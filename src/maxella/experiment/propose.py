@@ -22,9 +22,11 @@ REPEATS = 0.05  # share of rows that stand for several, from which on repeats co
 # Weight beside the goal: what people chose on the way to it, what they looked at.
 OF_CHOICE, OF_LOOK = 0.5, 0.2
 TEST = 0.2
+VALIDATION = 0.1  # of what is then left: penalties and shares are chosen by it
+NEIGHBOURS = 100
 # Interactions from which on → dimensions of each part of the encoders, factors of the heads. From
 # MANY_ITEMS on dimensions are 64 at most.
-SIZES = ((500_000, 128, 16), (50_000, 64, 8), (5_000, 32, 8), (0, 16, 4))
+SIZES = ((500_000, 128, 16), (5_000, 64, 8), (0, 64, 4))
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def choose_options(
     if is_large:  # a step's softmax is over drawn items
         training["uniform_negatives"] = 2000
     options = {
-        "split": {"kind": "column", "column": part} if part else _split(log, tasks[0]),
+        "split": ({"kind": "column", "column": part} if part else _split(log, tasks[0]))
+        | {"validation": VALIDATION},
         "model": {"dim": dim, "history_dim": dim, "start": "closed_form"},
         "training": training,
     }
@@ -143,7 +146,7 @@ def _retrieves(
     options: dict[str, Any] = {"name": _name(name), "kind": "retrieval"}
     if events:
         options["rows"] = _rows(events)
-    options |= {"loss": "leave_one_out_softmax", "weight": weight}
+    options |= {"loss": "leave_one_out_softmax", "weight": weight, "neighbours": NEIGHBOURS}
     rows = log.filter(pl.col("event").is_in(events)) if events else log
     if "count" in log.columns and (rows["count"] > 1).mean() >= REPEATS:  # type: ignore[operator]
         options["count"] = "log"
