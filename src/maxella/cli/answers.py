@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from maxella.errors import ConfigError
+from maxella.printed import one_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -221,7 +222,7 @@ def _say_what_is_amiss(lists: "pl.DataFrame", users: list[str], k: int, n_items:
 
 
 def _say(line: str) -> None:
-    typer.echo(line, err=True)
+    typer.echo(one_line(line), err=True)
 
 
 def _check_out(path: Path | None) -> None:
@@ -230,8 +231,16 @@ def _check_out(path: Path | None) -> None:
 
 
 def _write(frame: "pl.DataFrame", path: Path) -> None:
+    from maxella.cli.spreadsheet import formulas, without_formulas
     from maxella.writing import new_file
 
+    if path.suffix == ".csv":
+        for one in formulas(frame):
+            _say(
+                f"The id '{one}' and those alike are formulas to a spreadsheet: read {path} there "
+                "as text, or write Parquet."
+            )
+        frame = without_formulas(frame)
     try:
         with new_file(path) as file:
             if path.suffix == ".parquet":
@@ -242,7 +251,7 @@ def _write(frame: "pl.DataFrame", path: Path) -> None:
         raise ConfigError(
             f"Wanted to write {path}; the system says: {error.strerror}. Choose another --out."
         ) from error
-    typer.echo(f"{len(frame):,} rows: {path}")
+    typer.echo(one_line(f"{len(frame):,} rows: {path}"))
 
 
 def _with_titles(frame: "pl.DataFrame", key: str, bundle: "Bundle") -> "pl.DataFrame":
@@ -258,10 +267,13 @@ def _print(frame: "pl.DataFrame", as_json: bool) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     for name in frame.columns:
-        table.add_column(name.replace("_", " "), overflow="fold")  # headings wrap at words
+        table.add_column(
+            Text(one_line(name.replace("_", " "))), overflow="fold"
+        )  # headings wrap at words
     for row in frame.iter_rows():
         table.add_row(*map(_cell, row))
     Console().print(table)
@@ -273,4 +285,4 @@ def _cell(value: Any) -> Any:
 
     if value is None:
         return ""
-    return Text(f"{value:.3f}" if isinstance(value, float) else str(value))
+    return Text(f"{value:.3f}" if isinstance(value, float) else one_line(str(value)))

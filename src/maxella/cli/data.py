@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maxella.cli.show import show
+from maxella.printed import one_line
 
 if TYPE_CHECKING:  # heavy imports happen inside commands
     from maxella.experiment.config import Config
@@ -43,9 +44,9 @@ def get(
         facts = {"name": name, "path": str(fetched.path), "origin": fetched.origin}
         typer.echo(json.dumps({**facts, "notes": fetched.notes}))
         return
-    typer.echo(f"{name} from {fetched.origin}: {fetched.path}")
+    typer.echo(one_line(f"{name} from {fetched.origin}: {fetched.path}"))
     for note in fetched.notes:
-        typer.echo(f"  {note}")
+        typer.echo(one_line(f"  {note}"))
 
 
 @app.command("describe")
@@ -93,7 +94,7 @@ def check(
         write_text(quality_page(quality), html)
     show(quality, as_json, print_quality)
     if html is not None and not as_json:
-        typer.echo(f"\nThe page: {html}")
+        typer.echo(f"\nThe page: {one_line(str(html))}")
 
 
 def _config(source: Path, data: Path | None) -> "Config":

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from maxella.cli.show import show
+from maxella.printed import one_line
 
 ConfigPath = Annotated[
     Path, typer.Argument(help="A TOML config; paths in it start at its folder.", show_default=False)
@@ -55,7 +56,7 @@ def _command(name: str, text: str) -> Callable[..., None]:
             raise
         show(report, as_json, print_comparison)
         if not as_json:
-            typer.echo(f"Report: {out / 'report.html'}")
+            typer.echo(one_line(f"Report: {out / 'report.html'}"))
 
     command.__doc__ = text
     return command
@@ -95,7 +96,7 @@ def importance(
         )
     show(report["importance"] if as_json else report, as_json, print_importance)
     if not as_json:
-        typer.echo(f"Report: {run / 'report.html'}")
+        typer.echo(one_line(f"Report: {run / 'report.html'}"))
 
 
 @contextmanager
@@ -117,7 +118,7 @@ def _progress(*, hidden: bool) -> Iterator[Callable[[str, int, int], None]]:
 
         def on_step(name: str, done: int, total: int) -> None:
             if name not in bars:
-                bars[name] = progress.add_task(escape(name), total=total)
+                bars[name] = progress.add_task(escape(one_line(name)), total=total)
             progress.update(bars[name], completed=done)
 
         yield on_step

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from maxella.errors import ConfigError
+from maxella.printed import one_line
 
 
 def init(
@@ -47,4 +48,4 @@ def init(
     from maxella.report.console import print_roles
 
     print_roles(findings, suggestion.notes, Console())
-    typer.echo(f"Wrote {out}. Read it, then: maxella train {out} --out runs/first")
+    typer.echo(one_line(f"Wrote {out}. Read it, then: maxella train {out} --out runs/first"))

@@ -12,6 +12,7 @@ from maxella import __version__
 from maxella.cli import answers, data, experiments
 from maxella.cli.init import init
 from maxella.errors import EXIT_CODE, MaxellaError
+from maxella.printed import lines, one_line
 
 app = typer.Typer(
     name="maxella",
@@ -51,9 +52,9 @@ def main() -> None:
     try:
         app()
     except MaxellaError as error:
-        typer.secho(f"Error: {error}", fg="red", err=True)
+        typer.secho(f"Error: {lines(str(error))}", fg="red", err=True)
         sys.exit(EXIT_CODE)
     except OSError as error:  # a full disk, a folder that may not be written
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        typer.secho(f"Error: the system refused: {reason}.", fg="red", err=True)
+        typer.secho(f"Error: the system refused: {one_line(reason)}.", fg="red", err=True)
         sys.exit(EXIT_CODE)
