@@ -124,6 +124,8 @@ def _answered(name: str, dataset: Dataset, config: Config) -> list[str]:
     baseline = BASELINES[name]
     if baseline.wants_events and len(dataset.train.events) < 2:
         return []
+    if baseline.wants_order and not dataset.tests_the_future:
+        return []
     if baseline.kind == "retrieval" and config.split.kind == "cold_item":
         return []  # of items held out whole they know nothing: all candidates tie
     return [
