@@ -7,7 +7,7 @@ from typing import Any
 import tomli_w
 
 from maxella.experiment.suggest import Finding, Suggestion
-from maxella.report.console import one_line
+from maxella.printed import one_line
 
 HEAD = """\
 # Written by `maxella init`, which looked at the files: read it, mend it, then
