@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # heavy imports happen inside commands
     from maxella.experiment.stages import OnStep
 
 EVERY = 20.0  # seconds from line to line
+FEWEST = 5  # steps done, from which on the others are taken to last as long
 
 
 @contextmanager
@@ -105,7 +106,7 @@ class Lines:
     def _told(self, name: str, done: int, total: int, doing: str) -> str:
         since, first = self.started[name]
         told = f"{name} {done:,}/{total:,}" + (f" ({doing})" if doing else "")
-        if done > first:
+        if done - first >= FEWEST:
             left = (self.clock() - since) / (done - first) * (total - done)
             told += f", {_minutes(left)} left"
         return told

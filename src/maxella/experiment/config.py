@@ -312,6 +312,8 @@ class EvaluationOptions(Section):
     slices: tuple[str, ...] = ("activity", "popularity")
     """Every metric by these: activity (of users), popularity (of items), and any column of the
     users or items, such as user.gender or item.genres; [] for the whole alone."""
+    lists: Annotated[int, Field(ge=0, le=20)] = 3
+    """Users whose lists the report shows, unnamed; 0 leaves them out."""
 
 
 class ModelEntry(Section):

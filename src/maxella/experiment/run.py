@@ -11,6 +11,7 @@ from maxella.experiment.machine import reset_peak_memory
 from maxella.experiment.read_config import config_of_model, load_config, parse_config
 from maxella.experiment.results import Outcome, report_dict, trained_row
 from maxella.experiment.run_folder import RunFolder
+from maxella.experiment.sample_lists import sample_lists
 from maxella.experiment.stages import OnStep, build_stages, silent
 from maxella.model.build import build_model
 from maxella.training.checkpoint import Progress
@@ -132,4 +133,6 @@ def train(
     on_step(name, len(stages), n_steps, "evaluation")
     found = experiment.held_out.ask(bundle.engine(dataset.contexts))
     on_step(name, n_steps, n_steps)
-    return Outcome(trained_row(name, config, bundle, done, progress, found), found, bundle)
+    row = trained_row(name, config, bundle, done, progress, found)
+    row["lists"] = sample_lists(bundle, config.evaluation.lists, config.split.seed)
+    return Outcome(row, found, bundle)
