@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind
+from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind, infer_names
 from maxella.data.roles import FIVE, LEFT_OUT, MOST_LOG_ROWS, Role, infer_roles
 from maxella.errors import ConfigError
 from maxella.experiment.propose import Choices, choose_options
-from maxella.sources.delimited import arrange, open_sheets
+from maxella.sources.delimited import Sheets, arrange, open_sheets
 from maxella.sources.load import SOURCES, detect, find_folder, load_source
 from maxella.sources.mapping import guess_columns
 from maxella.sources.tables import Tables
@@ -76,12 +76,26 @@ def _of_delimited(
     sheets = open_sheets(
         find_folder("delimited", path), users=users, items=items, encoding=encoding or "utf-8"
     )
+    data = {"path": path, "kind": "delimited", "users": users, "items": items}
+    return suggest_for_sheets(sheets, data | {"encoding": encoding})
+
+
+def suggest_for_sheets(
+    sheets: Sheets, data: Mapping[str, Any], columns: Mapping[str, str] | None = None
+) -> Suggestion:
+    """Look at tables under their own names of columns, from files or from memory.
+
+    `data` are the options that say where they are; `columns` maps our names to columns that are
+    known already, and "" says that there is no such column.
+    Raises DataError as `maxella.sources.delimited.arrange` does.
+    """
     log = sheets.log.frame
-    spelled = guess_columns(log.columns)
-    roles = infer_roles(log, spelled)
+    given = dict(columns or {})
+    spelled = guess_columns(log.columns) | {o: given[o] for o in FIVE if o in given}
+    roles = infer_roles(log, {ours: theirs for ours, theirs in spelled.items() if theirs})
     taken = {role.name: name for name, role in roles.columns.items() if role.name in FIVE}
     # "" where reading would take a column for one that it isn't.
-    columns = {ours: taken.get(ours, "") for ours in FIVE if ours in taken or ours in spelled}
+    mapping = {ours: taken.get(ours, "") for ours in FIVE if ours in taken or ours in spelled}
     # What the table of users or items says itself, the log need not say again.
     user_facts, item_facts = (
         [
@@ -91,17 +105,16 @@ def _of_delimited(
         ]
         for side, sheet in (("users", sheets.users), ("items", sheets.items))
     )
-    how_to_read: dict[str, Any] = {"columns": columns, "time_unit": roles.time_unit}
+    how_to_read: dict[str, Any] = {"columns": mapping | given, "time_unit": roles.time_unit}
     how_to_read |= {"user_columns": user_facts, "item_columns": item_facts}
     tables = arrange(sheets, **how_to_read)
     if roles.time_unit == "s":
         del how_to_read["time_unit"]
-    data = {"path": path, "kind": "delimited", "users": users, "items": items, **how_to_read}
     notes = list(tables.notes)
     if log.height > MOST_LOG_ROWS:
         notes.insert(0, f"Roles are inferred from {MOST_LOG_ROWS:,} of {log.height:,} rows.")
     in_order = {name: roles.columns[name] for name in log.columns}
-    return _suggestion(tables, data | {"encoding": encoding}, in_order, notes)
+    return _suggestion(tables, {**data, **how_to_read}, in_order, notes)
 
 
 def _suggestion(
@@ -121,6 +134,10 @@ def _suggestion(
                 features[side][name] = how if kind.options else kind.name
         if frame.height > MOST_ROWS:
             notes = [*notes, f"Kinds of {table} are inferred from {MOST_ROWS:,} rows at most."]
+    naming = infer_names(tables.items.drop("item_id"))
+    if naming is not None:
+        data = {**data, "name_column": naming}
+        notes = [*notes, f"Answers show {naming} as the items' names."]
     options = {
         "title": tables.name,
         "data": {key: value for key, value in data.items() if value not in (None, [], {})},
