@@ -5,6 +5,7 @@ A config is a TOML file with these sections. Rooms below take plain arguments.
 
 import codecs
 import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -319,7 +320,7 @@ class EvaluationOptions(Section):
 class ModelEntry(Section):
     """One model of a comparison: a name, and what differs from the sections above."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1, max_length=60)]
     """Its name in the table."""
     features: dict[str, Any] = {}
     """Options of [features] that differ."""
@@ -333,7 +334,8 @@ class ModelEntry(Section):
     @property
     def folder(self) -> str:
         """What its folder is called."""
-        return "".join(letter if letter.isalnum() else "-" for letter in self.name.lower())
+        name = unicodedata.normalize("NFKC", self.name).casefold()  # as some systems compare names
+        return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
 class CompareOptions(Section):
