@@ -18,7 +18,13 @@ from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
 from maxella.data.visits import Visits
 from maxella.errors import ConfigError
-from maxella.experiment.config import Config, DataOptions, TaskOptions, TrainingOptions
+from maxella.experiment.config import (
+    IN_MEMORY,
+    Config,
+    DataOptions,
+    TaskOptions,
+    TrainingOptions,
+)
 from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
@@ -44,13 +50,21 @@ MOST_PATTERNS = 16  # the most frequent; a visit of another counts as the neares
 
 def load_tables(options: DataOptions) -> Tables:
     """The tables of a local path, or of a published data set that is downloaded once."""
-    path = options.path
+    path, kind = options.path, options.kind
+    if kind == IN_MEMORY:
+        if path is None:
+            raise ConfigError(
+                "Wanted the data that this model was trained on; they were frames in memory. Write "
+                "them as interactions.parquet (users.parquet, items.parquet) into a folder, and "
+                "give it by --data."
+            )
+        kind = None
     notes: tuple[str, ...] = ()
     if path is None and options.name is not None:
         fetched = get(options.name)
         path, notes = fetched.path, fetched.notes
     how_to_read = options.model_dump(exclude={"name", "kind", "path"}, exclude_defaults=True)
-    tables = load_source(options.kind, path, **how_to_read)
+    tables = load_source(kind, path, **how_to_read)
     return replace(tables, notes=(*tables.notes, *notes))
 
 

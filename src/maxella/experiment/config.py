@@ -25,6 +25,8 @@ from maxella.model.build import USER_ENCODERS
 from maxella.tasks.kinds import KINDS
 from maxella.tasks.losses import LOSSES
 
+IN_MEMORY = "frame"  # the kind of a source that no file holds
+
 
 class Section(BaseModel):
     """Refuses unknown keys and infinite numbers, and does not change once made."""
@@ -64,7 +66,8 @@ class DataOptions(Section):
     Relative paths in a config start at the config's folder, those on the command line at
     the working directory."""
     kind: str | None = None
-    """How to read the path (movielens, atomic, notebook, delimited); found out when absent."""
+    """How to read the path (movielens, atomic, notebook, delimited); found out when absent. Without
+    a path: synthetic, a small world to try things on; frame, what `maxella.fit` was given."""
     columns: dict[str, str] = {}
     """For delimited files: what user_id, item_id, event, rating and timestamp are called there."""
     users: LocalPath | None = None
@@ -101,7 +104,7 @@ class DataOptions(Section):
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
-        if self.name is None and self.path is None and self.kind != "synthetic":
+        if self.name is None and self.path is None and self.kind not in ("synthetic", IN_MEMORY):
             raise ValueError(
                 "give data.name (to download) or data.path (a local zip, folder, file)"
             )

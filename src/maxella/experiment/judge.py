@@ -89,9 +89,12 @@ class Experiment:
         return HeldOut.of(self.dataset, self.config, self.slices)
 
     @classmethod
-    def of(cls, config: Config) -> "Experiment":
-        """Read the data and split them; the tasks are those that the log suggests, if none are."""
-        tables = load_tables(config.data)
+    def of(cls, config: Config, tables: Tables | None = None) -> "Experiment":
+        """Read the data, unless they are in memory, and split them.
+
+        The tasks are those that the log suggests, if none are declared.
+        """
+        tables = load_tables(config.data) if tables is None else tables
         config = with_tasks(config, tables)
         dataset = build_data(config, tables)
         return cls(config, tables, dataset, build_slices(config, tables, dataset))

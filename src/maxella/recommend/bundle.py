@@ -8,9 +8,10 @@ import hashlib
 import json
 import shutil
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import polars as pl
@@ -70,10 +71,13 @@ class Bundle:
         """The model with what its users have done by now; it may be asked in these contexts."""
         return Engine.of(self.model, self.known, torch.from_numpy(self.trained), contexts)
 
-    def recommender(self) -> Recommender:
-        """Ready to answer."""
+    def recommender(
+        self, report: Mapping[str, Any] | None = None, frames: str = "polars"
+    ) -> Recommender[Any]:
+        """Ready to answer; `report` and `frames` as `Recommender` has them."""
         tasks = [Task.of(task) for task in self.config["tasks"]]
-        return Recommender(self.engine(), self.users, self.items, tasks, self.features)
+        engine = self.engine()
+        return Recommender(engine, self.users, self.items, tasks, self.features, report, frames)
 
 
 def weights_hash(model: Model) -> str:
@@ -242,9 +246,19 @@ def _unreadable(folder: Path, reason: str) -> BundleError:
     )
 
 
-def load(folder: str | Path) -> Recommender:
-    """The recommender of a run or bundle folder."""
-    return load_bundle(Path(folder)).recommender()
+@overload
+def load(folder: str | Path) -> Recommender: ...
+@overload
+def load(folder: str | Path, *, frames: str) -> Recommender[Any]: ...
+def load(folder: str | Path, *, frames: str = "polars") -> Recommender[Any]:
+    """The recommender of a run or bundle folder.
+
+    `frames`: what answers come as: "polars", "pandas", "pyarrow", "modin" or "cudf".
+    """
+    folder = Path(folder)
+    bundle, path = load_bundle(folder), folder / "report.json"
+    report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return bundle.recommender(report, frames)
 
 
 def _sha256(path: Path) -> str:
