@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from maxella.cli.show import say, say_next
 from maxella.errors import ConfigError
 
 
@@ -29,6 +30,7 @@ def init(
     """Look at your files, say what each column is taken for, and write a config that trains."""
     from maxella.experiment.suggest import suggest
     from maxella.experiment.write_config import write_config
+    from maxella.writing import write_text
 
     if out.exists():
         raise ConfigError(
@@ -36,8 +38,7 @@ def init(
             "another --out."
         )
     suggestion = suggest(ratings, users=users, items=items, encoding=encoding)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(write_config(suggestion, out), encoding="utf-8")
+    write_text(write_config(suggestion, out), out)
     findings = [asdict(finding) for finding in suggestion.findings]
     if as_json:
         typer.echo(json.dumps({"path": str(out), "columns": findings, "notes": suggestion.notes}))
@@ -47,4 +48,5 @@ def init(
     from maxella.report.console import print_roles
 
     print_roles(findings, suggestion.notes, Console())
-    typer.echo(f"Wrote {out}. Read it, then: maxella train {out} --out runs/first")
+    say(f"Wrote {out}: read it, and change what is not so.")
+    say_next("train", out, "--out", "runs/first")

@@ -12,10 +12,10 @@ from maxella.experiment.judge import Experiment
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.run import learn
 from maxella.experiment.run_folder import RunFolder
-from maxella.experiment.stages import OnStep
+from maxella.experiment.stages import OnStep, silent
 from maxella.experiment.suggest import Suggestion, suggest, suggest_for_sheets
 from maxella.recommend.recommender import Recommender
-from maxella.sources.delimited import Sheets, arrange, with_numbers
+from maxella.sources.delimited import Sheets, with_numbers
 from maxella.sources.frames import kind_of, to_polars
 from maxella.sources.text import Sheet
 from maxella.training.device import find_device
@@ -34,7 +34,7 @@ def fit(
     *,
     out: str | Path | None = None,
     overwrite: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = silent,
     title: str | None = None,
     data: Options | None = None,
     split: Options | None = None,
@@ -53,7 +53,7 @@ def fit(
     *,
     out: str | Path | None = None,
     overwrite: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = silent,
     title: str | None = None,
     data: Options | None = None,
     split: Options | None = None,
@@ -71,7 +71,7 @@ def fit(
     *,
     out: str | Path | None = None,
     overwrite: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = silent,
     **options: Any,
 ) -> Recommender[Any]:
     """Train on a table of interactions; gives the recommender, its `report` with it.
@@ -106,11 +106,7 @@ def fit(
         found = suggest_for_sheets(sheets, {"kind": IN_MEMORY}, columns)
     config = parse_config(_merged(found, given), where="the options given to fit")
     find_device(config.training.device)  # raises before anything is read
-    in_memory = None
-    if sheets is not None:
-        how = config.data.model_dump(exclude={"kind"}, exclude_defaults=True)
-        in_memory = arrange(sheets, **how)
-    experiment = Experiment.of(config, in_memory)
+    experiment = Experiment.of(config, sheets)
     report, bundle = learn(experiment, RunFolder.open(out, overwrite=overwrite), on_step)
     return bundle.recommender(report, frames)
 

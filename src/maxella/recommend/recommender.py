@@ -19,7 +19,8 @@ from maxella.recommend.engine import Engine
 from maxella.recommend.lists import source_names
 from maxella.recommend.newcomers import newcomers_log
 from maxella.recommend.shown import as_html, as_text
-from maxella.sources.frames import kind_of, of_kind, to_polars, with_added
+from maxella.sources.frames import column_names, kind_of, of_kind, to_polars, with_added
+from maxella.sources.own_names import IDS, TIMESTAMP, OwnNames
 from maxella.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -48,17 +49,20 @@ class Recommender(Generic[Frame]):
         items: Vocabulary,
         tasks: Sequence[Task],
         features: Features,
+        names: OwnNames | None = None,
         report: Mapping[str, Any] | None = None,
         frames: str = "polars",
     ) -> None:
         """`tasks`: all that the model was declared with; those of weight 0 it has not learnt.
 
-        `frames`: the kind that answers come as, of `maxella.sources.frames.KINDS`.
+        `names`: what the log that trained it calls its columns. `frames`: the kind that answers
+        come as, of `maxella.sources.frames.KINDS`.
         """
         self.report = report
         self._frames = frames
         of_kind(pl.DataFrame({"user_id": [""]}), frames)  # raises where there is no such kind
         self.users = users
+        self._names = names or OwnNames()
         self.items = items
         self._engine = engine
         self._tasks = tasks
@@ -78,14 +82,18 @@ class Recommender(Generic[Frame]):
         return len(self.users), len(self.items), [*self._ranked, *self._answered]
 
     def for_newcomers(
-        self, history: "IntoDataFrameT | None" = None, users: "IntoDataFrameT | None" = None
+        self,
+        history: "IntoDataFrameT | None" = None,
+        users: "IntoDataFrameT | None" = None,
+        names: OwnNames | None = None,
     ) -> "Recommender[IntoDataFrameT]":
         """A recommender for the users of these tables, read from what they say and nothing else.
 
         `history`: user_id, item_id and, where the model's tasks look at them, event, rating,
         timestamp (seconds) and further columns, of interactions that training need not have had.
         Items that the model does not know say nothing. An id that training had is taken for
-        somebody new too.
+        somebody new too. Columns may be called as in the log that trained the model, with times
+        as there; or as `names` says.
 
         `users`: user_id and the columns of the model's features of users. Whoever has no history
         is read from these. Raises ConfigError where the model has no such features.
@@ -96,20 +104,27 @@ class Recommender(Generic[Frame]):
         return self._of_newcomers(
             None if history is None else to_polars(history, "the history"),
             None if users is None else to_polars(users, "users"),
+            names or self._names,
             frames,
         )
 
     def _of_newcomers(
-        self, history: pl.DataFrame | None, users: pl.DataFrame | None, frames: str
+        self,
+        history: pl.DataFrame | None,
+        users: pl.DataFrame | None,
+        names: OwnNames,
+        frames: str,
     ) -> "Recommender[Any]":
         if history is None:
             history = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
-        history = history.with_columns(_ids(history, "user_id"), _ids(history, "item_id"))
-        if "timestamp" in history.columns:
-            history = history.with_columns(_times(history))
+        told = names.ours(history, IDS, ("rating", TIMESTAMP, "event"))
+        if TIMESTAMP in told.columns:
+            told = told.with_columns(names.seconds(history, told[TIMESTAMP]).alias(TIMESTAMP))
+        history = told
         named = history["user_id"]
         if users is not None:
-            named = pl.concat([named, _ids(users, "user_id")])
+            users = names.ours(users, ("user_id",))
+            named = pl.concat([named, users["user_id"]])
         ids = Vocabulary.fit(named)
         known = newcomers_log(history, ids, self.items, self._tasks, self._engine.known)
         features = None
@@ -119,12 +134,11 @@ class Recommender(Generic[Frame]):
                     "Wanted a model with features of users; this one knows users by their ids and "
                     "histories alone. Declare [features.user] and train again."
                 )
-            table = users.with_columns(_ids(users, "user_id"))
-            table = table.unique("user_id", keep="last", maintain_order=True)
+            table = users.unique("user_id", keep="last", maintain_order=True)
             features = self._features.users.of_others(table, "user_id", ids)
         engine = self._engine.of_newcomers(known, features)
         return Recommender(
-            engine, ids, self.items, self._tasks, self._features, self.report, frames
+            engine, ids, self.items, self._tasks, self._features, self._names, self.report, frames
         )
 
     def recommend(
@@ -206,21 +220,25 @@ class Recommender(Generic[Frame]):
         one that is absent is missing.
 
         An item that is not known has no score, and a prediction of what is known of the user.
+        Ids and times may be called as in the log that trained the model, with times as there.
         Columns of those names are replaced. Raises ConfigError where intervals are asked of a
         model that has no distribution.
         """
         with_levels = self._with_levels(intervals)
-        of_contexts = self._features.context.columns if self._features.context else ()
-        table = to_polars(pairs, "pairs", ("user_id", "item_id", "timestamp", *of_contexts))
-        users = torch.from_numpy(self.users.rows_of(_ids(table, "user_id")))
-        items = torch.from_numpy(self.items.rows_of(_ids(table, "item_id")))
+        features, present = self._features.context, column_names(pairs, "pairs")
+        wanted = self._names.found(present, (*IDS, TIMESTAMP)).values()
+        read = to_polars(pairs, "pairs", {*wanted, *(features.columns if features else ())})
+        table = self._names.ours(read, IDS, (TIMESTAMP,))
+        users = torch.from_numpy(self.users.rows_of(table["user_id"]))
+        items = torch.from_numpy(self.items.rows_of(table["item_id"]))
+        reads_times = features is not None and TIMESTAMP in features.columns
+        reads_times |= any(self._engine.answers(task).rates_by_time for task in self._answered)
+        times = None
+        if TIMESTAMP in table.columns and reads_times:
+            seconds = self._names.seconds(read, table[TIMESTAMP]).alias(TIMESTAMP)
+            table, times = table.with_columns(seconds), seconds.to_numpy()
         engine, contexts = self._in_context(table)
         answers = {task: engine.answers(task) for task in [*self._answered, *self._ranked]}
-        times = None
-        if "timestamp" in table.columns and any(
-            answers[task].rates_by_time for task in self._answered
-        ):
-            times = _times(table).to_numpy()
         asked = users, items, times, contexts
         found = {
             f"predicted_{task}": _in_blocks(answers[task].predict, *asked)
@@ -379,34 +397,3 @@ def _asked(name: str, ids: Iterable[str | int]) -> pl.Series:
     if not (asked.dtype.is_integer() or asked.dtype in (pl.String, pl.Null)):
         raise DataError(message)
     return asked.cast(pl.String)
-
-
-def _times(table: pl.DataFrame) -> pl.Series:
-    """The column timestamp as whole seconds, none missing."""
-    given = table["timestamp"]
-    times = given.cast(pl.Int64, strict=False)
-    is_wrong = times.is_null()
-    if given.dtype.is_temporal():
-        is_wrong = pl.Series([True] * len(given), dtype=pl.Boolean)
-    if is_wrong.any():
-        raise DataError(
-            "Wanted timestamps in seconds since 1970; got "
-            f"{given.filter(is_wrong)[0]!r} in column timestamp. "
-            "Convert the column, or leave it out."
-        )
-    return times
-
-
-def _ids(table: pl.DataFrame, column: str) -> pl.Series:
-    if column not in table.columns:
-        raise DataError(
-            f"Wanted a column {column}; the table has {', '.join(table.columns)}. Rename it."
-        )
-    kind = table[column].dtype
-    # A float would turn 7 into "7.0", which no model knows.
-    if not (kind.is_integer() or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
-        raise DataError(
-            f"Wanted ids that are text or whole numbers; {column} is of type {kind}. "
-            "Write it as text."
-        )
-    return table[column].cast(pl.String)

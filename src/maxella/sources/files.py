@@ -1,17 +1,15 @@
 """Named files in memory, out of a folder, a zip or a single file; nothing is ever unpacked."""
 
 import codecs
+import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from maxella.errors import DataError
+from maxella.sources.bounded import grows, most_bytes, read_bounded
 
-# A file that shrinks to less than a two-hundredth is no table of ratings but a trap:
-# real ones shrink to a twentieth at best.
-MOST_EXPANSION = 200
-MOST_BYTES = 32 * 2**30  # of one file; MovieLens 32M's ratings have 0.9 GB
 # Layouts of several files, where a path to one of them stands for its folder.
 SUFFIXES_OF_LAYOUTS = frozenset({".dat", ".data", ".inter"})
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
@@ -49,18 +47,35 @@ class Folder:
         return lines[0].decode("utf-8", "replace") if lines else ""
 
     def read(self, name: str, size: int = -1) -> bytes:
-        """The whole file, or so many bytes from its start."""
-        member = (PurePosixPath(self.inside) / name).as_posix()
+        """The whole file, or so many bytes from its start; of gzip, what is packed in it."""
+        where, member = self.where(name), (PurePosixPath(self.inside) / name).as_posix()
         try:
             if self.path.is_dir():
                 with (self.path / name).open("rb") as file:
-                    return file.read(size)
-            with zipfile.ZipFile(self.path) as archive, archive.open(member) as file:
-                return file.read(size)
+                    return read_bounded(file, (self.path / name).stat().st_size, where, size)
+            with zipfile.ZipFile(self.path) as archive, archive.open(member) as packed:
+                return read_bounded(packed, archive.getinfo(member).compress_size, where, size)
         except OSError as error:
             raise DataError(f"Cannot read {self.where(name)}: {error.strerror}.") from error
         except BROKEN_ZIP as error:
             raise _broken(self.path, f"{name}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Piped(Folder):
+    """One file that came through a pipe."""
+
+    data: bytes = b""
+
+    def read(self, name: str, size: int = -1) -> bytes:
+        """As of a folder."""
+        del name
+        return self.data if size < 0 else self.data[:size]
+
+
+def piped() -> tuple[Folder, str]:
+    """Standard input as the one file of a folder."""
+    return Piped(Path("standard input"), "", ("",), sys.stdin.buffer.read()), ""
 
 
 def open_folders(path: str | Path) -> list[Folder]:
@@ -129,13 +144,9 @@ def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
             f"Wanted a zip without a password; {member.filename} in {path} is encrypted. "
             "Unpack it yourself and give the folder."
         )
-    most = min(MOST_BYTES, MOST_EXPANSION * member.compress_size)
-    if member.file_size > max(most, 2**20):
-        raise DataError(
-            f"Wanted a table; {member.filename} in {path} says it grows from "
-            f"{member.compress_size:,} to {member.file_size:,} bytes, beyond reason for one. "
-            "Do not use this zip; get it anew from a place you trust."
-        )
+    if member.file_size > most_bytes(member.compress_size):
+        file = f"{member.filename} in {path}"
+        raise grows(file, member.compress_size, f"{member.file_size:,} bytes")
 
 
 def _broken(path: Path, reason: str) -> DataError:

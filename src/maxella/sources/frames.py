@@ -3,7 +3,7 @@
 Inside all are of Polars. narwhals is imported where a frame of another kind comes in or goes out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -17,16 +17,13 @@ KINDS = ("polars", "pandas", "pyarrow", "modin", "cudf")  # as narwhals spells t
 _PLAIN = (pl.String, pl.Boolean, pl.Date, pl.Datetime, pl.Duration, pl.Time, pl.Null)
 
 
-def to_polars(frame: Any, what: str, wanted: Sequence[str] | None = None) -> pl.DataFrame:
+def to_polars(frame: Any, what: str, wanted: Collection[str] | None = None) -> pl.DataFrame:
     """A frame in memory → Polars with plain types: text for categories, floats for decimals.
 
     `what` it holds, for messages. Columns that are not `wanted`, where these are given, are there,
     but empty. Raises DataError, naming the column, for values that have no one type.
     """
-    source = _opened(frame, what)
-    names = [str(name) for name in source.columns]
-    if len(set(names)) < len(names):
-        raise DataError(f"Wanted a name of its own for each column of {what}; got {names}.")
+    source, names = _opened(frame, what), column_names(frame, what)
     return pl.DataFrame(
         [
             _column(source.get_column(named), name, what)
@@ -35,6 +32,14 @@ def to_polars(frame: Any, what: str, wanted: Sequence[str] | None = None) -> pl.
             for named, name in zip(source.columns, names, strict=True)
         ]
     )
+
+
+def column_names(frame: Any, what: str) -> list[str]:
+    """The names of its columns; DataError where two of them read the same."""
+    names = [str(name) for name in _opened(frame, what).columns]
+    if len(set(names)) < len(names):
+        raise DataError(f"Wanted a name of its own for each column of {what}; got {names}.")
+    return names
 
 
 def kind_of(frame: Any, what: str) -> str:
