@@ -14,6 +14,7 @@ from maxella.experiment.run_folder import RunFolder, new_run
 from maxella.experiment.sample_lists import sample_lists
 from maxella.experiment.stages import OnStep, build_stages, silent
 from maxella.model.build import build_model
+from maxella.recommend.bundle import Bundle
 from maxella.training.checkpoint import Progress
 from maxella.training.device import find_device
 from maxella.training.gradient_steps import GradientSteps
@@ -37,10 +38,17 @@ def run(
     """
     config = _checked(config)
     with new_run(out, resume=resume, overwrite=overwrite) as folder:
-        experiment = Experiment.of(config)
-        config = experiment.config
-        name = "joint" if len(config.learnt) > 1 else config.learnt[0].name
-        return _carry_out(experiment, folder, [(name, config, folder)], on_step)
+        return learn(Experiment.of(config), folder, on_step)[0]
+
+
+def learn(
+    experiment: Experiment, folder: RunFolder, on_step: OnStep = silent
+) -> tuple[dict[str, Any], Bundle]:
+    """Train one model; gives the report, and the model with all that it is served with."""
+    config = experiment.config
+    name = "joint" if len(config.learnt) > 1 else config.learnt[0].name
+    report, (outcome,) = _carry_out(experiment, folder, [(name, config, folder)], on_step)
+    return report, outcome.bundle  # type: ignore[return-value]  # baselines alone have none
 
 
 def compare(
@@ -63,7 +71,7 @@ def compare(
             (entry.name, config_of_model(config, entry), folder.of_model(entry.folder))
             for entry in config.compare.models or [ModelEntry(name="joint")]
         ]
-        return _carry_out(experiment, folder, models, on_step)
+        return _carry_out(experiment, folder, models, on_step)[0]
 
 
 def _checked(config: Config | dict[str, Any] | str | Path) -> Config:
@@ -81,7 +89,7 @@ def _carry_out(
     folder: RunFolder,
     models: list[tuple[str, Config, RunFolder]],
     on_step: OnStep,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Outcome]]:
     """Train the models, each by its name and config into its folder; report and save them."""
     config, tables, dataset = experiment.config, experiment.tables, experiment.dataset
     trained = [train(experiment, *model, on_step) for model in models]
@@ -93,7 +101,7 @@ def _carry_out(
         if of_model != folder:  # of a comparison: so that `maxella evaluate` can judge it again
             of_model.finish(alone)
         of_model.keep(outcome, alone)
-    return report
+    return report, trained
 
 
 def train(

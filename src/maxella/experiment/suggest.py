@@ -39,16 +39,22 @@ class Suggestion:
 
 
 def suggest(
-    path: Path, *, users: Path | None = None, items: Path | None = None, encoding: str | None = None
+    path: Path,
+    *,
+    users: Path | None = None,
+    items: Path | None = None,
+    encoding: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Suggestion:
     """Look at a file, folder or zip of interactions, and files of users and items if there are any.
 
     A layout that a source knows is read by it; of any other log the roles of the columns are
-    inferred. Raises DataError for what is wrong with the files, as reading them does.
+    inferred, but for `columns`, as `suggest_for_sheets` has them.
+    Raises DataError for what is wrong with the files, as reading them does.
     """
     kind = detect(path)
     if kind == "delimited":
-        return _of_delimited(path, users, items, encoding)
+        return _of_delimited(path, users, items, encoding, columns)
     for option, file in (("users", users), ("items", items)):
         places = (path.resolve(), path.resolve().parent)
         if file is not None and file.resolve().parent not in places:
@@ -71,13 +77,21 @@ def suggest(
 
 
 def _of_delimited(
-    path: Path, users: Path | None, items: Path | None, encoding: str | None
+    path: Path,
+    users: Path | None,
+    items: Path | None,
+    encoding: str | None,
+    columns: Mapping[str, str] | None,
 ) -> Suggestion:
     sheets = open_sheets(
-        find_folder("delimited", path), users=users, items=items, encoding=encoding or "utf-8"
+        find_folder("delimited", path),
+        users=users,
+        items=items,
+        encoding=encoding or "utf-8",
+        columns=columns,
     )
     data = {"path": path, "kind": "delimited", "users": users, "items": items}
-    return suggest_for_sheets(sheets, data | {"encoding": encoding})
+    return suggest_for_sheets(sheets, data | {"encoding": encoding}, columns)
 
 
 def suggest_for_sheets(

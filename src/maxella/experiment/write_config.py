@@ -12,7 +12,7 @@ from maxella.printed import one_line
 HEAD = """\
 # Written by `maxella init`, which looked at the files: read it, mend it, then
 #     maxella train {name} --out runs/first
-# Every option and its default: src/maxella/experiment/config.py."""
+# Every option and its default: maxella options"""
 # Why a section or an option is as it is; {…} are filled in.
 WHY = {
     "temporal": "What comes last in time is the test, as it will be in use.",

@@ -198,7 +198,11 @@ def _open(folder: Folder, name: str, columns: Mapping[str, str], encoding: str) 
 
     Ids stay text where names or `columns` tell which they are.
     """
-    sheet = _open_as_written(folder, name, encoding)
+    return with_numbers(_open_as_written(folder, name, encoding), columns)
+
+
+def with_numbers(sheet: Sheet, columns: Mapping[str, str]) -> Sheet:
+    """With numbers for columns of text that hold nothing else, but for ids."""
     present = sheet.frame.columns
     mapping = map_columns(present, columns, IDS)
     ids = {mapping.get(ours) for ours in IDS} | {c for c in present if re.search(r"(?i)id$", c)}
