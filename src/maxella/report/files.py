@@ -2,26 +2,15 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from maxella.errors import DataError
 from maxella.report.findings import findings
+from maxella.writing import write_text
 
 FORMAT = 2
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write UTF-8 text so that a reader finds the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:

@@ -14,6 +14,7 @@ USUAL = ("\t", ";", "|", ",")
 MOST_LINES = 200  # that are looked at for a separator
 MOST_STRAYS = 20  # lines before the table
 _SEP_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel writes and reads it
+NO_FIT = (False, False, 0.0, 0, 0)
 _COMMENT = re.compile(r"\s*[#%]+\s*")
 _VALUE = re.compile(
     r"\s*(?:[-+]?\d+(?:[.,]\d+)?(?:e[+-]?\d+)?|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}\b.*)\s*",
@@ -40,24 +41,30 @@ class _Cut:
     rows: list[list[str]]
     n_columns: int  # of most rows
     n_strays: int  # rows before the table
-    fit: tuple[bool, float, int, int]  # how well the separator does; greater is better
+    fit: tuple[bool, bool, float, int, int]  # how well the separator does; greater is better
 
     @classmethod
     def by(cls, separator: str, lines: Sequence[str]) -> "_Cut":
         rows = [cut_line(line, separator) for line in lines]
         n_columns = Counter(map(len, rows)).most_common(1)[0][0]  # of equals the first line's
-        n_strays = _n_strays(lines, rows, n_columns)
+        named = next((n for n, row in enumerate(rows[: MOST_STRAYS + 1]) if _names_ids(row)), None)
+        if named is not None:
+            n_columns, n_strays = len(rows[named]), named
+        else:
+            n_strays = _n_strays(lines, rows, n_columns)
         table = rows[n_strays:]
         is_whole = [len(row) == n_columns for row in table]
         is_whole[0] |= _has_row_names(table, n_columns)
         share = sum(is_whole) / len(table)
-        # Texts have spaces too: these part fields only where no row has one more or less.
-        is_loose = separator in (" ", SPACES)
-        is_cut = n_columns > 1 and not (is_loose and share < 1)
-        if separator == " " and any("" in row for row in table):
-            is_cut = False  # several stand between two fields
-        fit = (is_whole[0], min(share, 0.9), -n_strays, n_columns)
-        return cls(separator, rows, n_columns, n_strays, fit if is_cut else (False, 0.0, 0, 0))
+        is_cut = n_columns > 1
+        if separator in (" ", SPACES):
+            # Texts have spaces too: these part fields only where no row has one more or less,
+            # and any number of them only where none can stand within quotes.
+            is_cut &= named is not None or share == 1
+            is_cut &= not any("" in row for row in table)
+            is_cut &= separator == " " or not any('"' in line for line in lines)
+        fit = (named is not None, is_whole[0], min(share, 0.9), -n_strays, n_columns)
+        return cls(separator, rows, n_columns, n_strays, fit if is_cut else NO_FIT)
 
 
 def find_dialect(
@@ -108,10 +115,11 @@ def find_dialect(
 
 
 def _best(lines: Sequence[str], separator: str | None) -> _Cut:
+    candidates: tuple[str, ...]
     if separator is None:
         candidates = SEPARATORS
     else:  # one space on the command line stands for any number of them
-        candidates = (separator,) if separator.strip() and separator != SPACES else (" ", SPACES)
+        candidates = (" ", SPACES) if separator in (" ", SPACES) else (separator,)
     cuts = [_Cut.by(one, lines) for one in candidates]
     fitting = [cut for cut in cuts if any(cut.fit)]
     # Commas in numbers alone part nothing, if anything else does.
@@ -156,8 +164,7 @@ def _has_row_names(table: list[list[str]], n_columns: int) -> bool:
 
 def _is_header(fields: Sequence[str], later: Iterable[list[str]]) -> bool:
     """Whether a line names columns: nothing in it is a number or stands in its column again."""
-    known = guess_columns(fields)
-    if {"user_id", "item_id"} <= known.keys() or fields[0] in known.values():
+    if _names_ids(fields) or fields[0] in guess_columns(fields).values():
         return True
     if any(map(_is_value, fields)):
         return False
@@ -166,6 +173,10 @@ def _is_header(fields: Sequence[str], later: Iterable[list[str]]) -> bool:
         again |= {n for n, field in enumerate(row[: len(fields)]) if field == fields[n]}
     n_again = sum(bool(fields[n].strip()) for n in again)
     return n_again < max(1, len(fields) / 2)
+
+
+def _names_ids(fields: Sequence[str]) -> bool:
+    return {"user_id", "item_id"} <= guess_columns(fields).keys()
 
 
 def _is_value(field: str) -> bool:

@@ -20,6 +20,7 @@ from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.sources.atomic import is_atomic
 from maxella.sources.files import open_folders
 from maxella.sources.movielens import is_movielens
+from maxella.writing import new_file
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens/"
 # MD5 as GroupLens publishes it. It updates latest-small in place, so there is none for it.
@@ -111,7 +112,12 @@ def _retrieve(
 
     `downloader` puts what is at the URL at a place.
     """
-    _pooch().retrieve(url, known_hash, target.name, target.parent, downloader=downloader)
+    with new_file(target) as file:
+        place = Path(file.name)
+        downloader(url, file.name, None)
+        algorithm, _, wanted = (known_hash or "").rpartition(":")
+        if wanted and (found := _hash_of(place, algorithm)) != wanted:
+            raise ValueError(f"its {algorithm} is {found}, not {wanted}")
 
 
 def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -> None:
@@ -127,8 +133,6 @@ def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -
             raise ValueError("it is no zip")
 
     try:
-        if md5 is None:  # whatever is there would do
-            target.unlink(missing_ok=True)
         _retrieve(url, md5 and f"md5:{md5}", target, of_zip)
     except ValueError as error:
         wanted = "a zip" if md5 is None else f"a file with the MD5 {md5}"
