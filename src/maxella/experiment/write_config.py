@@ -55,6 +55,7 @@ def _data(suggestion: Suggestion, folder: Path) -> list[str]:
         if key == "columns":
             lines += [_comment(f"{ours}: {reasons[c]}") for ours, c in value.items() if c]
         lines.append(_pair(key, _from(value, folder) if isinstance(value, Path) else value))
+    lines += [_comment(f"{one.column}: {one.reason}") for one in of_log if one.role == "label"]
     lines += [_not_used(one) for one in of_log if one.role == "left out"]
     return lines + [_comment(f"Note: {note}") for note in suggestion.notes]
 

@@ -14,7 +14,7 @@ USUAL = ("\t", ";", "|", ",")
 MOST_LINES = 200  # that are looked at for a separator
 MOST_STRAYS = 20  # lines before the table
 _SEP_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel writes and reads it
-NO_FIT = (False, False, 0.0, 0, 0)
+NO_FIT = (False, False, 0.0, 0, False, 0)
 _COMMENT = re.compile(r"\s*[#%]+\s*")
 _VALUE = re.compile(
     r"\s*(?:[-+]?\d+(?:[.,]\d+)?(?:e[+-]?\d+)?|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}\b.*)\s*",
@@ -41,15 +41,18 @@ class _Cut:
     rows: list[list[str]]
     n_columns: int  # of most rows
     n_strays: int  # rows before the table
-    fit: tuple[bool, bool, float, int, int]  # how well the separator does; greater is better
+    fit: tuple[bool, bool, float, int, bool, int]  # how well the separator does; greater is better
 
     @classmethod
     def by(cls, separator: str, lines: Sequence[str]) -> "_Cut":
         rows = [cut_line(line, separator) for line in lines]
         n_columns = Counter(map(len, rows)).most_common(1)[0][0]  # of equals the first line's
-        named = next((n for n, row in enumerate(rows[: MOST_STRAYS + 1]) if _names_ids(row)), None)
+        first = enumerate(zip(lines, rows[: MOST_STRAYS + 1], strict=False))
+        with_ids = (n for n, (line, row) in first if _names_ids(row) and not _COMMENT.match(line))
+        named = next(with_ids, None)
         if named is not None:
             n_columns, n_strays = len(rows[named]), named
+            n_columns += _has_row_names(rows[named:], n_columns + 1)
         else:
             n_strays = _n_strays(lines, rows, n_columns)
         table = rows[n_strays:]
@@ -57,13 +60,15 @@ class _Cut:
         is_whole[0] |= _has_row_names(table, n_columns)
         share = sum(is_whole) / len(table)
         is_cut = n_columns > 1
-        if separator in (" ", SPACES):
+        is_loose = separator in (" ", SPACES)
+        if is_loose:
             # Texts have spaces too: these part fields only where no row has one more or less,
             # and any number of them only where none can stand within quotes.
             is_cut &= named is not None or share == 1
             is_cut &= not any("" in row for row in table)
             is_cut &= separator == " " or not any('"' in line for line in lines)
-        fit = (named is not None, is_whole[0], min(share, 0.9), -n_strays, n_columns)
+        share = min(share, 0.9)
+        fit = (named is not None, is_whole[0], share, -n_strays, not is_loose, n_columns)
         return cls(separator, rows, n_columns, n_strays, fit if is_cut else NO_FIT)
 
 
@@ -87,11 +92,12 @@ def find_dialect(
     n_before, table = numbered[cut.n_strays][0], cut.rows[cut.n_strays :]
     notes = []
     if cut.n_strays:
-        shown = "; ".join(line.strip()[:60] for line in texts[: min(cut.n_strays, 3)])
+        filled = (" ".join(filter(None, row)).strip()[:60] for row in cut.rows[: cut.n_strays])
+        shown = "; ".join(filter(None, filled))
         notes.append(f"The first {n_before} lines of {file} are no rows: {shown}")
     if separator is None and cut.separator not in USUAL and cut.n_columns > 1:
         shown = SHOWN.get(cut.separator, cut.separator)
-        notes.append(f"What parts the fields of {file} is {shown}.")
+        notes.append(f"The fields of {file} are parted by {shown}.")
     named = _names_in_comment(texts[: cut.n_strays], cut)
     if header is None and named is None and _has_row_names(table, cut.n_columns):
         notes.append(
@@ -108,7 +114,8 @@ def find_dialect(
         first_row = ", ".join(field[:20] for field in table[0])
         notes.append(
             f"{file} has no line of names, as its first row is {first_row}: its columns are "
-            f"called {by_place[0]} to {by_place[-1]}, by their places."
+            f"called {by_place[0]} to {by_place[-1]}, by their places. With a line of names first "
+            "they can be told better."
         )
         named = by_place
     return Dialect(cut.separator, n_before, named, has_header=False, notes=tuple(notes))
@@ -157,7 +164,7 @@ def _names_in_comment(comments: Sequence[str], cut: _Cut) -> tuple[str, ...] | N
 
 def _has_row_names(table: list[list[str]], n_columns: int) -> bool:
     """Whether rows begin with their numbers, for which the first line, as R writes it, has none."""
-    if len(table) < 2 or len(table[0]) != n_columns - 1:
+    if len(table) < 2 or len(table[0]) != n_columns - 1 or len(table[1]) != n_columns:
         return False
     return [row[0] for row in table[1:]] == [str(n) for n in range(1, len(table))]
 
