@@ -15,7 +15,7 @@ from maxella.data.split import PARTS
 from maxella.data.words import has_word, words_of
 from maxella.errors import DataError
 from maxella.sources.dates import find_form, may_be_dates
-from maxella.sources.delimited import TIME_UNITS
+from maxella.sources.own_names import TIME_UNITS
 from maxella.sources.ratings import as_ratings
 
 MOST_LOG_ROWS = 200_000  # of a log that are looked at

@@ -176,11 +176,10 @@ def read_text(
         end = "\r" if is_old_mac else "\n"
         return _Text(place, file, cut, is_quoted and separator != SPACES, n_skipped, end)
 
-    loaded = load()
-    start = loaded.start
-    if start.startswith(PACKED):
+    if read(4).startswith(PACKED):
         raise DataError(f"Wanted text; {file} is packed. Unpack it, or pack it once, with gzip.")
-    if b"\0" in start:
+    loaded = load()
+    if b"\0" in loaded.start:
         raise DataError(
             f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
             "files that are no text do. Save it as UTF-8, or name its encoding."
