@@ -15,7 +15,7 @@ from maxella.experiment.run_folder import new_run
 from maxella.experiment.stages import OnStep, silent
 from maxella.experiment.suggest import Suggestion, suggest, suggest_for_sheets
 from maxella.recommend.recommender import Recommender
-from maxella.sources.delimited import Sheets, with_numbers
+from maxella.sources.delimited import Sheets, typed
 from maxella.sources.frames import kind_of, to_polars
 from maxella.sources.text import Sheet
 from maxella.training.device import find_device
@@ -117,8 +117,8 @@ def _of_paths(paths: Sequence[Path | None], data: Options) -> Suggestion:
         log,  # type: ignore[arg-type]  # the first is there
         users=users,
         items=items,
-        encoding=data.get("encoding"),
         columns=data.get("columns"),
+        layout={name: data.get(name) for name in ("encoding", "separator", "header")},
     )
 
 
@@ -129,7 +129,7 @@ def _sheet(frame: Any, what: str, columns: Mapping[str, str]) -> Sheet:
         raise DataError(
             f"Wanted rows in {what}; the frame has none, of {', '.join(table.columns)}."
         )
-    return with_numbers(Sheet(table, what, lambda row: f"{what}, row {row} from 0"), columns)
+    return typed(Sheet(table, what, lambda row: f"{what}, row {row} from 0"), columns)
 
 
 def _merged(found: Suggestion, given: Options) -> dict[str, Any]:
