@@ -202,8 +202,9 @@ def test_it_says_what_it_took_for_what(cli, tmp_path):
     (tmp_path / "log.csv").write_text(shop())
     done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "maxella.toml")
     text = " ".join(done.out.split())
-    for part in ("event_type event what happened; ", "taken as because", "Read it, then: "):
+    for part in ("event_type event what happened; ", "taken as because"):
         assert part in text
+    assert f"Next: maxella train {tmp_path / 'maxella.toml'} --out runs/first\n" in done.err
 
 
 def test_nothing_is_written_over(cli, tmp_path):

@@ -138,8 +138,8 @@ def test_no_pairs_are_no_predictions(toy):
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        ({"user_id": ["Ann"], "item": ["w"]}, "a column item_id; the table has user_id, item"),
-        ({"user_id": [1.0], "item_id": ["w"]}, "user_id is of type Float64"),
+        ({"user_id": ["Ann"], "what": ["w"]}, "a column 'item_id' in the table; it has user_id, w"),
+        ({"user_id": [1.0], "item_id": ["w"]}, "user_id in the table is of type Float64"),
     ],
 )
 def test_pairs_that_cannot_be_meant_are_refused(toy, pairs, message):
@@ -248,5 +248,7 @@ def test_newcomers_get_lists_of_their_own(trained):
 
 
 def test_newcomers_want_users_and_items(trained):
-    with pytest.raises(DataError, match="Wanted a column item_id; the table has user_id, item"):
-        maxella.load(trained).for_newcomers(pl.DataFrame({"user_id": ["a"], "item": ["b"]}))
+    with pytest.raises(
+        DataError, match="Wanted a column 'item_id' in the table; it has user_id, w"
+    ):
+        maxella.load(trained).for_newcomers(pl.DataFrame({"user_id": ["a"], "what": ["b"]}))

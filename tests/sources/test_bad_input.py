@@ -36,7 +36,7 @@ HEADER = b"user_id,item_id,rating,timestamp\n"
         (HEADER + b'1,"2\n",3,4\n\n1,3,x,4\n', r"line 5\. Mend"),
         (HEADER + b'1,"2\n",3,4\n\n1,3,0,4\n', r"line 5 has 0"),
         (HEADER + b'1,"2\n",3,4\n\n1,3,3\n', r"line 5 has 3"),
-        (HEADER + b'1,2,3,4\n1,"3,3,4\n5,6,3,4\n', r"log.csv, line 3: unexpected end of data"),
+        (HEADER + b'1,2,3,4\n1,"3,\n"\n5,6,3,4\n', r"line 3 has 2"),
         (HEADER, r"log.csv is empty"),
         (b"", r"log.csv is empty"),
         (b"\n\n", r"log.csv is empty"),

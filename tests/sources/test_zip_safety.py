@@ -120,7 +120,7 @@ def test_a_file_that_polars_would_unpack_by_itself(tmp_path):
     with pytest.raises(DataError, match=r"log.csv grows from .* beyond reason"):
         load_source("delimited", path)
     path.write_bytes(gzip.compress(bomb(20_000_000)))
-    with pytest.raises(DataError, match="Wanted text in UTF-8"):
+    with pytest.raises(DataError, match="is packed"):
         load_source("delimited", path)
     path.write_bytes(bomb(10)[:-4])
     with pytest.raises(DataError, match=r"Wanted gzip; .*log.csv is broken"):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from maxella.cli.show import say, say_next
 from maxella.errors import ConfigError
 
 
@@ -47,4 +48,5 @@ def init(
     from maxella.report.console import print_roles
 
     print_roles(findings, suggestion.notes, Console())
-    typer.echo(f"Wrote {out}. Read it, then: maxella train {out} --out runs/first")
+    say(f"Wrote {out}: read it, and change what is not so.")
+    say_next("train", out, "--out", "runs/first")

@@ -13,7 +13,7 @@ from maxella.data.feature_kinds import extent, rows_throughout
 from maxella.data.split import PARTS
 from maxella.data.words import has_word, words_of
 from maxella.errors import DataError
-from maxella.sources.delimited import TIME_UNITS
+from maxella.sources.own_names import TIME_UNITS
 from maxella.sources.plain import DATE
 
 MOST_LOG_ROWS = 200_000  # of a log that are looked at

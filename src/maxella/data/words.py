@@ -11,6 +11,7 @@ ITEM = frozenset(
     | {"business", "game", "recipe", "sku", "offer", "ad", "page", "content", "show"}
 )
 ID = frozenset({"id", "uid", "uuid", "guid", "key", "code", "no", "nr"})
+NAME = frozenset({"title", "name"})
 ZIP = frozenset({"zip", "zipcode", "postcode", "postal"})
 CODE = frozenset({"label", "class", "type", "group", "category", "segment", "channel", "status"})
 RATING = frozenset({"rating", "ratings", "stars", "star", "score", "overall", "grade", "vote"})

@@ -17,7 +17,7 @@ from maxella.data.log import Log
 from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
 from maxella.data.visits import Visits
-from maxella.errors import ConfigError
+from maxella.errors import ConfigError, unknown_name
 from maxella.experiment.config import Config, DataOptions, TaskOptions, TrainingOptions
 from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
@@ -49,8 +49,12 @@ def load_tables(options: DataOptions) -> Tables:
     if path is None and options.name is not None:
         fetched = get(options.name)
         path, notes = fetched.path, fetched.notes
-    how_to_read = options.model_dump(exclude={"name", "kind", "path"}, exclude_defaults=True)
+    ours = {"name", "kind", "path", "name_column"}
+    how_to_read = options.model_dump(exclude=ours, exclude_defaults=True)
     tables = load_source(options.kind, path, **how_to_read)
+    if options.name_column not in {None, *tables.items.columns}:
+        wrong = unknown_name("column of items", str(options.name_column), tables.items.columns)
+        raise ConfigError(f"data.name_column: {wrong}")
     return replace(tables, notes=(*tables.notes, *notes))
 
 

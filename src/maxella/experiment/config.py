@@ -79,6 +79,8 @@ class DataOptions(Section):
     """For delimited files: what numbers as timestamp count, where not seconds."""
     encoding: str | None = None
     """For delimited files: their encoding, where it is not UTF-8."""
+    name_column: str | None = None
+    """The column of the items' table that names them in answers; title or name, if absent."""
     people: LocalPath | None = None
     """For MovieLens: a CSV with movie_id and further columns, such as director and star."""
     rating_range: tuple[float, float] | None = None

@@ -11,6 +11,7 @@ from maxella.experiment.judge import Experiment
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
 from maxella.experiment.run_folder import RunFolder
+from maxella.experiment.stages import OnStep, silent
 from maxella.recommend.bundle import Bundle, load_bundle
 from maxella.report.files import read_report
 from maxella.report.findings import findings
@@ -72,15 +73,17 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
     return Reopened(bundle, report, experiment, RunFolder(run))
 
 
-def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
+def reevaluate(run: Path, *, data: Path | None = None, on_step: OnStep = silent) -> dict[str, Any]:
     """Evaluate the bundle of a run folder; gives its report with the figures found now.
 
     The report in the folder counts this reading of the test. Raises as `reopen`.
     """
     reopened = reopen(run, data=data)
     report, experiment = reopened.report, reopened.experiment
+    on_step("evaluation", 0, 1)
     engine = reopened.bundle.engine(experiment.dataset.contexts)
     found = experiment.held_out.ask(engine)
+    on_step("evaluation", 1, 1)
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     row = model_row(old["name"], old["kind"], seconds, memory, found)

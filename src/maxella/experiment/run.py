@@ -11,7 +11,7 @@ from maxella.experiment.machine import reset_peak_memory
 from maxella.experiment.read_config import config_of_model, load_config, parse_config
 from maxella.experiment.results import Outcome, report_dict, trained_row
 from maxella.experiment.run_folder import RunFolder
-from maxella.experiment.stages import OnStep, build_stages
+from maxella.experiment.stages import OnStep, build_stages, silent
 from maxella.model.build import build_model
 from maxella.training.checkpoint import Progress
 from maxella.training.device import find_device
@@ -24,7 +24,7 @@ def run(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = silent,
 ) -> dict[str, Any]:
     """Train and evaluate one model; gives the report, and writes a run folder to `out`.
 
@@ -45,7 +45,7 @@ def compare(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = silent,
 ) -> dict[str, Any]:
     """Train each model of [compare] on the same split, with the baselines beside them.
 
@@ -82,12 +82,12 @@ def _carry_out(
     experiment: Experiment,
     folder: RunFolder,
     models: list[tuple[str, Config, RunFolder]],
-    on_step: OnStep | None,
+    on_step: OnStep,
 ) -> dict[str, Any]:
     """Train the models, each by its name and config into its folder; report and save them."""
     config, tables, dataset = experiment.config, experiment.tables, experiment.dataset
     trained = [train(experiment, *model, on_step) for model in models]
-    baselines, notes = judge_baselines(experiment)
+    baselines, notes = judge_baselines(experiment, on_step)
     report = report_dict(config, tables, dataset, trained + baselines, notes)
     folder.finish(report)
     for outcome, (_, _, of_model) in zip(trained, models, strict=True):
@@ -99,7 +99,7 @@ def _carry_out(
 
 
 def train(
-    experiment: Experiment, name: str, config: Config, folder: RunFolder, on_step: OnStep | None
+    experiment: Experiment, name: str, config: Config, folder: RunFolder, on_step: OnStep
 ) -> Outcome:
     """Train one model, stage by stage, and read the test once."""
     reset_peak_memory()
@@ -118,7 +118,10 @@ def train(
         on_step=on_step,
     )
     done, progress, started = [], Progress(), perf_counter()
-    for stage in stages:
+    n_steps = len(stages) + 1  # evaluation is the last
+    for n, make in enumerate(stages):
+        stage = make()
+        on_step(name, n, n_steps, stage.name)
         stage(model, dataset)
         if isinstance(stage, GradientSteps):
             progress = stage.progress
@@ -126,5 +129,7 @@ def train(
         done.append({"name": stage.name, "seconds": now - started, **stage.facts})
         started = now
     bundle = build_bundle(config, tables, dataset, spec, model, features)
+    on_step(name, len(stages), n_steps, "evaluation")
     found = experiment.held_out.ask(bundle.engine(dataset.contexts))
+    on_step(name, n_steps, n_steps)
     return Outcome(trained_row(name, config, bundle, done, progress, found), found, bundle)

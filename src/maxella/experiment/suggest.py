@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind
+from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind, infer_names
 from maxella.data.roles import FIVE, LEFT_OUT, MOST_LOG_ROWS, Role, infer_roles
 from maxella.errors import ConfigError
 from maxella.experiment.propose import Choices, choose_options
@@ -134,6 +134,10 @@ def _suggestion(
                 features[side][name] = how if kind.options else kind.name
         if frame.height > MOST_ROWS:
             notes = [*notes, f"Kinds of {table} are inferred from {MOST_ROWS:,} rows at most."]
+    naming = infer_names(tables.items.drop("item_id"))
+    if naming is not None:
+        data = {**data, "name_column": naming}
+        notes = [*notes, f"Answers show {naming} as the items' names."]
     options = {
         "title": tables.name,
         "data": {key: value for key, value in data.items() if value not in (None, [], {})},

@@ -54,6 +54,8 @@ def _data(suggestion: Suggestion, folder: Path) -> list[str]:
     for key, value in suggestion.options["data"].items():
         if key == "columns":
             lines += [_comment(f"{ours}: {reasons[c]}") for ours, c in value.items() if c]
+        if key == "name_column":
+            lines.append(_comment("Stands beside the ids of items in answers."))
         lines.append(_pair(key, _from(value, folder) if isinstance(value, Path) else value))
     return lines + [_not_used(one) for one in of_log if one.role == "left out"]
 

@@ -30,7 +30,9 @@ from maxella.model.build import ModelSpec, build_model
 from maxella.model.head import HeadSpec
 from maxella.model.model import Model
 from maxella.recommend.engine import Engine
+from maxella.recommend.names import ItemNames
 from maxella.recommend.recommender import Recommender
+from maxella.sources.own_names import OwnNames
 from maxella.tasks.task import Task
 
 FORMAT = 6
@@ -66,6 +68,17 @@ class Bundle:
         """The tasks that the model has learnt, by name, and their kinds. The first is its goal."""
         return {task["name"]: task["kind"] for task in self.config["tasks"] if task["weight"] > 0}
 
+    @property
+    def names(self) -> ItemNames:
+        """What the items are called."""
+        column = self.config["data"].get("name_column")
+        return ItemNames.of(self.items.ids, self.item_table, column)
+
+    @property
+    def own_names(self) -> OwnNames:
+        """What the log that trained it calls its columns."""
+        return OwnNames.of(self.config["data"])
+
     def engine(self, contexts: Contexts | None = None) -> Engine:
         """The model with what its users have done by now; it may be asked in these contexts."""
         return Engine.of(self.model, self.known, torch.from_numpy(self.trained), contexts)
@@ -73,7 +86,8 @@ class Bundle:
     def recommender(self) -> Recommender:
         """Ready to answer."""
         tasks = [Task.of(task) for task in self.config["tasks"]]
-        return Recommender(self.engine(), self.users, self.items, tasks, self.features)
+        engine, names = self.engine(), self.own_names
+        return Recommender(engine, self.users, self.items, tasks, self.features, names)
 
 
 def weights_hash(model: Model) -> str:

@@ -17,6 +17,7 @@ from maxella.index.exact import ExactIndex
 from maxella.recommend.engine import Engine
 from maxella.recommend.lists import source_names
 from maxella.recommend.newcomers import newcomers_log
+from maxella.sources.own_names import IDS, TIMESTAMP, OwnNames
 from maxella.tasks.task import Task
 
 _PAIRS = 2**16  # answered at once
@@ -37,9 +38,14 @@ class Recommender:
         items: Vocabulary,
         tasks: Sequence[Task],
         features: Features,
+        names: OwnNames | None = None,
     ) -> None:
-        """`tasks`: all that the model was declared with; those of weight 0 it has not learnt."""
+        """`tasks`: all that the model was declared with; those of weight 0 it has not learnt.
+
+        `names`: what the log that trained it calls its columns.
+        """
         self.users = users
+        self._names = names or OwnNames()
         self.items = items
         self._engine = engine
         self._tasks = tasks
@@ -49,26 +55,33 @@ class Recommender:
         self._answered = [task for task in learnt if not engine.ranks(task)]
 
     def for_newcomers(
-        self, history: pl.DataFrame | None = None, users: pl.DataFrame | None = None
+        self,
+        history: pl.DataFrame | None = None,
+        users: pl.DataFrame | None = None,
+        names: OwnNames | None = None,
     ) -> "Recommender":
         """A recommender for the users of these tables, read from what they say and nothing else.
 
         `history`: user_id, item_id and, where the model's tasks look at them, event, rating,
         timestamp (seconds) and further columns, of interactions that training need not have had.
         Items that the model does not know say nothing. An id that training had is taken for
-        somebody new too.
+        somebody new too. Columns may be called as in the log that trained the model, with times
+        as there; or as `names` says.
 
         `users`: user_id and the columns of the model's features of users. Whoever has no history
         is read from these. Raises ConfigError where the model has no such features.
         """
         if history is None:
             history = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
-        history = history.with_columns(_ids(history, "user_id"), _ids(history, "item_id"))
-        if "timestamp" in history.columns:
-            history = history.with_columns(_times(history))
+        names = names or self._names
+        told = names.ours(history, IDS, ("rating", TIMESTAMP, "event"))
+        if TIMESTAMP in told.columns:
+            told = told.with_columns(names.seconds(history, told[TIMESTAMP]).alias(TIMESTAMP))
+        history = told
         named = history["user_id"]
         if users is not None:
-            named = pl.concat([named, _ids(users, "user_id")])
+            users = names.ours(users, ("user_id",))
+            named = pl.concat([named, users["user_id"]])
         ids = Vocabulary.fit(named)
         known = newcomers_log(history, ids, self.items, self._tasks, self._engine.known)
         features = None
@@ -78,11 +91,10 @@ class Recommender:
                     "Wanted a model with features of users; this one knows users by their ids and "
                     "histories alone. Declare [features.user] and train again."
                 )
-            table = users.with_columns(_ids(users, "user_id"))
-            table = table.unique("user_id", keep="last", maintain_order=True)
+            table = users.unique("user_id", keep="last", maintain_order=True)
             features = self._features.users.of_others(table, "user_id", ids)
         engine = self._engine.of_newcomers(known, features)
-        return Recommender(engine, ids, self.items, self._tasks, self._features)
+        return Recommender(engine, ids, self.items, self._tasks, self._features, self._names)
 
     def recommend(
         self,
@@ -161,19 +173,23 @@ class Recommender:
         one that is absent is missing.
 
         An item that is not known has no score, and a prediction of what is known of the user.
+        Ids and times may be called as in the log that trained the model, with times as there.
         Columns of those names are replaced. Raises ConfigError where intervals are asked of a
         model that has no distribution.
         """
         with_levels = self._with_levels(intervals)
-        users = torch.from_numpy(self.users.rows_of(_ids(pairs, "user_id")))
-        items = torch.from_numpy(self.items.rows_of(_ids(pairs, "item_id")))
-        engine, contexts = self._in_context(pairs)
-        answers = {task: engine.answers(task) for task in [*self._answered, *self._ranked]}
+        table = self._names.ours(pairs, IDS, (TIMESTAMP,))
+        users = torch.from_numpy(self.users.rows_of(table["user_id"]))
+        items = torch.from_numpy(self.items.rows_of(table["item_id"]))
+        features = self._features.context
+        reads_times = features is not None and TIMESTAMP in features.columns
+        reads_times |= any(self._engine.answers(task).rates_by_time for task in self._answered)
         times = None
-        if "timestamp" in pairs.columns and any(
-            answers[task].rates_by_time for task in self._answered
-        ):
-            times = _times(pairs).to_numpy()
+        if TIMESTAMP in table.columns and reads_times:
+            seconds = self._names.seconds(pairs, table[TIMESTAMP]).alias(TIMESTAMP)
+            table, times = table.with_columns(seconds), seconds.to_numpy()
+        engine, contexts = self._in_context(table)
+        answers = {task: engine.answers(task) for task in [*self._answered, *self._ranked]}
         asked = users, items, times, contexts
         found = {
             f"predicted_{task}": _in_blocks(answers[task].predict, *asked)
@@ -323,34 +339,3 @@ def _asked(name: str, ids: Sequence[str]) -> pl.Series:
         return pl.Series(name, list(ids), dtype=pl.String)
     except TypeError as error:
         raise DataError(message) from error
-
-
-def _times(table: pl.DataFrame) -> pl.Series:
-    """The column timestamp as whole seconds, none missing."""
-    given = table["timestamp"]
-    times = given.cast(pl.Int64, strict=False)
-    is_wrong = times.is_null()
-    if given.dtype.is_temporal():
-        is_wrong = pl.Series([True] * len(given), dtype=pl.Boolean)
-    if is_wrong.any():
-        raise DataError(
-            "Wanted timestamps in seconds since 1970; got "
-            f"{given.filter(is_wrong)[0]!r} in column timestamp. "
-            "Convert the column, or leave it out."
-        )
-    return times
-
-
-def _ids(table: pl.DataFrame, column: str) -> pl.Series:
-    if column not in table.columns:
-        raise DataError(
-            f"Wanted a column {column}; the table has {', '.join(table.columns)}. Rename it."
-        )
-    kind = table[column].dtype
-    # A float would turn 7 into "7.0", which no model knows.
-    if not (kind.is_integer() or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
-        raise DataError(
-            f"Wanted ids that are text or whole numbers; {column} is of type {kind}. "
-            "Write it as text."
-        )
-    return table[column].cast(pl.String)

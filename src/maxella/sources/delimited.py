@@ -10,7 +10,7 @@ import polars as pl
 from maxella.errors import DataError
 from maxella.sources.bounded import refuse_vast
 from maxella.sources.checks import build_tables
-from maxella.sources.files import Folder, open_file
+from maxella.sources.files import Folder, open_file, piped
 from maxella.sources.mapping import (
     id_as_text,
     map_columns,
@@ -18,9 +18,10 @@ from maxella.sources.mapping import (
     refuse_idle_mapping,
     rename,
 )
+from maxella.sources.own_names import IDS, TIME_UNITS, OwnNames
 from maxella.sources.plain import as_moments, plain_number, plain_value
 from maxella.sources.tables import Tables
-from maxella.sources.text import Sheet, converted, read_text, require_columns, stack, to_number
+from maxella.sources.text import Sheet, converted, read_text, stack, to_number
 
 WANTED = "delimited: a .csv, .tsv or .parquet file of interactions, or train and test files"
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
@@ -33,8 +34,6 @@ NAMES_OF_PARTS = {  # files of a log whose split is given
 }
 NAMES_OF_USERS = ("users",)
 NAMES_OF_ITEMS = ("items", "movies")
-IDS = ("user_id", "item_id")
-TIME_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # how many make a second
 
 
 @dataclass(frozen=True)
@@ -137,24 +136,35 @@ def arrange(
     return build_tables(name, log, users, items, rating_range=rating_range, notes=notes)
 
 
-def read_pairs(path: str | Path) -> pl.DataFrame:
-    """A CSV, TSV or Parquet file with user_id and item_id; its other columns as they are.
+def read_pairs(path: str | Path, names: OwnNames | None = None) -> pl.DataFrame:
+    """A CSV, TSV or Parquet file with a user and an item in each row, as it is but for ids as text.
 
+    The path `-` is standard input, of text. Ids are called as `names` says, or as we call them.
     Raises DataError for what is wrong with the file, as for a log.
     """
-    sheet = _open_as_written(*open_file(path), "utf-8")
-    require_columns(sheet, IDS, "Rename the columns.")
-    ids = [id_as_text(sheet, sheet.frame, column) for column in IDS]
-    return sheet.frame.with_columns(ids)
+    sheet = _open_as_written(*(piped() if str(path) == "-" else open_file(path)), "utf-8")
+    names = names or OwnNames()
+    names.require(sheet.frame.columns, IDS, sheet.file)
+    ids = names.found(sheet.frame.columns, IDS).values()
+    return sheet.frame.with_columns([id_as_text(sheet, sheet.frame, column) for column in ids])
 
 
-def read_side(path: str | Path, key: str) -> pl.DataFrame:
+def read_side(path: str | Path, key: str, names: OwnNames | None = None) -> pl.DataFrame:
     """A CSV, TSV or Parquet file with a row for each user or item, its id called `key` or alike.
 
     Its other columns are read as those of a log's users and items; DataError as for these.
     """
-    sheet = _open(*open_file(path), {}, "utf-8")
-    return _with_plain_values(rename(sheet, {}, (key,))).frame
+    sheet, names = _open(*open_file(path), {}, "utf-8"), names or OwnNames()
+    names.require(sheet.frame.columns, (key,), sheet.file)
+    return _with_plain_values(rename(sheet, names.within(sheet.frame.columns), (key,))).frame
+
+
+def read_alike(folder: Folder, names: OwnNames, encoding: str = "utf-8") -> Tables:
+    """As `read_delimited`, a log that calls its columns as another does, or as we do."""
+    sheets = open_sheets(folder, columns=names.columns, encoding=encoding)
+    present = sheets.log.frame.columns
+    names.require(present, IDS, sheets.log.file)
+    return arrange(sheets, columns=names.within(present), time_unit=names.unit_of(present))
 
 
 def is_delimited(folder: Folder) -> bool:

@@ -1,6 +1,7 @@
 """Named files in memory, out of a folder, a zip or a single file; nothing is ever unpacked."""
 
 import codecs
+import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -58,6 +59,23 @@ class Folder:
             raise DataError(f"Cannot read {self.where(name)}: {error.strerror}.") from error
         except BROKEN_ZIP as error:
             raise _broken(self.path, f"{name}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Piped(Folder):
+    """One file that came through a pipe."""
+
+    data: bytes = b""
+
+    def read(self, name: str, size: int = -1) -> bytes:
+        """As of a folder."""
+        del name
+        return self.data if size < 0 else self.data[:size]
+
+
+def piped() -> tuple[Folder, str]:
+    """Standard input as the one file of a folder."""
+    return Piped(Path("standard input"), "", ("",), sys.stdin.buffer.read()), ""
 
 
 def open_folders(path: str | Path) -> list[Folder]:

@@ -1,7 +1,7 @@
 """The table of sources, and the one door to them."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.sources import atomic, behaviours, delimited, movielens, notebook, synthetic
 from maxella.sources.files import Folder, open_folders
+from maxella.sources.own_names import OwnNames
 from maxella.sources.tables import Tables
 
 
@@ -46,6 +47,18 @@ def load_source(kind: str | None, path: str | Path | None = None, **options: Any
     if path is None:
         raise ConfigError(f"Wanted a path for the source '{kind}'; got none. Give one.")
     return source.read(find_folder(kind, path), **given)
+
+
+def load_alike(path: str | Path, data: Mapping[str, Any]) -> Tables:
+    """The data set at a path, by the section [data] of the config of another like it.
+
+    A file may call its columns as that one does, or as we do.
+    """
+    kind = detect(path)
+    if kind != "delimited":
+        return load_source(kind, path)
+    encoding = data.get("encoding") or "utf-8"
+    return delimited.read_alike(find_folder(kind, path), OwnNames.of(data), encoding)
 
 
 def detect(path: str | Path) -> str:

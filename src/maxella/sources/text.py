@@ -1,15 +1,15 @@
 """Delimited text → a `Sheet` of typed columns; whatever is wrong is named with its line.
 
-Polars reads the text. Python's csv finds the line of an error, and reads lone quotes.
+Polars reads the text. Python's csv finds the line of an error; lone quotes are read line by line.
 """
 
 import codecs
 import csv
 import difflib
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -19,12 +19,14 @@ import polars as pl
 from maxella.errors import DataError
 from maxella.sources.bounded import GZIP, PACKED
 from maxella.sources.files import Folder
+from maxella.sources.lines import SPACES, cut_line
 
 UTF8 = ("utf-8",)
 # Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
 # and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
 _PIECE = 2**24  # bytes
+CUT = "\x1f"  # Polars cuts at one byte; the unit separator is in no text
 # Of some lone quotes Polars panics, which is no PolarsError.
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _BLANK = pl.all_horizontal(pl.all().is_null())  # an empty line
@@ -37,6 +39,7 @@ class Sheet:
     frame: pl.DataFrame
     file: str
     place: Callable[[int], str]  # row of `frame` → its file and line, for a message
+    notes: tuple[str, ...] = ()  # what was assumed in reading it, a sentence each
 
     def with_frame(self, frame: pl.DataFrame) -> "Sheet":
         """The same rows with other columns."""
@@ -64,33 +67,38 @@ class _Text:
     file: str
     separator: str
     is_quoted: bool
-    has_header: bool
+    n_skipped: int = 0  # lines before the first row
+    end: str = "\n"  # of a line
+    is_by_line: bool = False  # each line is a row, and a quote that isn't closed in it a letter
 
     def opened(self) -> BinaryIO:
-        """The bytes as a stream."""
-        return self.place.open("rb") if isinstance(self.place, Path) else io.BytesIO(self.place)
-
-    @cached_property
-    def start(self) -> bytes:
-        """Some thousand bytes, enough to tell what kind of text it is."""
-        with self.opened() as stream:
-            return stream.read(2**16)
+        """The bytes of the rows as a stream."""
+        if self.end == "\r":  # in memory, as these files are small
+            return io.BytesIO(b"\r".join(bytes(self.place).split(b"\r")[self.n_skipped :]))
+        stream = self.place.open("rb") if isinstance(self.place, Path) else io.BytesIO(self.place)
+        for _ in range(self.n_skipped):
+            stream.readline()
+        return stream
 
     def scan(self, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
         """The rows by Polars."""
-        is_of_old_mac = b"\r" in self.start and b"\n" not in self.start
         return pl.scan_csv(
             self.place,
             schema=dict(schema),
             separator=self.separator,
             quote_char='"' if self.is_quoted else None,
-            eol_char="\r" if is_of_old_mac else "\n",
-            has_header=self.has_header,
+            eol_char=self.end,
+            skip_lines=self.n_skipped,
+            has_header=False,
             glob=False,
         )
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """(line, fields) of each row that is not empty, the header among them. Slow."""
+        """(line, fields) of each row that is not empty. Slow."""
+        if self.is_by_line:
+            cut = ((line, cut_line(text, self.separator)) for line, text in self.lines())
+            yield from ((line, fields) for line, fields in cut if any(fields))
+            return
         with io.TextIOWrapper(self.opened(), encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(
                 stream,
@@ -98,19 +106,24 @@ class _Text:
                 quoting=csv.QUOTE_MINIMAL if self.is_quoted else csv.QUOTE_NONE,
                 strict=True,
             )
-            line = 1
+            line = first = self.n_skipped + 1
             try:
                 for fields in reader:
                     if any(fields):
                         yield line, fields
-                    line = reader.line_num + 1
+                    line = first + reader.line_num
             except csv.Error as error:
                 raise DataError(f"Cannot read {self.file}, line {line}: {error}.") from error
 
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """(number, line) of each line."""
+        with io.TextIOWrapper(self.opened(), encoding="utf-8-sig") as stream:
+            for line, text in enumerate(stream, self.n_skipped + 1):
+                yield line, text.removesuffix("\n")
+
     def place_of(self, row: int) -> str:
         """File and line of a row of data."""
-        wanted = row + self.has_header
-        line = next((line for line, _ in islice(self.records(), wanted, None)), wanted + 1)
+        line = next((line for line, _ in islice(self.records(), row, None)), row + 1)
         return f"{self.file}, line {line}"
 
 
@@ -123,41 +136,63 @@ def read_text(
     numbers: Mapping[str, pl.DataType] | None = None,
     encodings: tuple[str, ...] = UTF8,
     is_quoted: bool = True,
+    n_skipped: int = 0,
 ) -> Sheet:
     """A text file as a sheet: strings but for the `numbers`, empty fields missing.
 
     `columns` names the columns of a file without a header; `encodings` are tried in
-    order. Raises DataError for an empty file, a wrong encoding, a row with more or
+    order; `n_skipped` lines stand before the header or the first row. A quote that is never
+    closed is a letter. Raises DataError for an empty file, a wrong encoding, a row with more or
     fewer fields than columns, and a number that cannot be read.
     """
     file, on_disk = folder.where(name), folder.path / name
-    # Polars cuts at one byte; the unit separator is in no text.
-    cut = separator if len(separator) == 1 else "\x1f"
+    cut = separator if len(separator) == 1 else CUT
 
     def load() -> _Text:
         """Of UTF-8 on disk the place alone; all else is unpacked and decoded in memory."""
         place: Path | bytes = on_disk
-        is_plain = on_disk.is_file() and not _first_bytes(on_disk).startswith(GZIP)
-        if encodings != UTF8 or cut != separator or not is_plain:
+        start = folder.read(name, 2**16)
+        end = "\r" if b"\r" in start and b"\n" not in start else "\n"  # as on old Macs
+        is_plain = encodings == UTF8 and cut == separator and end == "\n"
+        is_plain = is_plain and on_disk.is_file() and not _first_bytes(on_disk).startswith(GZIP)
+        if not is_plain:
             data = _decode(folder.read(name), file, encodings)
-            place = data if cut == separator else data.replace(separator.encode(), cut.encode())
-        return _Text(place, file, cut, is_quoted=is_quoted, has_header=columns is None)
+            place = data if cut == separator else _cut_anew(data, separator)
+        return _Text(place, file, cut, is_quoted and separator != SPACES, n_skipped, end)
 
-    text = load()
-    if text.start.startswith(PACKED):
+    start = folder.read(name, 4096)
+    if start.startswith(PACKED):
         raise DataError(f"Wanted text; {file} is packed. Unpack it, or pack it once, with gzip.")
-    if b"\0" in text.start[:4096]:
+    if b"\0" in start and encodings == UTF8:
         raise DataError(
             f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
             "files that are no text do. Save it as UTF-8, or name its encoding."
         )
+    text = load()
     try:
-        frame = _read(text, columns, numbers or {})
+        if columns is None:
+            columns, n_lines = _header(text)
+            text = replace(text, n_skipped=n_skipped + n_lines)
+        frame, is_by_line = _read(text, list(columns), numbers or {})
     except UnicodeDecodeError:
         _decode(folder.read(name), file, encodings)  # says in which line
         raise
+    notes = ()
+    if is_by_line:
+        text = replace(text, is_by_line=True)
+        notes = tuple(_letters(text))
     # The bytes are not kept for the sake of a line that may never be asked for.
-    return Sheet(frame, file, lambda row: load().place_of(row))
+    how = {"n_skipped": text.n_skipped, "is_by_line": is_by_line}
+    del text
+    return Sheet(frame, file, lambda row: replace(load(), **how).place_of(row), notes)
+
+
+def _cut_anew(data: bytes, separator: str) -> bytes:
+    """Text parted by bytes of its own, where a separator is none that Polars cuts at."""
+    if separator != SPACES:
+        return data.replace(separator.encode(), CUT.encode())
+    data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
+    return re.sub(rb"[ \t]+", CUT.encode(), data)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -166,20 +201,29 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _read(
-    text: _Text, columns: Sequence[str] | None, numbers: Mapping[str, pl.DataType]
-) -> pl.DataFrame:
-    """The rows of a text; UnicodeDecodeError where it is not UTF-8."""
-    names = _header(text) if columns is None else list(columns)
+    text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]
+) -> tuple[pl.DataFrame, bool]:
+    """The rows of a text, and whether each line is one; UnicodeDecodeError if it isn't UTF-8."""
+    n_lines, n_cuts, n_quotes = _count(text)
     try:
         frame = text.scan({name: numbers.get(name, pl.String()) for name in names}).collect()
     except _UNREADABLE:
-        frame = _read_strictly(text, names, numbers)
+        frame = None
+    is_by_line = False
+    if frame is None or (n_quotes and frame.height != n_lines):
+        is_by_line = n_quotes > 0 and _is_by_line(text, len(names))
+    if frame is None or is_by_line:
+        frame = _read_strictly(replace(text, is_by_line=is_by_line), names, numbers)
     if frame.height and frame[:, -1].null_count():
-        _refuse_short_rows(text, frame.height + text.has_header, len(names))
+        # Polars fills a short row up with missing values. Without quotes, counting separators
+        # settles it: too long rows are refused already.
+        if not is_by_line and (n_quotes or n_cuts != n_lines * (len(names) - 1)):
+            for _ in _whole_rows(text, len(names)):
+                pass
         frame = frame.filter(~_BLANK)
     if frame.is_empty():
         raise _empty(text.file)
-    return frame
+    return frame, is_by_line
 
 
 def _read_strictly(
@@ -187,12 +231,12 @@ def _read_strictly(
 ) -> pl.DataFrame:
     """The rows that Polars cannot read as they are, written anew by csv; DataError with the line.
 
-    Polars loses count at a lone quote, as in 5" screen, and knows no quotes in names of columns.
+    Polars loses count at a lone quote, as in 5" screen.
     """
     written = io.StringIO()
     writer = csv.writer(written, delimiter=text.separator, lineterminator="\r\n")
     writer.writerows(_whole_rows(text, len(names)))
-    strict = replace(text, place=written.getvalue().encode(), is_quoted=True, has_header=False)
+    strict = _Text(written.getvalue().encode(), text.file, text.separator, is_quoted=True)
     if not strict.place:
         raise _empty(text.file)
     frame = strict.scan(dict.fromkeys(names, pl.String())).collect()
@@ -203,22 +247,50 @@ def _read_strictly(
     return sheet.frame
 
 
-def _refuse_short_rows(text: _Text, n_lines: int, n_columns: int) -> None:
-    """Polars fills a short row up with missing values: it is looked for where there are any."""
-    n_cuts = n_quotes = 0
+def _count(text: _Text) -> tuple[int, int, int]:
+    """Lines, separators, and quotes that quote."""
+    n_lines = n_cuts = n_quotes = 0
+    last = text.end.encode()
     with text.opened() as stream:
         while piece := stream.read(_PIECE):
+            n_lines += piece.count(text.end.encode())
             n_cuts += piece.count(text.separator.encode())
             n_quotes += piece.count(b'"') if text.is_quoted else 0
-    # Without quotes, counting separators settles it: too long rows are refused already.
-    if n_quotes or n_cuts != n_lines * (n_columns - 1):
-        for _ in _whole_rows(text, n_columns):
-            pass
+            last = piece[-1:]
+    return n_lines + (last != text.end.encode()), n_cuts, n_quotes
+
+
+def _is_by_line(text: _Text, n_columns: int) -> bool:
+    """Whether quotes would join lines of which each is a row, as lone quotes do.
+
+    Where quotes do their work elsewhere in the file, they do so here, unless they cannot.
+    """
+    is_used = False
+    for _, line in text.lines():
+        fields = cut_line(line, text.separator)
+        if any(fields) and len(fields) != n_columns:
+            return False
+        is_used |= fields != line.split(text.separator)
+    try:
+        return not is_used or not all(_whole_rows(text, n_columns))
+    except DataError:
+        return True
+
+
+def _letters(text: _Text) -> Iterator[str]:
+    """A note on the first quote that opens a field and is never closed."""
+    for line, fields in text.records():
+        if any(field.startswith('"') for field in fields):
+            yield (
+                f"A quote in {text.file}, line {line} opens a field and doesn't close it: such "
+                "quotes are letters, and every line is a row."
+            )
+            return
 
 
 def _whole_rows(text: _Text, n_columns: int) -> Iterator[list[str]]:
     """The fields of each row of data; DataError where a row has more or fewer than columns."""
-    for line, fields in islice(text.records(), int(text.has_header), None):
+    for line, fields in text.records():
         if len(fields) != n_columns:
             raise DataError(
                 f"Wanted {n_columns} fields in every row; {text.file}, line {line} has "
@@ -227,17 +299,20 @@ def _whole_rows(text: _Text, n_columns: int) -> Iterator[list[str]]:
         yield fields
 
 
-def _header(text: _Text) -> list[str]:
-    names = next((fields for _, fields in text.records()), None)
+def _header(text: _Text) -> tuple[list[str], int]:
+    """The names of the columns, and how many lines there are up to their end."""
+    line, names = next(text.records(), (0, None))
     if names is None:
         raise _empty(text.file)
-    repeated = {name for name in names if names.count(name) > 1}
+    repeated = {name for name in names if name and names.count(name) > 1}
     if repeated:
         raise DataError(
             f"Wanted distinct column names in the first line of {text.file}; "
             f"'{min(repeated)}' occurs more than once. Rename one."
         )
-    return names
+    n_more = sum(len(re.findall(r"\r\n|\r|\n", name)) for name in names)
+    named = [name or f"column_{n}" for n, name in enumerate(names, 1)]  # as of a row's number
+    return named, line + n_more - text.n_skipped
 
 
 def _empty(file: str) -> DataError:
@@ -278,7 +353,7 @@ def stack(sheets: Sequence[Sheet], file: str) -> Sheet:
         raise IndexError(row)
 
     frame = pl.concat([sheet.frame for sheet in sheets], how="diagonal_relaxed")
-    return Sheet(frame, file, place)
+    return Sheet(frame, file, place, tuple(note for sheet in sheets for note in sheet.notes))
 
 
 def require_columns(sheet: Sheet, wanted: Sequence[str], remedy: str) -> None:
