@@ -244,8 +244,9 @@ class TaskOptions(Section):
     neighbours: Annotated[int, Field(ge=0, le=1000)] = 0
     """For retrieval: how many of its nearest items speak for an item beside the dot product, by
     weights found in closed form; 100 does for sparse logs. 0: none."""
-    clip: bool = True
-    """For rating: whether answers are clipped to the range of the training labels."""
+    standardise: bool = True
+    """For rating: whether ratings are learnt from their mean on in units of their spread, and
+    answers kept within the range of the training labels; false: as they are, as in the notebook."""
     shapes_encoders: bool = True
     """Whether its loss trains the encoders too, or reads what other tasks make of them."""
     uses_time: bool = False
