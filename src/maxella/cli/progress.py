@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maxella.cli.show import is_quiet, say
+from maxella.printed import one_line
 
 if TYPE_CHECKING:  # heavy imports happen inside commands
     from rich.console import Console
@@ -72,7 +73,7 @@ def _bars(console: "Console") -> "Iterator[OnStep]":
     with Progress(*columns, console=console) as shown:
 
         def on_step(name: str, done: int, total: int, doing: str = "") -> None:
-            told = escape(f"{name}: {doing}" if doing else name)
+            told = escape(one_line(f"{name}: {doing}" if doing else name))
             if name not in bars:
                 bars[name] = shown.add_task(told, total=total)
             shown.update(bars[name], completed=done, description=told)
