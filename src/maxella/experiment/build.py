@@ -29,7 +29,7 @@ from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
 from maxella.model.build import ModelSpec
-from maxella.model.head import HeadSpec
+from maxella.model.head import SPREAD, HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
@@ -143,6 +143,8 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     heads = []
     for task in config.tasks:
         labels, ranks = train.pairs(task.name).labels, KINDS[task.kind].ranks
+        is_counted = task.kind == "rating" and task.standardise and len(labels) > 0
+        origin, unit = _units(labels) if is_counted else (0.0, 1.0)
         projects = task.name in ranking[1:] if task.projection is None else task.projection
         heads.append(
             HeadSpec(
@@ -150,11 +152,11 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 head=task.head_name,
                 factors=task.dim,
                 members=task.members,
-                mean=float(labels.mean()) if len(labels) else 0.0,
+                origin=origin,
+                unit=unit,
+                mean=(float(labels.mean(dtype=np.float64)) - origin) / unit if len(labels) else 0.0,
                 levels=() if ranks else _levels(task, labels),
-                range=(float(labels.min()), float(labels.max()))
-                if task.kind == "rating" and task.clip and len(labels)
-                else None,
+                range=(float(labels.min()), float(labels.max())) if is_counted else None,
                 item_biases=ranks and task.item_biases,
                 projects=ranks and projects,
                 reads_context=options.reads_context and task.kind != "binary",
@@ -176,6 +178,12 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
         seen_penalty_dim=options.seen_penalty_dim,
         feature_layers=config.features.layers,
     )
+
+
+def _units(labels: np.ndarray) -> tuple[float, float]:
+    """Where ratings begin to count, and in what: their mean, and what brings them to `SPREAD`."""
+    mean, deviation = (float(of(labels, dtype=np.float64)) for of in (np.mean, np.std))
+    return mean, deviation / SPREAD if labels.min() < labels.max() else 1.0
 
 
 def occur(rows: np.ndarray, n_rows: int) -> np.ndarray:

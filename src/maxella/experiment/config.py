@@ -4,6 +4,8 @@ A config is a TOML file with these sections. Rooms below take plain arguments.
 """
 
 import codecs
+import re
+import unicodedata
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -34,6 +36,9 @@ class Section(BaseModel):
     )
 
 
+DATE_PARTS = (r"%[yYFD]", r"%[mbBFD]", r"%[deFD]")  # of strptime: a year, a month, a day
+
+
 class DataOptions(Section):
     """Where the interactions come from."""
 
@@ -48,7 +53,8 @@ class DataOptions(Section):
     """How to read the path (movielens, atomic, notebook, delimited); found out when absent. Without
     a path: synthetic, a small world to try things on; frame, what `maxella.fit` was given."""
     columns: dict[str, str] = {}
-    """For delimited files: what user_id, item_id, event, rating and timestamp are called there."""
+    """For delimited files: what user_id, item_id, event, rating, timestamp and count are called
+    there; "" says that there is no such column. count is how much a row counts, such as plays."""
     users: LocalPath | None = None
     """For delimited files: a file with one row a user."""
     items: LocalPath | None = None
@@ -59,6 +65,15 @@ class DataOptions(Section):
     """For delimited files: columns of the log that tell of the item alone, such as brand."""
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     """For delimited files: what numbers as timestamp count, where not seconds."""
+    time_format: str | None = None
+    """For delimited files: how texts as timestamp are written, where not in ISO 8601, such as
+    %d.%m.%Y or %m/%d/%Y %H:%M."""
+    separator: str | None = None
+    """For delimited files of text: what parts the fields of the log, where it is not found out;
+    one space stands for any number of spaces and tabs."""
+    header: bool | None = None
+    """For delimited files of text: whether the first line of the log names its columns, where it
+    is not found out; without, they are called column_1, column_2 and so on."""
     encoding: str | None = None
     """For delimited files: their encoding, where it is not UTF-8."""
     name_column: str | None = None
@@ -75,6 +90,20 @@ class DataOptions(Section):
             return name and codecs.lookup(name).name
         except LookupError as error:
             raise ValueError(f"no encoding is called '{name}'; one is iso-8859-1") from error
+
+    @field_validator("separator")
+    @classmethod
+    def _is_a_separator(cls, separator: str | None) -> str | None:
+        if separator is not None and not 1 <= len(separator) <= 3:
+            raise ValueError(f"wanted one to three characters, such as ; or ::, got {separator!r}")
+        return separator
+
+    @field_validator("time_format")
+    @classmethod
+    def _is_a_format(cls, form: str | None) -> str | None:
+        if form is not None and not all(re.search(part, form) for part in DATE_PARTS):
+            raise ValueError(f"wanted a year, a month and a day, such as %d.%m.%Y; got {form!r}")
+        return form
 
     @field_validator("rating_range")
     @classmethod
@@ -188,7 +217,8 @@ class TaskOptions(Section):
     event_weights: dict[str, Annotated[float, Field(gt=0)]] = {}
     """For retrieval over several events: what a row of each counts; 1 where it says nothing."""
     count: Literal["once", "log"] = "once"
-    """Whether a pair that repeats counts once, or 1 + log(how often)."""
+    """Whether every pair counts the same, or by how often it repeats or by the log's count: in
+    proportion up to the median, 1 + log(count / median) beyond; 0 or less is no pick."""
     every: Annotated[int, Field(ge=1)] = 1
     """Steps from one of its losses to the next; ratings want more steps than retrieval."""
     loss: Annotated[str | None, OneOf("loss", LOSSES)] = None
@@ -214,8 +244,9 @@ class TaskOptions(Section):
     neighbours: Annotated[int, Field(ge=0, le=1000)] = 0
     """For retrieval: how many of its nearest items speak for an item beside the dot product, by
     weights found in closed form; 100 does for sparse logs. 0: none."""
-    clip: bool = True
-    """For rating: whether answers are clipped to the range of the training labels."""
+    standardise: bool = True
+    """For rating: whether ratings are learnt from their mean on in units of their spread, and
+    answers kept within the range of the training labels; false: as they are, as in the notebook."""
     shapes_encoders: bool = True
     """Whether its loss trains the encoders too, or reads what other tasks make of them."""
     uses_time: bool = False
@@ -294,12 +325,14 @@ class EvaluationOptions(Section):
     slices: tuple[str, ...] = ("activity", "popularity")
     """Every metric by these: activity (of users), popularity (of items), and any column of the
     users or items, such as user.gender or item.genres; [] for the whole alone."""
+    lists: Annotated[int, Field(ge=0, le=20)] = 3
+    """Users whose lists the report shows, unnamed; 0 leaves them out."""
 
 
 class ModelEntry(Section):
     """One model of a comparison: a name, and what differs from the sections above."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1, max_length=60)]
     """Its name in the table."""
     features: dict[str, Any] = {}
     """Options of [features] that differ."""
@@ -313,7 +346,8 @@ class ModelEntry(Section):
     @property
     def folder(self) -> str:
         """What its folder is called."""
-        return "".join(letter if letter.isalnum() else "-" for letter in self.name.lower())
+        name = unicodedata.normalize("NFKC", self.name).casefold()  # as some systems compare names
+        return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
 class CompareOptions(Section):

@@ -11,11 +11,11 @@ from maxella.experiment.config import IN_MEMORY
 from maxella.experiment.judge import Experiment
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.run import learn
-from maxella.experiment.run_folder import RunFolder
+from maxella.experiment.run_folder import new_run
 from maxella.experiment.stages import OnStep, silent
 from maxella.experiment.suggest import Suggestion, suggest, suggest_for_sheets
 from maxella.recommend.recommender import Recommender
-from maxella.sources.delimited import Sheets, with_numbers
+from maxella.sources.delimited import Sheets, typed
 from maxella.sources.frames import kind_of, to_polars
 from maxella.sources.text import Sheet
 from maxella.training.device import find_device
@@ -106,8 +106,8 @@ def fit(
         found = suggest_for_sheets(sheets, {"kind": IN_MEMORY}, columns)
     config = parse_config(_merged(found, given), where="the options given to fit")
     find_device(config.training.device)  # raises before anything is read
-    experiment = Experiment.of(config, sheets)
-    report, bundle = learn(experiment, RunFolder.open(out, overwrite=overwrite), on_step)
+    with new_run(out, overwrite=overwrite) as folder:
+        report, bundle = learn(Experiment.of(config, sheets), folder, on_step)
     return bundle.recommender(report, frames)
 
 
@@ -117,8 +117,8 @@ def _of_paths(paths: Sequence[Path | None], data: Options) -> Suggestion:
         log,  # type: ignore[arg-type]  # the first is there
         users=users,
         items=items,
-        encoding=data.get("encoding"),
         columns=data.get("columns"),
+        layout={name: data.get(name) for name in ("encoding", "separator", "header")},
     )
 
 
@@ -129,7 +129,7 @@ def _sheet(frame: Any, what: str, columns: Mapping[str, str]) -> Sheet:
         raise DataError(
             f"Wanted rows in {what}; the frame has none, of {', '.join(table.columns)}."
         )
-    return with_numbers(Sheet(table, what, lambda row: f"{what}, row {row} from 0"), columns)
+    return typed(Sheet(table, what, lambda row: f"{what}, row {row} from 0"), columns)
 
 
 def _merged(found: Suggestion, given: Options) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from maxella.experiment.judge import Experiment, judge_baselines
 from maxella.experiment.machine import reset_peak_memory
 from maxella.experiment.read_config import config_of_model, load_config, parse_config
 from maxella.experiment.results import Outcome, report_dict, trained_row
-from maxella.experiment.run_folder import RunFolder
+from maxella.experiment.run_folder import RunFolder, new_run
+from maxella.experiment.sample_lists import sample_lists
 from maxella.experiment.stages import OnStep, build_stages, silent
 from maxella.model.build import build_model
 from maxella.recommend.bundle import Bundle
@@ -32,10 +33,12 @@ def run(
     The baselines stand beside it: a figure alone says little.
 
     `config` is a TOML file, its options as a dict, or a Config. `resume` goes on from the
-    checkpoint of a run that was cut off; `overwrite` replaces what an older run left there.
+    checkpoint of a run that was cut off; `overwrite` puts the new run, once it is complete,
+    in the place of an older one.
     """
-    experiment, folder = _open(config, out, resume=resume, overwrite=overwrite)
-    return learn(experiment, folder, on_step)[0]
+    config = _checked(config)
+    with new_run(out, resume=resume, overwrite=overwrite) as folder:
+        return learn(Experiment.of(config), folder, on_step)[0]
 
 
 def learn(
@@ -60,31 +63,25 @@ def compare(
 
     Gives the report; `out` gets it too, and a run folder for each model under `models/`.
     """
-    experiment, folder = _open(config, out, resume=resume, overwrite=overwrite)
-    config = experiment.config
-    models = [
-        (entry.name, config_of_model(config, entry), folder.of_model(entry.folder))
-        for entry in config.compare.models or [ModelEntry(name="joint")]
-    ]
-    return _carry_out(experiment, folder, models, on_step)[0]
+    config = _checked(config)
+    with new_run(out, resume=resume, overwrite=overwrite) as folder:
+        experiment = Experiment.of(config)
+        config = experiment.config
+        models = [
+            (entry.name, config_of_model(config, entry), folder.of_model(entry.folder))
+            for entry in config.compare.models or [ModelEntry(name="joint")]
+        ]
+        return _carry_out(experiment, folder, models, on_step)[0]
 
 
-def _open(
-    config: Config | dict[str, Any] | str | Path,
-    out: str | Path | None,
-    *,
-    resume: bool,
-    overwrite: bool,
-) -> tuple[Experiment, RunFolder]:
-    """Read the data, split them, and make a place for the outcome."""
+def _checked(config: Config | dict[str, Any] | str | Path) -> Config:
+    """The config, and a device to train it on."""
     if isinstance(config, dict):
         config = parse_config(config, where="the options given")
     elif not isinstance(config, Config):
         config = load_config(Path(config))
-    find_device(config.training.device)  # raises before an older run is removed
-    experiment = Experiment.of(config)
-    # After the data: an older run is not removed for one that cannot start.
-    return experiment, RunFolder.open(out, resume=resume, overwrite=overwrite)
+    find_device(config.training.device)
+    return config
 
 
 def _carry_out(
@@ -141,4 +138,6 @@ def train(
     on_step(name, len(stages), n_steps, "evaluation")
     found = experiment.held_out.ask(bundle.engine(dataset.contexts))
     on_step(name, n_steps, n_steps)
-    return Outcome(trained_row(name, config, bundle, done, progress, found), found, bundle)
+    row = trained_row(name, config, bundle, done, progress, found)
+    row["lists"] = sample_lists(bundle, config.evaluation.lists, config.split.seed)
+    return Outcome(row, found, bundle)

@@ -7,7 +7,7 @@ from typing import Any
 import tomli_w
 
 from maxella.experiment.suggest import Finding, Suggestion
-from maxella.report.console import one_line
+from maxella.printed import one_line
 
 HEAD = """\
 # Written by `maxella init`, which looked at the files: read it, mend it, then
@@ -57,7 +57,9 @@ def _data(suggestion: Suggestion, folder: Path) -> list[str]:
         if key == "name_column":
             lines.append(_comment("Stands beside the ids of items in answers."))
         lines.append(_pair(key, _from(value, folder) if isinstance(value, Path) else value))
-    return lines + [_not_used(one) for one in of_log if one.role == "left out"]
+    lines += [_comment(f"{one.column}: {one.reason}") for one in of_log if one.role == "label"]
+    lines += [_not_used(one) for one in of_log if one.role == "left out"]
+    return lines + [_comment(f"Note: {note}") for note in suggestion.notes]
 
 
 def _from(path: Path, folder: Path) -> str:
