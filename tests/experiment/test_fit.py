@@ -144,6 +144,7 @@ def test_columns_that_names_do_not_tell_are_given(world):
             ConfigError,
             r"training.*'epoch'.*'epochs'",
         ),
+        ({"user_id": ["a"], "item_id": ["x"]}, {"data": "ratings.csv"}, ConfigError, "data: "),
         ({"user_id": ["a"], "item_id": ["x"]}, {"items": "items.csv"}, ConfigError, "all as paths"),
     ],
 )

@@ -88,12 +88,13 @@ def fit(
     Raises DataError, naming the column, and ConfigError, naming the option.
     """
     given = {name: options[name] for name in options if options[name] is not None}
-    columns = given.get("data", {}).get("columns")
+    how = given["data"] if isinstance(given.get("data"), Mapping) else {}
+    columns = how.get("columns")
     tables = [interactions, users, items]
     are_paths = [isinstance(one, str | Path) for one in tables if one is not None]
     if all(are_paths):
         paths = [None if one is None else Path(one) for one in tables]
-        found, sheets, frames = _of_paths(paths, given.get("data", {})), None, "polars"
+        found, sheets, frames = _of_paths(paths, how), None, "polars"
     elif any(are_paths):
         raise ConfigError("Wanted interactions, users and items all as frames or all as paths.")
     else:
@@ -117,6 +118,7 @@ def _of_paths(paths: Sequence[Path | None], data: Options) -> Suggestion:
         log,  # type: ignore[arg-type]  # the first is there
         users=users,
         items=items,
+        kind=data.get("kind"),
         columns=data.get("columns"),
         layout={name: data.get(name) for name in ("encoding", "separator", "header")},
     )
@@ -139,6 +141,7 @@ def _merged(found: Suggestion, given: Options) -> dict[str, Any]:
     for name, change in given.items():
         is_whole = not isinstance(change, Mapping) or (name == "split" and "kind" in change)
         options[name] = change if is_whole else {**options.get(name, {}), **change}
-    if "columns" in found.options["data"]:  # those given are among them
-        options["data"]["columns"] = found.options["data"]["columns"]
+    if isinstance(options["data"], Mapping) and "columns" in found.options["data"]:
+        # Those given are among them.
+        options["data"] = {**options["data"], "columns": found.options["data"]["columns"]}
     return options
