@@ -70,8 +70,8 @@ def test_what_is_no_time_is_said(value):
 
 
 def test_dates_are_of_the_form_that_the_log_has():
-    data = {"columns": {"timestamp": "at"}, "time_format": "%d.%m.%Y"}
-    table = pl.DataFrame({"at": ["14.07.2017"]})
-    assert OwnNames.of(data).seconds(table, table["at"]).to_list() == [1_499_990_400]
-    ours = table.rename({"at": "timestamp"}).with_columns(timestamp=pl.lit("2017-07-14"))
-    assert OwnNames.of(data).seconds(ours, ours["timestamp"]).to_list() == [1_499_990_400]
+    data = {"columns": {"timestamp": "at"}, "time_format": "%m/%d/%Y"}
+    table = pl.DataFrame({"at": ["07/04/2017"]})
+    assert OwnNames.of(data).seconds(table, table["at"]).to_list() == [1_499_126_400]
+    ours = table.rename({"at": "timestamp"}).with_columns(timestamp=pl.lit("2017-07-04"))
+    assert OwnNames.of(data).seconds(ours, ours["timestamp"]).to_list() == [1_499_126_400]
