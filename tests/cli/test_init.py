@@ -246,6 +246,14 @@ def test_what_was_assumed_stands_on_the_console_and_in_the_config(cli, tmp_path)
         assert 'set time_format = "%d/%m/%Y"' in said
 
 
+def test_a_file_without_names_says_so_in_the_config(init, train, tmp_path):
+    (tmp_path / "log.dat").write_text("\n".join(f"{user:02} {item:03}" for user, item in pairs()))
+    facts, config = init(tmp_path / "log.dat")
+    assert config["data"]["header"] is False
+    assert "has no line of names" in facts["notes"][1]
+    train()
+
+
 def test_rows_that_say_no_are_no_picks(init, train, tmp_path):
     lines = [f"{user},p {item},{str((user + item) % 2 == 0).lower()}" for user, item in pairs()]
     (tmp_path / "log.csv").write_text("\n".join(["user,item,liked", *lines]))

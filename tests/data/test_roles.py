@@ -215,7 +215,7 @@ PLAYS = [1 + (user * item) % 3 * 7 for user, item in PAIRS]
         ("ms_played", [1.5 * plays for plays in PLAYS], "count"),
         ("watch_seconds", PLAYS, "count"),
         ("count", PLAYS, "count"),
-        ("value", PLAYS, "count"),  # the least is the commonest
+        ("value", [1 + (user * item) % 4 for user, item in PAIRS], "count"),  # 1 is the commonest
         ("quantity", [None, *PLAYS[1:]], "left out"),
         ("weight", [1 + item % 5 for _, item in PAIRS], "column of items"),
         ("price", PLAYS, "left out"),

@@ -165,6 +165,7 @@ YES_WHERE = pl.int_range(pl.len()) % 3 == 0
             "purchased == 1",
             "as purchased says",
         ),
+        ({"liked": ~YES_WHERE, "bought": YES_WHERE}, "bought == true", "as bought says"),
         ({"liked": pl.int_range(pl.len()) < 5}, None, "liked says yes too seldom to go by"),
         (
             {"liked": pl.when(YES_WHERE).then(pl.lit("Yes")).otherwise(pl.lit("No"))},

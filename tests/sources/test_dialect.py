@@ -27,6 +27,7 @@ def dialect(text, **known):
         ('user_id,item_id\n1,"a, b, c"\n2,"d, e, f"\n', ","),
         ("user_id,item_id\n1,2\n3\n4\n5\n", ","),  # bad rows are rows
         ("u1,the long name\nu2,the other name\n", ","),
+        ("name\nann lee\nbob of the hill\nann lee\n", ","),  # one column
         ("sep=|\na|b\n", "|"),
         ('"sep=;"\nu;i;x,y\n', ";"),
     ],
