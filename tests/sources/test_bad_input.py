@@ -47,6 +47,8 @@ HEADER = b"user_id,item_id,rating,timestamp\n"
         (b"user_id,item_id,count\n1,2,1\n1,3,1e99\n", r"counts, a number; .*line 3 has 1e\+99"),
         (b"user_id,item_id,count\n1,2,\n1,3,1\n", r"counts, a number; .*line 2 has None. .*''"),
         (b"user_id,item_id,count\n1,2,low\n", r"counts, a number; .*line 2 has low"),
+        (b",item_id,column_1\n1,2,3\n", r"distinct column names .*'column_1'"),
+        (b"user_id,item_id,row\n1,u,i,3\n2,u,j,4\n", r"distinct column names .*'row'"),
         (b"user_id,item_id,user_id\n1,2,3\n", r"distinct column names .*'user_id'"),
         (HEADER + "1,2,3,4\n1,é,3,4\n".encode("latin-1"), r"byte 0xe9 in .*line 3 .*iso-8859-1"),
         ((HEADER.decode() + "1,2,3,4\n").encode("utf-16"), r"zero bytes, as UTF-16"),

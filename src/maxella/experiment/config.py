@@ -4,7 +4,6 @@ A config is a TOML file with these sections. Rooms below take plain arguments.
 """
 
 import codecs
-import re
 import unicodedata
 from typing import Annotated, Any, Literal, Self
 
@@ -36,9 +35,6 @@ class Section(BaseModel):
     )
 
 
-DATE_PARTS = (r"%[yYFD]", r"%[mbBFD]", r"%[deFD]")  # of strptime: a year, a month, a day
-
-
 class DataOptions(Section):
     """Where the interactions come from."""
 
@@ -66,14 +62,12 @@ class DataOptions(Section):
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     """For delimited files: what numbers as timestamp count, where not seconds."""
     time_format: str | None = None
-    """For delimited files: how texts as timestamp are written, where not in ISO 8601, such as
-    %d.%m.%Y or %m/%d/%Y %H:%M."""
+    """For delimited files: the form of texts as timestamp, where not ISO 8601, as %d.%m.%Y."""
     separator: str | None = None
-    """For delimited files of text: what parts the fields of the log, where it is not found out;
-    one space stands for any number of spaces and tabs."""
+    """For delimited files: what parts the log's fields, if found out wrongly; " ": any spaces."""
     header: bool | None = None
-    """For delimited files of text: whether the first line of the log names its columns, where it
-    is not found out; without, they are called column_1, column_2 and so on."""
+    """For delimited files: whether the log's first line names its columns, if found out wrongly;
+    without, they are called column_1, column_2 and so on."""
     encoding: str | None = None
     """For delimited files: their encoding, where it is not UTF-8."""
     name_column: str | None = None
@@ -90,20 +84,6 @@ class DataOptions(Section):
             return name and codecs.lookup(name).name
         except LookupError as error:
             raise ValueError(f"no encoding is called '{name}'; one is iso-8859-1") from error
-
-    @field_validator("separator")
-    @classmethod
-    def _is_a_separator(cls, separator: str | None) -> str | None:
-        if separator is not None and not 1 <= len(separator) <= 3:
-            raise ValueError(f"wanted one to three characters, such as ; or ::, got {separator!r}")
-        return separator
-
-    @field_validator("time_format")
-    @classmethod
-    def _is_a_format(cls, form: str | None) -> str | None:
-        if form is not None and not all(re.search(part, form) for part in DATE_PARTS):
-            raise ValueError(f"wanted a year, a month and a day, such as %d.%m.%Y; got {form!r}")
-        return form
 
     @field_validator("rating_range")
     @classmethod

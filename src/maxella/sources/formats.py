@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from maxella.errors import DataError
+from maxella.errors import ConfigError, DataError
 from maxella.sources.bounded import refuse_vast
 from maxella.sources.dialect import find_dialect
 from maxella.sources.excel import text_of_sheet
@@ -30,6 +30,13 @@ class Layout:
     encoding: str = "utf-8"
     separator: str | None = None
     header: bool | None = None  # whether the first line names the columns
+
+    def __post_init__(self) -> None:
+        if self.separator is not None and not 1 <= len(self.separator) <= 3:
+            raise ConfigError(
+                "Wanted as separator one to three characters, such as ; or ::; got "
+                f"{self.separator!r}. Mend it, or leave it out."
+            )
 
 
 def suffix_of(name: str) -> str:
