@@ -153,6 +153,26 @@ def test_what_is_wrong_is_named(log, options, error, message):
         maxella.fit(pd.DataFrame(log), **options)
 
 
+def test_what_is_given_of_the_columns_leaves_the_others_inferred(world):
+    log = world.interactions.rename({"user_id": "customer_code", "item_id": "product_code"})
+    found = maxella.fit(log, data={"columns": {"rating": ""}}, **QUICK)
+    assert found.users.ids[0].startswith("u")
+    assert [task["kind"] for task in found.report["tasks"]] == ["retrieval"]
+
+
+def test_a_split_with_a_kind_is_taken_whole(world):
+    log = world.interactions.with_columns(
+        part=pl.Series(["train", "train", "test"]).sample(
+            world.interactions.height, with_replacement=True, seed=1
+        )
+    )
+    proposed = maxella.fit(log, **QUICK).report["split"]
+    assert (proposed["kind"], proposed["column"]) == ("column", "part")
+    found = maxella.fit(log, split={"kind": "random", "test": 0.4}, **QUICK)
+    assert found.report["split"]["column"] is None
+    assert found.report["dataset"]["test"] == round(0.4 * log.height)
+
+
 def test_another_split_takes_the_place_of_the_one_proposed(world):
     found = maxella.fit(world.interactions, split={"kind": "none"}, **QUICK)
     assert found.report["dataset"]["test"] == 0

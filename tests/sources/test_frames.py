@@ -43,6 +43,12 @@ def test_columns_of_pandas_are_read_as_they_are_meant(name):
     assert to_polars(frame, "interactions")[name].to_list() == expected
 
 
+def test_whole_numbers_beside_missing_ones_stay_whole():
+    frame = pd.DataFrame({name: COLUMNS[name][0] for name in ("float", "whole beside missing")})
+    kinds = to_polars(frame, "interactions").schema
+    assert list(kinds.values()) == [pl.Float64, pl.Int64]
+
+
 @pytest.mark.parametrize("name", COLUMNS)
 def test_without_pyarrow_pandas_is_read_alike(name, without_pyarrow):
     values, expected = COLUMNS[name]
