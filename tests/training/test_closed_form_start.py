@@ -15,6 +15,7 @@ from maxella.model.build import build_model
 from maxella.model.user_encoder import UserEncoder
 from maxella.seeds import torch_generator
 from maxella.tasks.teacher import blend
+from maxella.training import closed_form_start
 from maxella.training.closed_form_start import GAIN, ClosedFormStart
 from maxella.training.trial import best_of
 
@@ -163,6 +164,22 @@ def test_penalties_and_their_blend_are_those_that_rank_the_validation_part_best(
     l2 = penalty * usual_l2(own)
     users, items = ials(own, 8, torch_generator(2, "closed form"), l2=l2)
     torch.testing.assert_close(scores_of(alone, train)[1:], GAIN * users[1:] @ items.T)
+
+
+def test_what_was_chosen_is_what_the_model_starts_from(
+    make_spec, dataset_of, log, history, scores_of, monkeypatch
+):
+    """Twice the usual penalties, and .3 of the history part."""
+    monkeypatch.setattr(closed_form_start, "best_of", lambda values, quality: values[1])
+    facts = {"n_user_rows": 41, "n_item_rows": 13, "mean_history": 4.0}
+    model = build_model(make_spec(dim=4, history_dim=3, **facts), 1).eval()
+    ClosedFormStart("retrieval", 2, CPU)(model, replace(dataset_of(log), validation=log))
+    generator = torch_generator(2, "closed form")
+    users, items = ials(history, 4, generator, l2=2 * usual_l2(history))
+    readings, read_items = low_rank_edlae(history, 3, generator, l2=800.0)
+    sums = history.matrix(torch.arange(1, 41)) @ readings
+    wanted = (2 * users[1:] @ items.T + 0.6 * sums @ read_items.T) / 1.3
+    torch.testing.assert_close(scores_of(model, log)[1:], GAIN * wanted)
 
 
 def test_without_a_validation_part_nothing_is_tried(make_spec, dataset_of, log):
