@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-FILES = ["bundle", "log.jsonl", "report.html", "report.json"]
+from maxella.report.files import read_report
+
+FILES = [".maxella.lock", "bundle", "log.jsonl", "maxella-run.json", "report.html", "report.json"]
 
 
 def names(folder):
@@ -32,7 +34,7 @@ def test_a_run_prints_its_table_and_writes_its_folder(train, tmp_path):
 
 def test_json_is_the_report_and_nothing_else(train, tmp_path):
     report = json.loads(train("--json").out)
-    assert report == json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report == read_report(tmp_path / "run" / "report.json")
 
 
 def test_data_named_beside_the_config_are_read_in_its_place(train, write_log, tmp_path):
@@ -122,7 +124,7 @@ def test_an_older_run_is_kept_unless_told(train, tmp_path):
     before = (tmp_path / "run" / "report.json").read_bytes()
     refused = train()
     assert refused.code == 2
-    assert "already holds a run" in refused.err
+    assert "is there already" in refused.err
     complete = train("--resume")
     assert complete.code == 2
     assert "is complete: nothing to go on with" in complete.err
@@ -148,7 +150,7 @@ def test_a_folder_that_may_not_be_written(train, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     # File modes do not bind the superuser, as which tests may run.
-    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
     done = train()
     assert done.code == 2
     assert "is none: Permission denied. Choose another --out." in done.err
@@ -170,7 +172,11 @@ def test_a_run_cut_off_goes_on_to_the_same_weights(train, cli, tmp_path, monkeyp
         done = train(*epochs)
     assert done.code == 130
     assert "The same command with --resume goes on from the last whole epoch." in done.err
-    assert names(tmp_path / "run") == ["checkpoint.safetensors"]
+    (kept,) = (tmp_path / "run").glob("unfinished-*")
+    assert "checkpoint.safetensors" in names(kept)
+    without = train(*epochs)
+    assert without.code == 2
+    assert "holds a run that was cut off. Go on with it (--resume)" in without.err
     unfinished = cli("recommend", tmp_path / "run", "--user", "u1")
     assert unfinished.code == 2
     assert "a bundle only after --resume" in unfinished.err
