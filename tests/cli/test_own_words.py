@@ -5,7 +5,9 @@ import json
 import polars as pl
 import pytest
 
-from maxella.recommend.bundle import load_bundle
+from maxella.recommend.bundle import Bundle, load_bundle
+from maxella.recommend.recommender import Recommender
+from maxella.sources.own_names import OwnNames
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +19,12 @@ def shop(tmp_path_factory):
     pairs = [(u, i) for u in range(40) for i in range(12) if (u + i) % 4]
     at = 1_500_000_000_000
     lines = [f"c{u},s{i},{1 + (u + i) % 5},{at + 1000 * (60 * u + i)}" for u, i in pairs]
-    header = "customer,sku,grade,moment"
+    header = "klant,ware,grade,moment"
     (folder / "log.csv").write_text("\n".join([header, *lines]) + "\n")
     products = [
         f"s{i},{('Red', 'Blue')[i % 2]} chair {i},{('Ikea', 'Vitra')[i % 2]}" for i in range(12)
     ]
-    (folder / "products.csv").write_text("\n".join(["sku,model,maker", *products]) + "\n")
+    (folder / "products.csv").write_text("\n".join(["ware,model,maker", *products]) + "\n")
 
     def run(monkeypatch, *arguments):
         monkeypatch.setattr("sys.argv", ["maxella", *map(str, arguments)])
@@ -72,7 +74,7 @@ def test_answers_have_names(cli, shop):
     assert "'chair 1' fits 3 items. Give the id of one:\n  s1  Blue chair 1\n" in done.err
 
 
-@pytest.mark.parametrize("header", ["customer,sku", "user_id,item_id"])
+@pytest.mark.parametrize("header", ["klant,ware", "user_id,item_id"])
 def test_pairs_have_own_names_or_ours(cli, shop, tmp_path, header):
     (tmp_path / "pairs.csv").write_text(f"{header}\nc1,s4\nc2,s5\n")
     found = rows(cli("predict", shop / "run", tmp_path / "pairs.csv", "--json"))
@@ -84,16 +86,16 @@ def test_pairs_have_own_names_or_ours(cli, shop, tmp_path, header):
 
 def test_predictions_are_the_same_under_both_names(shop):
     recommender = load_bundle(shop / "run").recommender()
-    pairs = pl.DataFrame({"customer": ["c1", "c2"], "sku": ["s4", "s5"]})
+    pairs = pl.DataFrame({"klant": ["c1", "c2"], "ware": ["s4", "s5"]})
     own = recommender.predict(pairs)
-    ours = recommender.predict(pairs.rename({"customer": "user_id", "sku": "item_id"}))
+    ours = recommender.predict(pairs.rename({"klant": "user_id", "ware": "item_id"}))
     assert own.drop(pairs.columns).equals(ours.drop("user_id", "item_id"))
-    assert own.columns[:2] == ["customer", "sku"]
+    assert own.columns[:2] == ["klant", "ware"]
 
 
 @pytest.mark.parametrize(
     "header",
-    ["customer,sku,grade,moment", "user_id,item_id,rating,timestamp", "customer,sku,grade,x"],
+    ["klant,ware,grade,moment", "user_id,item_id,rating,timestamp", "klant,ware,grade,x"],
 )
 def test_a_history_has_own_names_or_ours(cli, shop, tmp_path, header):
     at = 1_500_000_000 * (1 if "timestamp" in header else 1000)
@@ -115,7 +117,7 @@ def test_a_history_has_own_names_or_ours(cli, shop, tmp_path, header):
 
 
 def test_tables_of_items_have_own_names_or_ours(cli, shop, tmp_path):
-    for key in ("sku", "item_id"):
+    for key in ("ware", "item_id"):
         (tmp_path / "some.csv").write_text(f"{key}\ns1\ns2\n")
         asked = ["--user", "c1", "--include-seen", "--allow", tmp_path / "some.csv", "--json"]
         (found,) = rows(cli("recommend", shop / "run", *asked))
@@ -124,10 +126,30 @@ def test_tables_of_items_have_own_names_or_ours(cli, shop, tmp_path):
 
 @pytest.mark.parametrize("command", ["predict", "recommend"])
 def test_both_names_are_said_where_neither_is_there(cli, shop, tmp_path, command):
-    (tmp_path / "file.csv").write_text("customer,product code\nc1,s4\n")
+    (tmp_path / "file.csv").write_text("klant,product code\nc1,s4\n")
     more = ["--all", "--json", "--history"] if command == "recommend" else []
     done = cli(command, shop / "run", *more, tmp_path / "file.csv")
     assert (done.code, done.out) == (2, "")
-    assert "Wanted a column 'sku' (or 'item_id') in" in done.err
-    assert "it has customer, product code." in done.err
+    assert "Wanted a column 'ware' (or 'item_id') in" in done.err
+    assert "it has klant, product code." in done.err
     assert "Map it with columns" not in done.err
+
+
+def test_times_of_a_history_are_converted_once(cli, shop, tmp_path, monkeypatch):
+    """What reading has made seconds is not taken for the log's milliseconds again."""
+    made = []
+    for_newcomers = Recommender.for_newcomers
+
+    def keep(self, *arguments):
+        made.append(for_newcomers(self, *arguments))
+        return made[-1]
+
+    monkeypatch.setattr(Recommender, "for_newcomers", keep)
+    monkeypatch.setattr(Bundle, "own_names", OwnNames(time_unit="ms"))
+    lines = ["user_id,item_id,timestamp", "new,s1,1500000000000", "new,s3,1500000001000"]
+    (tmp_path / "history.csv").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr("maxella.sources.load.OwnNames.of", lambda _: OwnNames(time_unit="ms"))
+    asked = ["--history", tmp_path / "history.csv", "--user", "new", "--json"]
+    assert cli("recommend", shop / "run", *asked).code == 0
+    times = made[0]._engine.known.rows.timestamps
+    assert times.tolist() == [1_500_000_000, 1_500_000_001]

@@ -197,7 +197,8 @@ def test_a_misspelt_monitor_is_refused_before_training(options, monitor, wanted)
 def test_a_run_has_the_baselines_beside_it_and_says_which_it_lacks(options, monkeypatch):
     monkeypatch.setattr("maxella.closed_form.gram.MAX_ITEM_ROWS", 50)  # too few for EASE
     report = maxella.run(options)
-    assert [model["name"] for model in report["models"]] == ["joint", "popularity", "ials", "bias"]
+    names = [model["name"] for model in report["models"]]
+    assert names == ["joint", "popularity", "ials", "item_knn", "bias"]
     (note,) = [note for note in report["dataset"]["notes"] if "ease" in note]
     assert "Leave 'ease' out" in note
 

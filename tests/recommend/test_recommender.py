@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -56,7 +57,12 @@ def test_nobody_asked_is_an_empty_table(toy):
     ]
 
 
-@pytest.mark.parametrize("users", ["Ann", [1]])
+@pytest.mark.parametrize("ids", [[7, 8], pl.Series([7, 8]), np.array([7, 8]), ["7", "8"]])
+def test_ids_that_are_whole_numbers_may_be_asked_as_such(toy, ids):
+    assert toy().recommend(ids, 1)["user_id"].to_list() == ["7", "8"]
+
+
+@pytest.mark.parametrize("users", ["Ann", [1.5], ["Ann", 1], [True], 7])
 def test_users_are_a_list_of_texts(toy, users):
     with pytest.raises(DataError, match=r"Wanted a list of ids as text"):
         toy().recommend(users)

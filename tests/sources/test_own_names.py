@@ -67,3 +67,11 @@ def test_what_is_no_time_is_said(value):
     table = pl.DataFrame({"at": pl.Series([value], dtype=pl.String)})
     with pytest.raises(DataError, match="in milliseconds since 1970; got"):
         SHOP.seconds(table, table["at"])
+
+
+def test_dates_are_of_the_form_that_the_log_has():
+    data = {"columns": {"timestamp": "at"}, "time_format": "%m/%d/%Y"}
+    table = pl.DataFrame({"at": ["07/04/2017"]})
+    assert OwnNames.of(data).seconds(table, table["at"]).to_list() == [1_499_126_400]
+    ours = table.rename({"at": "timestamp"}).with_columns(timestamp=pl.lit("2017-07-04"))
+    assert OwnNames.of(data).seconds(ours, ours["timestamp"]).to_list() == [1_499_126_400]

@@ -270,8 +270,16 @@ def _check_out(path: Path | None) -> None:
 
 
 def _write(frame: "pl.DataFrame", path: Path) -> None:
+    from maxella.cli.spreadsheet import formulas, without_formulas
     from maxella.writing import new_file
 
+    if path.suffix == ".csv":
+        for one in formulas(frame):
+            say(
+                f"The id '{one}' and those alike are formulas to a spreadsheet: read {path} there "
+                "as text, or write Parquet."
+            )
+        frame = without_formulas(frame)
     try:
         with new_file(path) as file:
             if path.suffix == ".parquet":

@@ -12,6 +12,7 @@ import typer
 from maxella import __version__
 from maxella.cli import answers, data, experiments
 from maxella.cli.init import init
+from maxella.cli.options import options
 from maxella.cli.show import INTERRUPTED, command, say_error
 from maxella.errors import EXIT_CODE, MaxellaError
 
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "recommend": answers.recommend,
     "predict": answers.predict,
     "similar": answers.similar,
+    "options": options,
 }
 app = typer.Typer(
     name="maxella",

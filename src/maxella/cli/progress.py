@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maxella.cli.show import is_quiet, say
+from maxella.printed import one_line
 
 if TYPE_CHECKING:  # heavy imports happen inside commands
     from rich.console import Console
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # heavy imports happen inside commands
     from maxella.experiment.stages import OnStep
 
 EVERY = 20.0  # seconds from line to line
+FEWEST = 5  # steps done, from which on the others are taken to last as long
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def _bars(console: "Console") -> "Iterator[OnStep]":
     with Progress(*columns, console=console) as shown:
 
         def on_step(name: str, done: int, total: int, doing: str = "") -> None:
-            told = escape(f"{name}: {doing}" if doing else name)
+            told = escape(one_line(f"{name}: {doing}" if doing else name))
             if name not in bars:
                 bars[name] = shown.add_task(told, total=total)
             shown.update(bars[name], completed=done, description=told)
@@ -104,7 +106,7 @@ class Lines:
     def _told(self, name: str, done: int, total: int, doing: str) -> str:
         since, first = self.started[name]
         told = f"{name} {done:,}/{total:,}" + (f" ({doing})" if doing else "")
-        if done > first:
+        if done - first >= FEWEST:
             left = (self.clock() - since) / (done - first) * (total - done)
             told += f", {_minutes(left)} left"
         return told

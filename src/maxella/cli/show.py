@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maxella.printed import lines, one_line
+
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
@@ -58,7 +60,9 @@ def is_quiet() -> bool:
 def say(line: str) -> None:
     """Words beside what was found."""
     if not is_quiet():
-        sys.stderr.write(f"{line}\n")  # not by typer.echo, which goes past bars and tears them
+        sys.stderr.write(
+            f"{lines(line)}\n"
+        )  # not by typer.echo, which goes past bars and tears them
 
 
 def say_next(*words: object) -> None:
@@ -69,7 +73,7 @@ def say_next(*words: object) -> None:
 def say_error(message: str) -> None:
     """What went wrong, in red where colours are wanted (https://no-color.org)."""
     is_plain = bool(os.environ.get("NO_COLOR"))
-    typer.secho(f"Error: {message}", fg=None if is_plain else "red", err=True)
+    typer.secho(f"Error: {lines(message)}", fg=None if is_plain else "red", err=True)
 
 
 def show(found: Any, as_json: bool, print_found: "Callable[[Any, Console], None]") -> None:
@@ -112,8 +116,6 @@ def show_json_lines(frame: "pl.DataFrame") -> None:
 def _cell(value: Any) -> Any:
     """As plain text: ids and titles such as "[REC]" are no markup."""
     from rich.text import Text
-
-    from maxella.report.console import one_line
 
     if value is None:
         return ""

@@ -20,6 +20,7 @@ from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.results import Outcome, model_row
 from maxella.experiment.slices import build_slices
 from maxella.recommend.engine import Engine
+from maxella.sources.delimited import Sheets
 from maxella.sources.tables import Tables
 from maxella.tasks.kinds import KINDS
 
@@ -89,9 +90,12 @@ class Experiment:
         return HeldOut.of(self.dataset, self.config, self.slices)
 
     @classmethod
-    def of(cls, config: Config) -> "Experiment":
-        """Read the data and split them; the tasks are those that the log suggests, if none are."""
-        tables = load_tables(config.data)
+    def of(cls, config: Config, sheets: Sheets | None = None) -> "Experiment":
+        """Read the data, unless they are in memory as `sheets`, and split them.
+
+        The tasks are those that the log suggests, if none are declared.
+        """
+        tables = load_tables(config.data, sheets)
         config = with_tasks(config, tables)
         dataset = build_data(config, tables)
         return cls(config, tables, dataset, build_slices(config, tables, dataset))

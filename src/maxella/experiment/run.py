@@ -11,8 +11,10 @@ from maxella.experiment.machine import reset_peak_memory
 from maxella.experiment.read_config import config_of_model, load_config, parse_config
 from maxella.experiment.results import Outcome, report_dict, trained_row
 from maxella.experiment.run_folder import RunFolder, new_run
+from maxella.experiment.sample_lists import sample_lists
 from maxella.experiment.stages import OnStep, build_stages, silent
 from maxella.model.build import build_model
+from maxella.recommend.bundle import Bundle
 from maxella.training.checkpoint import Progress
 from maxella.training.device import find_device
 from maxella.training.gradient_steps import GradientSteps
@@ -36,10 +38,17 @@ def run(
     """
     config = _checked(config)
     with new_run(out, resume=resume, overwrite=overwrite) as folder:
-        experiment = Experiment.of(config)
-        config = experiment.config
-        name = "joint" if len(config.learnt) > 1 else config.learnt[0].name
-        return _carry_out(experiment, folder, [(name, config, folder)], on_step)
+        return learn(Experiment.of(config), folder, on_step)[0]
+
+
+def learn(
+    experiment: Experiment, folder: RunFolder, on_step: OnStep = silent
+) -> tuple[dict[str, Any], Bundle]:
+    """Train one model; gives the report, and the model with all that it is served with."""
+    config = experiment.config
+    name = "joint" if len(config.learnt) > 1 else config.learnt[0].name
+    report, (outcome,) = _carry_out(experiment, folder, [(name, config, folder)], on_step)
+    return report, outcome.bundle  # type: ignore[return-value]  # baselines alone have none
 
 
 def compare(
@@ -62,7 +71,7 @@ def compare(
             (entry.name, config_of_model(config, entry), folder.of_model(entry.folder))
             for entry in config.compare.models or [ModelEntry(name="joint")]
         ]
-        return _carry_out(experiment, folder, models, on_step)
+        return _carry_out(experiment, folder, models, on_step)[0]
 
 
 def _checked(config: Config | dict[str, Any] | str | Path) -> Config:
@@ -80,7 +89,7 @@ def _carry_out(
     folder: RunFolder,
     models: list[tuple[str, Config, RunFolder]],
     on_step: OnStep,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Outcome]]:
     """Train the models, each by its name and config into its folder; report and save them."""
     config, tables, dataset = experiment.config, experiment.tables, experiment.dataset
     trained = [train(experiment, *model, on_step) for model in models]
@@ -92,7 +101,7 @@ def _carry_out(
         if of_model != folder:  # of a comparison: so that `maxella evaluate` can judge it again
             of_model.finish(alone)
         of_model.keep(outcome, alone)
-    return report
+    return report, trained
 
 
 def train(
@@ -129,4 +138,6 @@ def train(
     on_step(name, len(stages), n_steps, "evaluation")
     found = experiment.held_out.ask(bundle.engine(dataset.contexts))
     on_step(name, n_steps, n_steps)
-    return Outcome(trained_row(name, config, bundle, done, progress, found), found, bundle)
+    row = trained_row(name, config, bundle, done, progress, found)
+    row["lists"] = sample_lists(bundle, config.evaluation.lists, config.split.seed)
+    return Outcome(row, found, bundle)

@@ -7,10 +7,10 @@ sealed itself; loading checks them. No pickle anywhere. Loading gives bit-equal 
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import polars as pl
@@ -40,7 +40,7 @@ from maxella.recommend.manifest import (
 )
 from maxella.recommend.names import ItemNames
 from maxella.recommend.recommender import Recommender
-from maxella.seal import key_at_hand, read_json
+from maxella.seal import key_at_hand, opened, read_json
 from maxella.sources.own_names import OwnNames
 from maxella.tasks.task import Task
 from maxella.writing import new_folder
@@ -93,11 +93,15 @@ class Bundle:
         """The model with what its users have done by now; it may be asked in these contexts."""
         return Engine.of(self.model, self.known, torch.from_numpy(self.trained), contexts)
 
-    def recommender(self) -> Recommender:
-        """Ready to answer."""
+    def recommender(
+        self, report: Mapping[str, Any] | None = None, frames: str = "polars"
+    ) -> Recommender[Any]:
+        """Ready to answer; `report` and `frames` as `Recommender` has them."""
         tasks = [Task.of(task) for task in self.config["tasks"]]
         engine, names = self.engine(), self.own_names
-        return Recommender(engine, self.users, self.items, tasks, self.features, names)
+        return Recommender(
+            engine, self.users, self.items, tasks, self.features, names, report, frames
+        )
 
 
 def weights_hash(model: Model) -> str:
@@ -311,9 +315,23 @@ def _check_hashes(folder: Path, hashes: dict[str, str]) -> None:
             raise damaged(path, "it has changed since it was written")
 
 
-def load(folder: str | Path, key: str | None = None) -> Recommender:
-    """The recommender of a run or bundle folder; `key` is that with which it was signed."""
-    return load_bundle(Path(folder), key).recommender()
+@overload
+def load(folder: str | Path, key: str | None = None) -> Recommender: ...
+@overload
+def load(folder: str | Path, key: str | None = None, *, frames: str) -> Recommender[Any]: ...
+def load(folder: str | Path, key: str | None = None, *, frames: str = "polars") -> Recommender[Any]:
+    """The recommender of a run or bundle folder.
+
+    `key`: that with which it was signed. `frames`: what answers come as: "polars", "pandas",
+    "pyarrow", "modin" or "cudf".
+    """
+    folder = Path(folder)
+    bundle, path = load_bundle(folder, key), where(folder / "report.json")
+    try:
+        report = opened(read_json(path)) if path.is_file() else None
+    except ValueError as error:
+        raise damaged(path, error) from error
+    return bundle.recommender(report, frames)
 
 
 def _sha256(path: Path) -> str:

@@ -1,13 +1,14 @@
 """Raw ids in, raw ids out: recommendations, predictions and similar items."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 import numpy as np
 import polars as pl
 import torch
 from torch.nn import functional
+from typing_extensions import TypeVar
 
 from maxella.data.contexts import read_contexts
 from maxella.data.entity_features import Features
@@ -17,18 +18,28 @@ from maxella.index.exact import ExactIndex
 from maxella.recommend.engine import Engine
 from maxella.recommend.lists import source_names
 from maxella.recommend.newcomers import newcomers_log
+from maxella.recommend.shown import as_html, as_text
+from maxella.sources.frames import column_names, kind_of, of_kind, to_polars, with_added
 from maxella.sources.own_names import IDS, TIMESTAMP, OwnNames
 from maxella.tasks.task import Task
 
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrameT
+
 _PAIRS = 2**16  # answered at once
+Frame = TypeVar("Frame", default=pl.DataFrame)  # the kind of frame that answers come as
 
 
-class Recommender:
+class Recommender(Generic[Frame]):
     """Answers for the users and items of one trained model.
 
     A user of whom nothing is known gets the items most picked in training; `source` says of
     each answer whether it is the "model" or "popularity" that speaks. A pair has the same score
     and source in `recommend` and in `predict`.
+
+    Frames go in from pandas, Polars or Arrow. Answers are frames of the kind that came in: of the
+    log that it was fitted to, of a history or of pairs; of a loaded one, of Polars or as asked for.
+    `report` is what the run found, as in `report.json`; None of a bundle alone.
     """
 
     def __init__(
@@ -39,11 +50,17 @@ class Recommender:
         tasks: Sequence[Task],
         features: Features,
         names: OwnNames | None = None,
+        report: Mapping[str, Any] | None = None,
+        frames: str = "polars",
     ) -> None:
         """`tasks`: all that the model was declared with; those of weight 0 it has not learnt.
 
-        `names`: what the log that trained it calls its columns.
+        `names`: what the log that trained it calls its columns. `frames`: the kind that answers
+        come as, of `maxella.sources.frames.KINDS`.
         """
+        self.report = report
+        self._frames = frames
+        of_kind(pl.DataFrame({"user_id": [""]}), frames)  # raises where there is no such kind
         self.users = users
         self._names = names or OwnNames()
         self.items = items
@@ -54,12 +71,22 @@ class Recommender:
         self._ranked = [task for task in learnt if engine.ranks(task)]
         self._answered = [task for task in learnt if not engine.ranks(task)]
 
+    def __repr__(self) -> str:
+        return as_text(self._counts(), self.report)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html(self._counts(), self.report)
+
+    def _counts(self) -> tuple[int, int, Sequence[str]]:
+        return len(self.users), len(self.items), [*self._ranked, *self._answered]
+
     def for_newcomers(
         self,
-        history: pl.DataFrame | None = None,
-        users: pl.DataFrame | None = None,
+        history: "IntoDataFrameT | None" = None,
+        users: "IntoDataFrameT | None" = None,
         names: OwnNames | None = None,
-    ) -> "Recommender":
+    ) -> "Recommender[IntoDataFrameT]":
         """A recommender for the users of these tables, read from what they say and nothing else.
 
         `history`: user_id, item_id and, where the model's tasks look at them, event, rating,
@@ -71,9 +98,25 @@ class Recommender:
         `users`: user_id and the columns of the model's features of users. Whoever has no history
         is read from these. Raises ConfigError where the model has no such features.
         """
+        frames = self._frames
+        for given, what in ((users, "users"), (history, "the history")):
+            frames = frames if given is None else kind_of(given, what)
+        return self._of_newcomers(
+            None if history is None else to_polars(history, "the history"),
+            None if users is None else to_polars(users, "users"),
+            names or self._names,
+            frames,
+        )
+
+    def _of_newcomers(
+        self,
+        history: pl.DataFrame | None,
+        users: pl.DataFrame | None,
+        names: OwnNames,
+        frames: str,
+    ) -> "Recommender[Any]":
         if history is None:
             history = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
-        names = names or self._names
         told = names.ours(history, IDS, ("rating", TIMESTAMP, "event"))
         if TIMESTAMP in told.columns:
             told = told.with_columns(names.seconds(history, told[TIMESTAMP]).alias(TIMESTAMP))
@@ -94,21 +137,23 @@ class Recommender:
             table = users.unique("user_id", keep="last", maintain_order=True)
             features = self._features.users.of_others(table, "user_id", ids)
         engine = self._engine.of_newcomers(known, features)
-        return Recommender(engine, ids, self.items, self._tasks, self._features, self._names)
+        return Recommender(
+            engine, ids, self.items, self._tasks, self._features, self._names, self.report, frames
+        )
 
     def recommend(
         self,
-        users: Sequence[str],
+        users: Iterable[str | int],
         k: int = 10,
         *,
         task: str | None = None,
         blend: Mapping[str, float] | None = None,
         include_seen: bool = False,
         exclude_visited: bool = False,
-        allow: Sequence[str] | None = None,
-        deny: Sequence[str] | None = None,
+        allow: Iterable[str | int] | None = None,
+        deny: Iterable[str | int] | None = None,
         context: Mapping[str, Any] | None = None,
-    ) -> pl.DataFrame:
+    ) -> Frame:
         """The k best items of each user for a task, the first that ranks if none is named.
 
         Columns: user_id, rank (from 1), item_id, score, predicted_TASK for each other task that
@@ -156,9 +201,11 @@ class Recommender:
             answers = engine.answers(name).predict(of_users, lists.items, contexts=contexts)
             columns[f"predicted_{name}"] = answers.numpy()
         source = pl.Series("source", source_names(lists.is_known), dtype=pl.String)
-        return pl.DataFrame(columns).with_columns(source)
+        return self._answer(pl.DataFrame(columns).with_columns(source))
 
-    def predict(self, pairs: pl.DataFrame, *, intervals: float | None = None) -> pl.DataFrame:
+    def predict(
+        self, pairs: "IntoDataFrameT", *, intervals: float | None = None
+    ) -> "IntoDataFrameT":
         """Pairs with user_id and item_id → the same rows with answers added.
 
         Added are predicted_TASK for each task that answers pairs, score for the first task
@@ -178,15 +225,17 @@ class Recommender:
         model that has no distribution.
         """
         with_levels = self._with_levels(intervals)
-        table = self._names.ours(pairs, IDS, (TIMESTAMP,))
+        features, present = self._features.context, column_names(pairs, "pairs")
+        wanted = self._names.found(present, (*IDS, TIMESTAMP)).values()
+        read = to_polars(pairs, "pairs", {*wanted, *(features.columns if features else ())})
+        table = self._names.ours(read, IDS, (TIMESTAMP,))
         users = torch.from_numpy(self.users.rows_of(table["user_id"]))
         items = torch.from_numpy(self.items.rows_of(table["item_id"]))
-        features = self._features.context
         reads_times = features is not None and TIMESTAMP in features.columns
         reads_times |= any(self._engine.answers(task).rates_by_time for task in self._answered)
         times = None
         if TIMESTAMP in table.columns and reads_times:
-            seconds = self._names.seconds(pairs, table[TIMESTAMP]).alias(TIMESTAMP)
+            seconds = self._names.seconds(read, table[TIMESTAMP]).alias(TIMESTAMP)
             table, times = table.with_columns(seconds), seconds.to_numpy()
         engine, contexts = self._in_context(table)
         answers = {task: engine.answers(task) for task in [*self._answered, *self._ranked]}
@@ -205,9 +254,10 @@ class Recommender:
             scores = _in_blocks(answers[task].score_pairs, users, items, contexts)
             columns.append(pl.Series(name, scores.numpy()).set(has_none, None))
         source = pl.Series("source", source_names(engine.knows[users]), dtype=pl.String)
-        return pairs.with_columns(*columns, source)
+        added = pl.DataFrame([*columns, source])
+        return cast("IntoDataFrameT", with_added(pairs, added, "pairs"))
 
-    def similar(self, items: Sequence[str], k: int = 10) -> pl.DataFrame:
+    def similar(self, items: Iterable[str | int], k: int = 10) -> Frame:
         """The k items nearest to each item by the cosine of their embeddings, biases left out.
 
         Columns: item_id, rank (from 1), similar_item_id, similarity. Raises DataError for an
@@ -230,7 +280,7 @@ class Recommender:
         other = positions != queries.unsqueeze(1)
         other &= other.cumsum(dim=1) <= k
         ranks = other.cumsum(dim=1)
-        return pl.DataFrame(
+        nearest = pl.DataFrame(
             {
                 "item_id": asked.gather(other.nonzero()[:, 0].numpy()),
                 "rank": ranks[other].numpy(),
@@ -238,6 +288,10 @@ class Recommender:
                 "similarity": values[other].numpy(),
             }
         )
+        return self._answer(nearest)
+
+    def _answer(self, frame: pl.DataFrame) -> Frame:
+        return cast("Frame", of_kind(frame, self._frames))
 
     def _goal(
         self, task: str | None = None, blend: Mapping[str, float] | None = None
@@ -280,7 +334,7 @@ class Recommender:
             )
         return found
 
-    def _item_rows(self, ids: Sequence[str] | None) -> torch.Tensor | None:
+    def _item_rows(self, ids: Iterable[str | int] | None) -> torch.Tensor | None:
         if ids is None:
             return None
         return torch.from_numpy(self.items.rows_of(_asked("item_id", ids)))
@@ -331,11 +385,15 @@ def _row_of(context: Mapping[str, Any]) -> pl.DataFrame:
         ) from error
 
 
-def _asked(name: str, ids: Sequence[str]) -> pl.Series:
+def _asked(name: str, ids: Iterable[str | int]) -> pl.Series:
+    """Ids that are text or whole numbers, of a list, an array or a column of any library."""
     message = f"Wanted a list of ids as text, such as ['42']; got {ids!r:.100}."
     if isinstance(ids, str):
         raise DataError(message)
     try:
-        return pl.Series(name, list(ids), dtype=pl.String)
+        asked = pl.Series(name, list(ids))
     except TypeError as error:
         raise DataError(message) from error
+    if not (asked.dtype.is_integer() or asked.dtype in (pl.String, pl.Null)):
+        raise DataError(message)
+    return asked.cast(pl.String)

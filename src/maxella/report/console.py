@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from maxella.printed import one_line
 from maxella.report.columns import Column, shown_columns
 from maxella.report.findings import headline, trained_on_cuda, transfers, uses_of_time
 from maxella.report.tasks import in_table_order, is_baseline
@@ -86,7 +87,7 @@ def plain_or_ruled_table(console: Console, *heads: str) -> Table:
     for head in heads:
         is_right = head.startswith(">")
         table.add_column(
-            Text(head.removeprefix(">")),
+            Text(one_line(head.removeprefix(">"))),
             justify="right" if is_right else "left",
             no_wrap=is_right,
             overflow="fold",
@@ -161,11 +162,6 @@ def _head(column: Column) -> list[str]:
 def _width(table: Table, console: Console) -> int:
     """What a table would take, had it all the room there is."""
     return console.measure(table, options=console.options.update(max_width=10_000)).maximum
-
-
-def one_line(text: str) -> str:
-    """Text without the control characters that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def print_line(console: Console, line: str, style: str = "") -> None:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from maxella.errors import DataError
-from maxella.sources.bounded import grows, most_bytes, read_bounded
+from maxella.sources.bounded import GZIP, grows, most_bytes, read_bounded
 
-# Layouts of several files, where a path to one of them stands for its folder.
-SUFFIXES_OF_LAYOUTS = frozenset({".dat", ".data", ".inter"})
+EXCEL = (".xlsx", ".xlsm")  # zips that are one file
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 
 
@@ -45,6 +44,14 @@ class Folder:
         """The first line, without its end, for telling layouts apart."""
         lines = self.read(name, 2**16).removeprefix(codecs.BOM_UTF8).splitlines()
         return lines[0].decode("utf-8", "replace") if lines else ""
+
+    def on_disk(self, name: str) -> Path | None:
+        """The place of a file as it is to be read; None for what is packed or in a zip."""
+        path = self.path / name
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return None if file.read(len(GZIP)) == GZIP else path
 
     def read(self, name: str, size: int = -1) -> bytes:
         """The whole file, or so many bytes from its start; of gzip, what is packed in it."""
@@ -81,8 +88,8 @@ def piped() -> tuple[Folder, str]:
 def open_folders(path: str | Path) -> list[Folder]:
     """The folders with files in them at a path, the outermost first.
 
-    `path` is a zip, a single file, or a folder; of a folder itself and those right
-    inside it are looked at. Raises DataError where there is nothing, where a zip is
+    `path` is a zip, a single file (a table of Excel is one), or a folder; of a folder itself
+    and those right inside it are looked at. Raises DataError where there is nothing, where a zip is
     broken or encrypted, expands beyond reason, or has a path that leads out of it.
     """
     path = Path(path)
@@ -92,9 +99,7 @@ def open_folders(path: str | Path) -> list[Folder]:
         )
     if path.is_dir():
         return _folders_on_disk(path)
-    if path.suffix in SUFFIXES_OF_LAYOUTS:
-        return _folders_on_disk(path.parent)[:1]
-    if zipfile.is_zipfile(path) or path.suffix == ".zip":
+    if path.suffix.lower() not in EXCEL and (zipfile.is_zipfile(path) or path.suffix == ".zip"):
         return _folders_in_zip(path)
     return [Folder(path.parent, "", (path.name,))]
 

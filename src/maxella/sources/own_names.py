@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from maxella.errors import DataError
+from maxella.sources.dates import ISO_START, as_moments
 from maxella.sources.mapping import map_columns, rename
-from maxella.sources.plain import DATE, as_moments
 from maxella.sources.text import Sheet
 
 TIME_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # how many make a second
@@ -24,11 +24,13 @@ class OwnNames:
 
     columns: Mapping[str, str] = field(default_factory=dict)  # our names → its own; "": it has none
     time_unit: str = "s"  # of TIME_UNITS
+    time_format: str | None = None  # of its texts as times, where not ISO 8601
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "OwnNames":
         """As the section [data] of a config declares them."""
-        return cls(data.get("columns") or {}, data.get("time_unit") or "s")
+        unit, form = data.get("time_unit") or "s", data.get("time_format")
+        return cls(data.get("columns") or {}, unit, form)
 
     def within(self, present: Sequence[str]) -> dict[str, str]:
         """Those of the columns that a table with these has; the others may be there as ours."""
@@ -45,6 +47,11 @@ class OwnNames:
         """
         own = self.columns.get(TIMESTAMP, TIMESTAMP)
         return "s" if own not in {TIMESTAMP, *present} else self.time_unit
+
+    def form_of(self, present: Sequence[str]) -> str | None:
+        """The form of texts as times in a table with these columns, as for the unit."""
+        own = self.columns.get(TIMESTAMP, TIMESTAMP)
+        return None if own not in {TIMESTAMP, *present} else self.time_format
 
     def require(
         self, present: Sequence[str], required: Sequence[str], where: str = "the table"
@@ -77,8 +84,9 @@ class OwnNames:
         Raises DataError for what is missing or no time.
         """
         unit, found = self.unit_of(table.columns), times
-        if times.dtype == pl.String and times.str.contains(DATE).any():
-            found = as_moments(times)
+        form = self.form_of(table.columns)
+        if times.dtype == pl.String and (form or times.str.contains(ISO_START).any()):
+            found = as_moments(times, form)
         if found.dtype in (pl.Date, pl.Datetime):
             found = found.dt.epoch("s").cast(pl.Int64)
         elif found.dtype.is_temporal() or found.dtype.is_nested():

@@ -10,14 +10,13 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 
 from maxella.errors import DataError
-from maxella.sources.bounded import GZIP, PACKED
+from maxella.sources.bounded import PACKED
+from maxella.sources.cut_text import CutText
 from maxella.sources.files import Folder
 from maxella.sources.lines import SPACES, cut_line
 
@@ -25,7 +24,6 @@ UTF8 = ("utf-8",)
 # Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
 # and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
-_PIECE = 2**24  # bytes
 CUT = "\x1f"  # Polars cuts at one byte; the unit separator is in no text
 # Of some lone quotes Polars panics, which is no PolarsError.
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
@@ -40,10 +38,15 @@ class Sheet:
     file: str
     place: Callable[[int], str]  # row of `frame` → its file and line, for a message
     notes: tuple[str, ...] = ()  # what was assumed in reading it, a sentence each
+    has_header: bool = True  # whether its file names the columns
 
     def with_frame(self, frame: pl.DataFrame) -> "Sheet":
         """The same rows with other columns."""
         return replace(self, frame=frame)
+
+    def with_notes(self, *notes: str) -> "Sheet":
+        """The same table, of which more was assumed."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def select(self, *columns: pl.Expr | str) -> "Sheet":
         """The same rows with these columns alone."""
@@ -59,74 +62,6 @@ class Sheet:
         return None if rows[0] is None else int(rows[0])
 
 
-@dataclass(frozen=True)
-class _Text:
-    """Where the bytes of a file are, and how they are cut into fields."""
-
-    place: Path | bytes  # UTF-8; a file on disk is never in memory as a whole
-    file: str
-    separator: str
-    is_quoted: bool
-    n_skipped: int = 0  # lines before the first row
-    end: str = "\n"  # of a line
-    is_by_line: bool = False  # each line is a row, and a quote that isn't closed in it a letter
-
-    def opened(self) -> BinaryIO:
-        """The bytes of the rows as a stream."""
-        if self.end == "\r":  # in memory, as these files are small
-            return io.BytesIO(b"\r".join(bytes(self.place).split(b"\r")[self.n_skipped :]))
-        stream = self.place.open("rb") if isinstance(self.place, Path) else io.BytesIO(self.place)
-        for _ in range(self.n_skipped):
-            stream.readline()
-        return stream
-
-    def scan(self, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-        """The rows by Polars."""
-        return pl.scan_csv(
-            self.place,
-            schema=dict(schema),
-            separator=self.separator,
-            quote_char='"' if self.is_quoted else None,
-            eol_char=self.end,
-            skip_lines=self.n_skipped,
-            has_header=False,
-            glob=False,
-        )
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """(line, fields) of each row that is not empty. Slow."""
-        if self.is_by_line:
-            cut = ((line, cut_line(text, self.separator)) for line, text in self.lines())
-            yield from ((line, fields) for line, fields in cut if any(fields))
-            return
-        with io.TextIOWrapper(self.opened(), encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(
-                stream,
-                delimiter=self.separator,
-                quoting=csv.QUOTE_MINIMAL if self.is_quoted else csv.QUOTE_NONE,
-                strict=True,
-            )
-            line = first = self.n_skipped + 1
-            try:
-                for fields in reader:
-                    if any(fields):
-                        yield line, fields
-                    line = first + reader.line_num
-            except csv.Error as error:
-                raise DataError(f"Cannot read {self.file}, line {line}: {error}.") from error
-
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """(number, line) of each line."""
-        with io.TextIOWrapper(self.opened(), encoding="utf-8-sig") as stream:
-            for line, text in enumerate(stream, self.n_skipped + 1):
-                yield line, text.removesuffix("\n")
-
-    def place_of(self, row: int) -> str:
-        """File and line of a row of data."""
-        line = next((line for line, _ in islice(self.records(), row, None)), row + 1)
-        return f"{self.file}, line {line}"
-
-
 def read_text(
     folder: Folder,
     name: str,
@@ -137,54 +72,68 @@ def read_text(
     encodings: tuple[str, ...] = UTF8,
     is_quoted: bool = True,
     n_skipped: int = 0,
+    text: bytes | None = None,
 ) -> Sheet:
     """A text file as a sheet: strings but for the `numbers`, empty fields missing.
 
     `columns` names the columns of a file without a header; `encodings` are tried in
-    order; `n_skipped` lines stand before the header or the first row. A quote that is never
+    order; `n_skipped` lines stand before the header or the first row; `text` is read in the place
+    of what the file holds. A quote that is never
     closed is a letter. Raises DataError for an empty file, a wrong encoding, a row with more or
     fewer fields than columns, and a number that cannot be read.
     """
-    file, on_disk = folder.where(name), folder.path / name
+    file, on_disk = folder.where(name), folder.on_disk(name) if text is None else None
     cut = separator if len(separator) == 1 else CUT
 
-    def load() -> _Text:
-        """Of UTF-8 on disk the place alone; all else is unpacked and decoded in memory."""
-        place: Path | bytes = on_disk
-        start = folder.read(name, 2**16)
-        end = "\r" if b"\r" in start and b"\n" not in start else "\n"  # as on old Macs
-        is_plain = encodings == UTF8 and cut == separator and end == "\n"
-        is_plain = is_plain and on_disk.is_file() and not _first_bytes(on_disk).startswith(GZIP)
-        if not is_plain:
-            data = _decode(folder.read(name), file, encodings)
-            place = data if cut == separator else _cut_anew(data, separator)
-        return _Text(place, file, cut, is_quoted and separator != SPACES, n_skipped, end)
+    def read(size: int = -1) -> bytes:
+        return folder.read(name, size) if text is None else text[: size if size >= 0 else None]
 
-    start = folder.read(name, 4096)
-    if start.startswith(PACKED):
+    def load() -> CutText:
+        """Of UTF-8 on disk the place alone; all else is unpacked and decoded in memory."""
+        place: Path | bytes | None = on_disk
+        is_old_mac = _is_of_old_mac(read(2**16))
+        if encodings != UTF8 or cut != separator or is_old_mac or place is None:
+            data = _decode(read(), file, encodings)
+            place = data if cut == separator else _cut_anew(data, separator)
+        end = "\r" if is_old_mac else "\n"
+        return CutText(place, file, cut, is_quoted and separator != SPACES, n_skipped, end)
+
+    if read(4).startswith(PACKED):
         raise DataError(f"Wanted text; {file} is packed. Unpack it, or pack it once, with gzip.")
-    if b"\0" in start and encodings == UTF8:
+    loaded = load()
+    if b"\0" in loaded.start:
         raise DataError(
             f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
             "files that are no text do. Save it as UTF-8, or name its encoding."
         )
-    text = load()
     try:
         if columns is None:
-            columns, n_lines = _header(text)
-            text = replace(text, n_skipped=n_skipped + n_lines)
-        frame, is_by_line = _read(text, list(columns), numbers or {})
+            columns, n_lines = _header(loaded)
+            loaded = replace(loaded, n_skipped=n_skipped + n_lines)
+        repeated = {name for name in columns if columns.count(name) > 1}
+        if repeated:
+            raise DataError(
+                f"Wanted distinct column names in the first line of {file}; "
+                f"'{min(repeated)}' occurs more than once. Rename one."
+            )
+        frame, is_by_line = _read(loaded, list(columns), numbers or {})
     except UnicodeDecodeError:
-        _decode(folder.read(name), file, encodings)  # says in which line
+        _decode(read(), file, encodings)  # says in which line
         raise
-    notes = ()
-    if is_by_line:
-        text = replace(text, is_by_line=True)
-        notes = tuple(_letters(text))
+    loaded = replace(loaded, is_by_line=is_by_line)
+    notes = tuple(_letters(loaded)) if is_by_line else ()
     # The bytes are not kept for the sake of a line that may never be asked for.
-    how = {"n_skipped": text.n_skipped, "is_by_line": is_by_line}
-    del text
-    return Sheet(frame, file, lambda row: replace(load(), **how).place_of(row), notes)
+    n_before = loaded.n_skipped
+    del loaded
+
+    def place(row: int) -> str:
+        return replace(load(), n_skipped=n_before, is_by_line=is_by_line).place_of(row)
+
+    return Sheet(frame, file, place, notes)
+
+
+def _is_of_old_mac(start: bytes) -> bool:
+    return b"\r" in start and b"\n" not in start
 
 
 def _cut_anew(data: bytes, separator: str) -> bytes:
@@ -195,16 +144,11 @@ def _cut_anew(data: bytes, separator: str) -> bytes:
     return re.sub(rb"[ \t]+", CUT.encode(), data)
 
 
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(2)
-
-
 def _read(
-    text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]
+    text: CutText, names: list[str], numbers: Mapping[str, pl.DataType]
 ) -> tuple[pl.DataFrame, bool]:
     """The rows of a text, and whether each line is one; UnicodeDecodeError if it isn't UTF-8."""
-    n_lines, n_cuts, n_quotes = _count(text)
+    n_lines, n_cuts, n_quotes = text.count()
     try:
         frame = text.scan({name: numbers.get(name, pl.String()) for name in names}).collect()
     except _UNREADABLE:
@@ -227,7 +171,7 @@ def _read(
 
 
 def _read_strictly(
-    text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]
+    text: CutText, names: list[str], numbers: Mapping[str, pl.DataType]
 ) -> pl.DataFrame:
     """The rows that Polars cannot read as they are, written anew by csv; DataError with the line.
 
@@ -236,7 +180,7 @@ def _read_strictly(
     written = io.StringIO()
     writer = csv.writer(written, delimiter=text.separator, lineterminator="\r\n")
     writer.writerows(_whole_rows(text, len(names)))
-    strict = _Text(written.getvalue().encode(), text.file, text.separator, is_quoted=True)
+    strict = CutText(written.getvalue().encode(), text.file, text.separator, is_quoted=True)
     if not strict.place:
         raise _empty(text.file)
     frame = strict.scan(dict.fromkeys(names, pl.String())).collect()
@@ -247,20 +191,7 @@ def _read_strictly(
     return sheet.frame
 
 
-def _count(text: _Text) -> tuple[int, int, int]:
-    """Lines, separators, and quotes that quote."""
-    n_lines = n_cuts = n_quotes = 0
-    last = text.end.encode()
-    with text.opened() as stream:
-        while piece := stream.read(_PIECE):
-            n_lines += piece.count(text.end.encode())
-            n_cuts += piece.count(text.separator.encode())
-            n_quotes += piece.count(b'"') if text.is_quoted else 0
-            last = piece[-1:]
-    return n_lines + (last != text.end.encode()), n_cuts, n_quotes
-
-
-def _is_by_line(text: _Text, n_columns: int) -> bool:
+def _is_by_line(text: CutText, n_columns: int) -> bool:
     """Whether quotes would join lines of which each is a row, as lone quotes do.
 
     Where quotes do their work elsewhere in the file, they do so here, unless they cannot.
@@ -277,7 +208,7 @@ def _is_by_line(text: _Text, n_columns: int) -> bool:
         return True
 
 
-def _letters(text: _Text) -> Iterator[str]:
+def _letters(text: CutText) -> Iterator[str]:
     """A note on the first quote that opens a field and is never closed."""
     for line, fields in text.records():
         if any(field.startswith('"') for field in fields):
@@ -288,7 +219,7 @@ def _letters(text: _Text) -> Iterator[str]:
             return
 
 
-def _whole_rows(text: _Text, n_columns: int) -> Iterator[list[str]]:
+def _whole_rows(text: CutText, n_columns: int) -> Iterator[list[str]]:
     """The fields of each row of data; DataError where a row has more or fewer than columns."""
     for line, fields in text.records():
         if len(fields) != n_columns:
@@ -299,16 +230,17 @@ def _whole_rows(text: _Text, n_columns: int) -> Iterator[list[str]]:
         yield fields
 
 
-def _header(text: _Text) -> tuple[list[str], int]:
+def _header(text: CutText) -> tuple[list[str], int]:
     """The names of the columns, and how many lines there are up to their end."""
     line, names = next(text.records(), (0, None))
     if names is None:
         raise _empty(text.file)
-    repeated = {name for name in names if name and names.count(name) > 1}
-    if repeated:
+    with replace(text, n_skipped=0).opened() as stream:
+        skipped = [stream.readline() for _ in range(line)]
+    if re.search(rb"\r(?!\n)", skipped[-1]) and text.end == "\n":
         raise DataError(
-            f"Wanted distinct column names in the first line of {text.file}; "
-            f"'{min(repeated)}' occurs more than once. Rename one."
+            f"Wanted lines that all end alike; those of {text.file} end in \\r here and in \\n "
+            "there. Save it anew."
         )
     n_more = sum(len(re.findall(r"\r\n|\r|\n", name)) for name in names)
     named = [name or f"column_{n}" for n, name in enumerate(names, 1)]  # as of a row's number
