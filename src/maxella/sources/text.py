@@ -8,6 +8,7 @@ import csv
 import difflib
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -17,7 +18,7 @@ from typing import BinaryIO
 import polars as pl
 
 from maxella.errors import DataError
-from maxella.sources.bounded import GZIP, PACKED
+from maxella.sources.bounded import GZIP, PACKED, refuse_wide
 from maxella.sources.files import Folder
 from maxella.sources.lines import SPACES, cut_line
 
@@ -304,7 +305,8 @@ def _header(text: _Text) -> tuple[list[str], int]:
     line, names = next(text.records(), (0, None))
     if names is None:
         raise _empty(text.file)
-    repeated = {name for name in names if name and names.count(name) > 1}
+    refuse_wide(len(names), text.file)
+    repeated = [name for name, n in Counter(names).items() if name and n > 1]
     if repeated:
         raise DataError(
             f"Wanted distinct column names in the first line of {text.file}; "
@@ -330,7 +332,7 @@ def _decode(data: bytes, file: str, encodings: tuple[str, ...]) -> bytes:
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             problem = f"byte {data[error.start]:#04x} in {file}, line {line}"
-        except LookupError as error:
+        except (LookupError, ValueError) as error:  # of codecs that are no encodings of texts
             raise DataError(f"Wanted the name of an encoding; got '{encoding}'.") from error
         else:
             return data if encoding == "utf-8" else text.encode()
