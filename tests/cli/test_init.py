@@ -202,8 +202,9 @@ def test_it_says_what_it_took_for_what(cli, tmp_path):
     (tmp_path / "log.csv").write_text(shop())
     done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "maxella.toml")
     text = " ".join(done.out.split())
-    for part in ("event_type event what happened; ", "taken as because", "Read it, then: "):
+    for part in ("event_type event what happened; ", "taken as because"):
         assert part in text
+    assert f"Next: maxella train {tmp_path / 'maxella.toml'} --out runs/first\n" in done.err
 
 
 def test_nothing_is_written_over(cli, tmp_path):
@@ -218,7 +219,7 @@ def test_nothing_is_written_over(cli, tmp_path):
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        (b"1\t2\t3\t4\n2\t3\t4\t5\n", "it looks like data: add a line"),
+        (b"1\t2\t3\t4\n2\t3\t4\t5\n", "Add a first line with the names of the columns"),
         (b"user_id,item_id\n1,2\n1\n", "line 3 has 1"),
         (b"user_id,item_id\n1,\xe9\n", "name its encoding (such as iso-8859-1)"),
         (b"user_id,item_id\n1,2\n,3\n", "wants its user_id"),

@@ -41,10 +41,11 @@ def test_no_figure_is_null_never_nan(report, tmp_path, value):
         ('{"format": true, "models": []}', "its format is true"),
         ('{"models": []}', "its format is null"),
         ("[1]", "its format is null"),
-        ('{"format": 2}', "a list under 'models'"),
+        ('{"format": 2}', "it has no seal"),
         ('{"format": 2, "models": [NaN]}', "NaN is not JSON"),
-        ('{"format": 2', "should hold JSON"),
-        ("", "should hold JSON"),
+        ('{"format": 2', "is damaged"),
+        ("", "is damaged"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_another_file_is_refused(tmp_path, text, message):
@@ -63,7 +64,7 @@ def test_a_missing_file_names_the_command(tmp_path):
 def test_a_file_of_other_bytes_is_refused(tmp_path):
     path = tmp_path / "report.json"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="UTF-8"):
+    with pytest.raises(DataError, match=r"is damaged: .*utf-8"):
         read_report(path)
 
 

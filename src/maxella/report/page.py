@@ -63,6 +63,7 @@ def html_page(report: _Dict) -> str:
         cross_maps=cross_maps(report),
         plots=draw_plots(report),
         slices=slice_tables(report),
+        listed=next((model for model in models if model.get("lists")), None),
         stages=_stages(models),
         facts=_facts(dataset),
         notes=dataset.get("notes") or [],

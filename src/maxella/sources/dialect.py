@@ -14,6 +14,7 @@ USUAL = ("\t", ";", "|", ",")
 MOST_LINES = 200  # that are looked at for a separator
 MOST_STRAYS = 20  # lines before the table
 _SEP_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel writes and reads it
+NO_FIT = (False, False, 0.0, 0, False, 0)
 _COMMENT = re.compile(r"\s*[#%]+\s*")
 _VALUE = re.compile(
     r"\s*(?:[-+]?\d+(?:[.,]\d+)?(?:e[+-]?\d+)?|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}\b.*)\s*",
@@ -40,24 +41,35 @@ class _Cut:
     rows: list[list[str]]
     n_columns: int  # of most rows
     n_strays: int  # rows before the table
-    fit: tuple[bool, float, int, int]  # how well the separator does; greater is better
+    fit: tuple[bool, bool, float, int, bool, int]  # how well the separator does; greater is better
 
     @classmethod
     def by(cls, separator: str, lines: Sequence[str]) -> "_Cut":
         rows = [cut_line(line, separator) for line in lines]
         n_columns = Counter(map(len, rows)).most_common(1)[0][0]  # of equals the first line's
-        n_strays = _n_strays(lines, rows, n_columns)
+        first = enumerate(zip(lines, rows[: MOST_STRAYS + 1], strict=False))
+        with_ids = (n for n, (line, row) in first if _names_ids(row) and not _COMMENT.match(line))
+        named = next(with_ids, None)
+        if named is not None:
+            n_columns, n_strays = len(rows[named]), named
+            n_columns += _has_row_names(rows[named:], n_columns + 1)
+        else:
+            n_strays = _n_strays(lines, rows, n_columns)
         table = rows[n_strays:]
         is_whole = [len(row) == n_columns for row in table]
         is_whole[0] |= _has_row_names(table, n_columns)
         share = sum(is_whole) / len(table)
-        # Texts have spaces too: these part fields only where no row has one more or less.
+        is_cut = n_columns > 1
         is_loose = separator in (" ", SPACES)
-        is_cut = n_columns > 1 and not (is_loose and share < 1)
-        if separator == " " and any("" in row for row in table):
-            is_cut = False  # several stand between two fields
-        fit = (is_whole[0], min(share, 0.9), -n_strays, n_columns)
-        return cls(separator, rows, n_columns, n_strays, fit if is_cut else (False, 0.0, 0, 0))
+        if is_loose:
+            # Texts have spaces too: these part fields only where no row has one more or less,
+            # and any number of them only where none can stand within quotes.
+            is_cut &= named is not None or share == 1
+            is_cut &= not any("" in row for row in table)
+            is_cut &= separator == " " or not any('"' in line for line in lines)
+        share = min(share, 0.9)
+        fit = (named is not None, is_whole[0], share, -n_strays, not is_loose, n_columns)
+        return cls(separator, rows, n_columns, n_strays, fit if is_cut else NO_FIT)
 
 
 def find_dialect(
@@ -80,11 +92,12 @@ def find_dialect(
     n_before, table = numbered[cut.n_strays][0], cut.rows[cut.n_strays :]
     notes = []
     if cut.n_strays:
-        shown = "; ".join(line.strip()[:60] for line in texts[: min(cut.n_strays, 3)])
+        filled = (" ".join(filter(None, row)).strip()[:60] for row in cut.rows[: cut.n_strays])
+        shown = "; ".join(filter(None, filled))
         notes.append(f"The first {n_before} lines of {file} are no rows: {shown}")
     if separator is None and cut.separator not in USUAL and cut.n_columns > 1:
         shown = SHOWN.get(cut.separator, cut.separator)
-        notes.append(f"What parts the fields of {file} is {shown}.")
+        notes.append(f"The fields of {file} are parted by {shown}.")
     named = _names_in_comment(texts[: cut.n_strays], cut)
     if header is None and named is None and _has_row_names(table, cut.n_columns):
         notes.append(
@@ -101,17 +114,19 @@ def find_dialect(
         first_row = ", ".join(field[:20] for field in table[0])
         notes.append(
             f"{file} has no line of names, as its first row is {first_row}: its columns are "
-            f"called {by_place[0]} to {by_place[-1]}, by their places."
+            f"called {by_place[0]} to {by_place[-1]}, by their places. With a line of names first "
+            "they can be told better."
         )
         named = by_place
     return Dialect(cut.separator, n_before, named, has_header=False, notes=tuple(notes))
 
 
 def _best(lines: Sequence[str], separator: str | None) -> _Cut:
+    candidates: tuple[str, ...]
     if separator is None:
         candidates = SEPARATORS
     else:  # one space on the command line stands for any number of them
-        candidates = (separator,) if separator.strip() and separator != SPACES else (" ", SPACES)
+        candidates = (" ", SPACES) if separator in (" ", SPACES) else (separator,)
     cuts = [_Cut.by(one, lines) for one in candidates]
     fitting = [cut for cut in cuts if any(cut.fit)]
     # Commas in numbers alone part nothing, if anything else does.
@@ -149,15 +164,14 @@ def _names_in_comment(comments: Sequence[str], cut: _Cut) -> tuple[str, ...] | N
 
 def _has_row_names(table: list[list[str]], n_columns: int) -> bool:
     """Whether rows begin with their numbers, for which the first line, as R writes it, has none."""
-    if len(table) < 2 or len(table[0]) != n_columns - 1:
+    if len(table) < 2 or len(table[0]) != n_columns - 1 or len(table[1]) != n_columns:
         return False
     return [row[0] for row in table[1:]] == [str(n) for n in range(1, len(table))]
 
 
 def _is_header(fields: Sequence[str], later: Iterable[list[str]]) -> bool:
     """Whether a line names columns: nothing in it is a number or stands in its column again."""
-    known = guess_columns(fields)
-    if {"user_id", "item_id"} <= known.keys() or fields[0] in known.values():
+    if _names_ids(fields) or fields[0] in guess_columns(fields).values():
         return True
     if any(map(_is_value, fields)):
         return False
@@ -166,6 +180,10 @@ def _is_header(fields: Sequence[str], later: Iterable[list[str]]) -> bool:
         again |= {n for n, field in enumerate(row[: len(fields)]) if field == fields[n]}
     n_again = sum(bool(fields[n].strip()) for n in again)
     return n_again < max(1, len(fields) / 2)
+
+
+def _names_ids(fields: Sequence[str]) -> bool:
+    return {"user_id", "item_id"} <= guess_columns(fields).keys()
 
 
 def _is_value(field: str) -> bool:

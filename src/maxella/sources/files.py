@@ -1,16 +1,16 @@
 """Named files in memory, out of a folder, a zip or a single file; nothing is ever unpacked."""
 
 import codecs
+import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from maxella.errors import DataError
-from maxella.sources.bounded import grows, most_bytes, read_bounded
+from maxella.sources.bounded import GZIP, grows, most_bytes, read_bounded
 
-# Layouts of several files, where a path to one of them stands for its folder.
-SUFFIXES_OF_LAYOUTS = frozenset({".dat", ".data", ".inter"})
+EXCEL = (".xlsx", ".xlsm")  # zips that are one file
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 
 
@@ -45,6 +45,14 @@ class Folder:
         lines = self.read(name, 2**16).removeprefix(codecs.BOM_UTF8).splitlines()
         return lines[0].decode("utf-8", "replace") if lines else ""
 
+    def on_disk(self, name: str) -> Path | None:
+        """The place of a file as it is to be read; None for what is packed or in a zip."""
+        path = self.path / name
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return None if file.read(len(GZIP)) == GZIP else path
+
     def read(self, name: str, size: int = -1) -> bytes:
         """The whole file, or so many bytes from its start; of gzip, what is packed in it."""
         where, member = self.where(name), (PurePosixPath(self.inside) / name).as_posix()
@@ -60,11 +68,28 @@ class Folder:
             raise _broken(self.path, f"{name}: {error}") from error
 
 
+@dataclass(frozen=True)
+class Piped(Folder):
+    """One file that came through a pipe."""
+
+    data: bytes = b""
+
+    def read(self, name: str, size: int = -1) -> bytes:
+        """As of a folder."""
+        del name
+        return self.data if size < 0 else self.data[:size]
+
+
+def piped() -> tuple[Folder, str]:
+    """Standard input as the one file of a folder."""
+    return Piped(Path("standard input"), "", ("",), sys.stdin.buffer.read()), ""
+
+
 def open_folders(path: str | Path) -> list[Folder]:
     """The folders with files in them at a path, the outermost first.
 
-    `path` is a zip, a single file, or a folder; of a folder itself and those right
-    inside it are looked at. Raises DataError where there is nothing, where a zip is
+    `path` is a zip, a single file (a table of Excel is one), or a folder; of a folder itself
+    and those right inside it are looked at. Raises DataError where there is nothing, where a zip is
     broken or encrypted, expands beyond reason, or has a path that leads out of it.
     """
     path = Path(path)
@@ -76,9 +101,7 @@ def open_folders(path: str | Path) -> list[Folder]:
         return _folders_on_disk(path)
     if not path.is_file():  # /dev/zero never ends
         raise DataError(f"Wanted a zip, a folder or a file; {path} is a device. Give another path.")
-    if path.suffix in SUFFIXES_OF_LAYOUTS:
-        return _folders_on_disk(path.parent)[:1]
-    if zipfile.is_zipfile(path) or path.suffix == ".zip":
+    if path.suffix.lower() not in EXCEL and (zipfile.is_zipfile(path) or path.suffix == ".zip"):
         return _folders_in_zip(path)
     return [Folder(path.parent, "", (path.name,))]
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import polars as pl
 
 from maxella.errors import DataError
-from maxella.sources.bounded import GZIP, PACKED, refuse_wide
+from maxella.sources.bounded import PACKED, refuse_wide
 from maxella.sources.files import Folder
 from maxella.sources.lines import SPACES, cut_line
 
@@ -41,10 +41,15 @@ class Sheet:
     file: str
     place: Callable[[int], str]  # row of `frame` → its file and line, for a message
     notes: tuple[str, ...] = ()  # what was assumed in reading it, a sentence each
+    has_header: bool = True  # whether its file names the columns
 
     def with_frame(self, frame: pl.DataFrame) -> "Sheet":
         """The same rows with other columns."""
         return replace(self, frame=frame)
+
+    def with_notes(self, *notes: str) -> "Sheet":
+        """The same table, of which more was assumed."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def select(self, *columns: pl.Expr | str) -> "Sheet":
         """The same rows with these columns alone."""
@@ -71,6 +76,14 @@ class _Text:
     n_skipped: int = 0  # lines before the first row
     end: str = "\n"  # of a line
     is_by_line: bool = False  # each line is a row, and a quote that isn't closed in it a letter
+
+    @property
+    def start(self) -> bytes:
+        """Some bytes, enough to tell whether they are text."""
+        if isinstance(self.place, bytes):
+            return self.place[:4096]
+        with self.place.open("rb") as stream:
+            return stream.read(4096)
 
     def opened(self) -> BinaryIO:
         """The bytes of the rows as a stream."""
@@ -138,54 +151,62 @@ def read_text(
     encodings: tuple[str, ...] = UTF8,
     is_quoted: bool = True,
     n_skipped: int = 0,
+    text: bytes | None = None,
 ) -> Sheet:
     """A text file as a sheet: strings but for the `numbers`, empty fields missing.
 
     `columns` names the columns of a file without a header; `encodings` are tried in
-    order; `n_skipped` lines stand before the header or the first row. A quote that is never
+    order; `n_skipped` lines stand before the header or the first row; `text` is read in the place
+    of what the file holds. A quote that is never
     closed is a letter. Raises DataError for an empty file, a wrong encoding, a row with more or
     fewer fields than columns, and a number that cannot be read.
     """
-    file, on_disk = folder.where(name), folder.path / name
+    file, on_disk = folder.where(name), folder.on_disk(name) if text is None else None
     cut = separator if len(separator) == 1 else CUT
+
+    def read(size: int = -1) -> bytes:
+        return folder.read(name, size) if text is None else text[: size if size >= 0 else None]
 
     def load() -> _Text:
         """Of UTF-8 on disk the place alone; all else is unpacked and decoded in memory."""
-        place: Path | bytes = on_disk
-        start = folder.read(name, 2**16)
-        end = "\r" if b"\r" in start and b"\n" not in start else "\n"  # as on old Macs
-        is_plain = encodings == UTF8 and cut == separator and end == "\n"
-        is_plain = is_plain and on_disk.is_file() and not _first_bytes(on_disk).startswith(GZIP)
-        if not is_plain:
-            data = _decode(folder.read(name), file, encodings)
+        place: Path | bytes | None = on_disk
+        is_old_mac = _is_of_old_mac(read(2**16))
+        if encodings != UTF8 or cut != separator or is_old_mac or place is None:
+            data = _decode(read(), file, encodings)
             place = data if cut == separator else _cut_anew(data, separator)
+        end = "\r" if is_old_mac else "\n"
         return _Text(place, file, cut, is_quoted and separator != SPACES, n_skipped, end)
 
-    start = folder.read(name, 4096)
-    if start.startswith(PACKED):
+    if read(4).startswith(PACKED):
         raise DataError(f"Wanted text; {file} is packed. Unpack it, or pack it once, with gzip.")
-    if b"\0" in start and encodings == UTF8:
+    loaded = load()
+    if b"\0" in loaded.start:
         raise DataError(
             f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
             "files that are no text do. Save it as UTF-8, or name its encoding."
         )
-    text = load()
     try:
         if columns is None:
-            columns, n_lines = _header(text)
-            text = replace(text, n_skipped=n_skipped + n_lines)
-        frame, is_by_line = _read(text, list(columns), numbers or {})
+            columns, n_lines = _header(loaded)
+            loaded = replace(loaded, n_skipped=n_skipped + n_lines)
+        frame, is_by_line = _read(loaded, list(columns), numbers or {})
     except UnicodeDecodeError:
-        _decode(folder.read(name), file, encodings)  # says in which line
+        _decode(read(), file, encodings)  # says in which line
         raise
-    notes = ()
-    if is_by_line:
-        text = replace(text, is_by_line=True)
-        notes = tuple(_letters(text))
+    loaded = replace(loaded, is_by_line=is_by_line)
+    notes = tuple(_letters(loaded)) if is_by_line else ()
     # The bytes are not kept for the sake of a line that may never be asked for.
-    how = {"n_skipped": text.n_skipped, "is_by_line": is_by_line}
-    del text
-    return Sheet(frame, file, lambda row: replace(load(), **how).place_of(row), notes)
+    n_before = loaded.n_skipped
+    del loaded
+
+    def place(row: int) -> str:
+        return replace(load(), n_skipped=n_before, is_by_line=is_by_line).place_of(row)
+
+    return Sheet(frame, file, place, notes)
+
+
+def _is_of_old_mac(start: bytes) -> bool:
+    return b"\r" in start and b"\n" not in start
 
 
 def _cut_anew(data: bytes, separator: str) -> bytes:
@@ -194,11 +215,6 @@ def _cut_anew(data: bytes, separator: str) -> bytes:
         return data.replace(separator.encode(), CUT.encode())
     data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
     return re.sub(rb"[ \t]+", CUT.encode(), data)
-
-
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(2)
 
 
 def _read(
@@ -311,6 +327,13 @@ def _header(text: _Text) -> tuple[list[str], int]:
         raise DataError(
             f"Wanted distinct column names in the first line of {text.file}; "
             f"'{min(repeated)}' occurs more than once. Rename one."
+        )
+    with replace(text, n_skipped=0).opened() as stream:
+        skipped = [stream.readline() for _ in range(line)]
+    if re.search(rb"\r(?!\n)", skipped[-1]) and text.end == "\n":
+        raise DataError(
+            f"Wanted lines that all end alike; those of {text.file} end in \\r here and in \\n "
+            "there. Save it anew."
         )
     n_more = sum(len(re.findall(r"\r\n|\r|\n", name)) for name in names)
     named = [name or f"column_{n}" for n, name in enumerate(names, 1)]  # as of a row's number

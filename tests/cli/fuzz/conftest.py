@@ -69,68 +69,78 @@ VALUES = (
 def _bytes(data, draw):
     """Bytes cut, flipped, spliced, or with a few hostile ones in between."""
     at, end = sorted((draw.randrange(len(data) + 1), draw.randrange(len(data) + 1)))
-    kind = draw.randrange(8)
-    if kind == 0:
-        return data[:at]
-    if kind == 1:
-        changed = bytearray(data)
-        for _ in range(draw.choice((1, 1, 3, 20))):
-            changed[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
-        return bytes(changed)
-    if kind == 2:
-        return data[:at] + data[end:]
-    if kind == 3:
-        return data[:end] + data[at:]
-    if kind == 4:
-        place = draw.randrange(len(data))
-        return data[:place] + data[at:end] + data[place + end - at :]
-    if kind == 5:
-        return data[:at] + draw.choice(BYTES) + data[at:]
-    if kind == 6:
-        return draw.randbytes(end - at) + data[end:]
-    return data[:at] + b"\0" * (end - at) + data[end:]
+    place = draw.randrange(len(data))
+    flipped = bytearray(data)
+    for _ in range(draw.choice((1, 1, 3, 20))):
+        flipped[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    return draw.choice(
+        (
+            data[:at],
+            bytes(flipped),
+            data[:at] + data[end:],
+            data[:end] + data[at:],
+            data[:place] + data[at:end] + data[place + end - at :],
+            data[:at] + draw.choice(BYTES) + data[at:],
+            draw.randbytes(end - at) + data[end:],
+            data[:at] + b"\0" * (end - at) + data[end:],
+        )
+    )
 
 
 def _text(data, draw):
-    """Text with another field, number, row, header, line end or encoding; or changed as bytes."""
-    kind = draw.randrange(12)
+    """Text with another number, field, row, header, line end or encoding; or changed as bytes."""
+    return draw.choice(_TEXTS)(data, draw)
+
+
+def _numbers(data, draw):
+    number = rb"\d+(\.\d+)?"
+    return re.sub(number, lambda _: draw.choice(NUMBERS).encode(), data, count=draw.randrange(1, 9))
+
+
+def _field(data, draw):
+    fields = re.split(rb"([,;\t|\n])", data)
+    new = (*(one.encode() for one in (*NUMBERS, *TEXTS)), *BYTES)
+    fields[2 * draw.randrange((len(fields) + 1) // 2)] = draw.choice(new)
+    return b"".join(fields)
+
+
+def _rows(data, draw):
     lines = data.split(b"\n")
-    row = draw.randrange(len(lines))
-    if kind == 0:
-        return re.sub(
-            rb"\d+(\.\d+)?",
-            lambda _: draw.choice(NUMBERS).encode(),
-            data,
-            count=draw.randrange(1, 9),
-        )
-    if kind in (1, 2):
-        fields = re.split(rb"([,;\t|])", lines[row])
-        fields[2 * draw.randrange((len(fields) + 1) // 2)] = draw.choice(
-            (*(one.encode() for one in (*NUMBERS, *TEXTS)), *BYTES)
-        )
-        lines[row] = b"".join(fields)
-    elif kind == 3:
-        lines[row] = lines[draw.randrange(len(lines))]
-    elif kind == 4:
+    lines[draw.randrange(len(lines))] = draw.choice(lines)
+    if draw.random() < 0.5:
         draw.shuffle(lines)
-    elif kind == 5:
-        ends = (b"\n", b"\r\n", b"\r", b"\n\n", b"\n\r")
-        return b"".join(line + draw.choice(ends) for line in lines)
-    elif kind == 6:
-        header = lines[0].split(b",")
-        header[draw.randrange(len(header))] = draw.choice(header)
-        lines[0] = b",".join(header)
-    elif kind == 7:
-        return data.decode("utf-8", "replace").encode(
-            draw.choice(("utf-16", "utf-32", "cp500", "utf-8-sig"))
-        )
-    elif kind == 8:
-        return data.replace(b",", draw.choice((b";", b"\t", b"|", b" ", b"::", b",,", b'","')))
-    elif kind == 9 and draw.random() < 0.2:
-        return data.replace(b"u1", b"u" * 2**20, 1)
-    else:
-        return _bytes(data, draw)
     return b"\n".join(lines)
+
+
+def _header(data, draw):
+    first, end, rest = data.partition(b"\n")
+    names = first.split(b",")
+    names[draw.randrange(len(names))] = draw.choice(names)
+    return b",".join(names) + end + rest
+
+
+def _line_ends(data, draw):
+    ends = (b"\n", b"\r\n", b"\r", b"\n\n", b"\n\r")
+    return b"".join(line + draw.choice(ends) for line in data.split(b"\n"))
+
+
+def _encoding(data, draw):
+    others = ("utf-16", "utf-32", "cp500", "utf-8-sig")
+    return data.decode("utf-8", "replace").encode(draw.choice(others))
+
+
+def _separator(data, draw):
+    return data.replace(b",", draw.choice((b";", b"\t", b"|", b" ", b"::", b",,", b'","')))
+
+
+def _length(data, draw):
+    return data.replace(b"u1", b"u" * draw.choice((200, 5000, 2**20)), 1)
+
+
+_TEXTS = (
+    *(_numbers, _field, _field, _rows, _header, _line_ends, _encoding, _separator, _bytes, _bytes),
+    *(_numbers, _field, _field, _rows, _header, _line_ends, _length, _separator, _bytes, _bytes),
+)
 
 
 def _values(tree, draw):

@@ -17,7 +17,7 @@ import maxella
 pytestmark = pytest.mark.slow
 
 LOG = "user_id,item_id,rating,timestamp,event,note\n" + "".join(
-    f'u{u},i{i},{1 + (u + i) % 5},{1_000_000_000 + 977 * (u * 7 + i)},{("view", "buy")[i % 2]},"a, {i}"\n'
+    f'u{u},i{i},{1 + (u + i) % 5},{10**9 + 977 * (u * 7 + i)},{("view", "buy")[i % 2]},"a, {i}"\n'
     for u in range(9)
     for i in range(7)
     if (u + 2 * i) % 4
