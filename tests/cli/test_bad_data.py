@@ -99,3 +99,19 @@ def test_repeated_pairs_are_counted_and_the_last_kept(cli, config, write_log):
     done = cli("data", "describe", config)
     assert done.code == 0
     assert "1 of 3 interactions repeat the user and item of another" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize("encoding", ["zlib", "punycode", "undefined", "a\0b", "latin-9000"])
+def test_a_codec_that_is_no_encoding_of_texts(cli, write_log, tmp_path, encoding):
+    done = cli("init", write_log(), "--encoding", encoding, "--out", tmp_path / "made.toml")
+    assert (done.code, "Wanted the name of an encoding" in done.err) == (2, True)
+
+
+def test_more_columns_than_anybody_looks_at(cli, tmp_path):
+    names = ["user_id", "item_id", *(f"c{n}" for n in range(10_000))]
+    (tmp_path / "log.csv").write_text(",".join(names) + "\n" + ",".join(["1"] * 10_002) + "\n")
+    pl.DataFrame({name: [1] for name in names}).write_parquet(tmp_path / "log.parquet")
+    for file in ("log.csv", "log.parquet"):
+        done = cli("data", "describe", tmp_path / file)
+        assert done.code == 2
+        assert f"at most 10,000 columns; {tmp_path / file} has 10,002" in done.err
