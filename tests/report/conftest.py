@@ -4,10 +4,14 @@
 """
 
 import copy
+from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+
+from maxella.report.findings import findings
+from maxella.report.page import html_page
 
 
 def _told(
@@ -201,6 +205,12 @@ _REPORT = {
 @pytest.fixture
 def report() -> dict[str, Any]:
     return copy.deepcopy(_REPORT)
+
+
+@pytest.fixture
+def page_of() -> Callable[[dict[str, Any]], str]:
+    """The page of a report, its findings found anew."""
+    return lambda report: html_page(report | {"findings": findings(report)})
 
 
 class Page(HTMLParser):

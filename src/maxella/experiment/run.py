@@ -4,6 +4,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from maxella.baselines.table import BASELINES
 from maxella.experiment.build import build_bundle, build_checkpoint, build_features, build_spec
 from maxella.experiment.config import Config, ModelEntry
 from maxella.experiment.judge import Experiment, judge_baselines
@@ -36,6 +37,8 @@ def run(
     experiment, folder = _open(config, out, resume=resume, overwrite=overwrite)
     config = experiment.config
     name = "joint" if len(config.learnt) > 1 else config.learnt[0].name
+    if name in BASELINES:  # a task may be called so, but the table has one of that name
+        name = f"{name} model"
     return _carry_out(experiment, folder, [(name, config, folder)], on_step)
 
 

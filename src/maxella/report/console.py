@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from maxella.report.against import HEADS, against_best
 from maxella.report.columns import Column, shown_columns
-from maxella.report.findings import headline, trained_on_cuda, transfers, uses_of_time
 from maxella.report.tasks import in_table_order, is_baseline
 
 _RULED = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
@@ -24,7 +24,7 @@ _TASK_WIDTH = 12  # as for models
 
 
 def print_comparison(report: dict[str, Any], console: Console) -> None:
-    """Print the comparison table, the ceiling and the answer in one sentence.
+    """Print the comparison table, each model against the best baseline, findings and notes.
 
     The best of each column is bold on a terminal and marked `*` elsewhere.
     """
@@ -44,13 +44,37 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     left_out += [column.full_label for column in columns if column not in shown]
     if left_out:
         print_line(console, f"Left out for want of width: {', '.join(left_out)}.", "dim")
-    told = [headline(report), *transfers(report), *uses_of_time(report), *trained_on_cuda(report)]
-    for line in told:
+    _print_against(report, console)
+    for line in report["findings"]:
         print_line(console, line)
+    for note in (report.get("dataset") or {}).get("notes") or []:
+        print_line(console, f"Note: {note}")
     slices = dict.fromkeys(one["slice"] for model in models for one in model.get("slices") or [])
     if slices:
         line = f"By slice ({', '.join(slices)}): in report.html and report.json."
         print_line(console, line, "dim")
+
+
+def _print_against(report: dict[str, Any], console: Console) -> None:
+    """The table of paired differences; where it is too wide, without what stands in the first."""
+    rows = against_best(report)
+    if not rows:
+        return
+    wide, narrow = range(len(HEADS)), (0, 1, 3, 5, 6)
+    for places in (wide, narrow):
+        table = plain_or_ruled_table(console, *(f">{HEADS[place]}" for place in places))
+        for column in table.columns[:2]:
+            column.justify = "left"
+        if places is narrow:
+            for column in table.columns:
+                column.no_wrap = False
+        for row in rows:
+            table.add_row(*(Text(one_line(row.texts[place])) for place in places))
+        if _width(table, console) <= console.width:
+            break
+    console.print()
+    console.print(table)
+    console.print()
 
 
 def print_roles(findings: Sequence[dict[str, Any]], notes: Sequence[str], console: Console) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from maxella.errors import DataError
-from maxella.report.findings import findings
 
 FORMAT = 2
 
@@ -25,7 +24,7 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write a report as JSON, its `findings` computed from the figures.
+    """Write a report as JSON.
 
     DataError: it holds a NaN or an infinity, or is of another format.
     """
@@ -36,7 +35,6 @@ def write_report(report: dict[str, Any], path: Path) -> None:
             f"A report holds finite numbers or null; {place} is not finite (for {path}). "
             "Write null where there is no figure."
         )
-    report = report | {"findings": findings(report)}
     write_text(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 

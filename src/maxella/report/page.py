@@ -5,9 +5,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from maxella.report.against import CAPTION, HEADS, against_best
 from maxella.report.by_slice import slice_tables
 from maxella.report.columns import Column, metric_column, shown_columns
-from maxella.report.findings import findings
 from maxella.report.importance import cross_maps, importance_lines, importance_table
 from maxella.report.pages import render
 from maxella.report.plot import coloured
@@ -43,7 +43,7 @@ def html_page(report: _Dict) -> str:
     title = str(report.get("title") or "Comparison of models")
     models, columns = in_table_order(report), shown_columns(report)
     dataset = report.get("dataset") or {}
-    answer, *points = findings(report)
+    answer, *points = report["findings"]
     return render(
         "report",
         title=title,
@@ -58,6 +58,12 @@ def html_page(report: _Dict) -> str:
         groups=[(name, list(of)) for name, of in groupby(columns, lambda column: column.group)],
         best={column: column.best(models) for column in columns},
         ceilings=[column.text(column.ceiling(report)) for column in columns],
+        against=[
+            (name, [row.texts for row in rows])
+            for name, rows in groupby(against_best(report), lambda row: row.column.group)
+        ],
+        against_heads=HEADS,
+        against_caption=CAPTION,
         importance=importance_table(report),
         importance_lines=importance_lines(report),
         cross_maps=cross_maps(report),
