@@ -5,10 +5,10 @@ from maxella.baselines.table import BASELINES
 from maxella.data.labelled import LabelledPairs, TaskData
 
 
-def pairs_of(users, items, labels=None):
+def pairs_of(users, items, labels=None, times=None):
     users, items = np.asarray(users, dtype=np.int64), np.asarray(items, dtype=np.int64)
     labels = np.ones(len(users)) if labels is None else labels
-    return LabelledPairs(users, items, np.asarray(labels, dtype=np.float32))
+    return LabelledPairs(users, items, np.asarray(labels, dtype=np.float32), times)
 
 
 def task_of(pairs, n_user_rows, n_item_rows, kind="retrieval", **events):
@@ -23,7 +23,8 @@ class Checkerboard:
 
     Rows 1 to 200 are users and 1 to 40 items. Withheld is the pair (u, (u - 1) % 40 + 1), of
     equal parity since 40 is even: the diagonal, five times over. So the one item of their
-    parity that a user lacks is the answer. Every user has viewed all items of their parity.
+    parity that a user lacks is the answer. Every user has viewed all items of their parity, and
+    takes them in ascending order, item 1 after item 40, from the one after the answer on.
     User row 201 and item row 41 exist without interactions.
     """
 
@@ -42,7 +43,8 @@ class Checkerboard:
 
     def task(self, kind):
         if kind == "retrieval":
-            pairs = pairs_of(self.users[self.kept], self.items[self.kept])
+            users, items = self.users[self.kept], self.items[self.kept]
+            pairs = pairs_of(users, items, times=(items - self.answer[users - 1]) % 40)
             return task_of(pairs, self.n_user_rows, self.n_item_rows, view=self.views)
         labels = self.ratings > 2 if kind == "binary" else self.ratings
         pairs = pairs_of(self.users[self.kept], self.items[self.kept], labels[self.kept])

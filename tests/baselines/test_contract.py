@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from maxella.baselines.popularity import Popularity
@@ -21,6 +22,8 @@ def tensors_of(baseline):
         value = getattr(baseline, field.name)
         if isinstance(value, torch.Tensor):
             yield value
+        elif sp.issparse(value):
+            yield from map(torch.from_numpy, (value.indptr, value.indices, value.data))
         elif dataclasses.is_dataclass(value):
             yield from tensors_of(value)
 
@@ -170,7 +173,7 @@ def test_told_what_training_said_a_baseline_answers_as_before(name, fitted, chec
     torch.testing.assert_close(found, wanted, atol=2e-3, rtol=0)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", [name for name in BASELINES if name != "popularity"])
 def test_a_user_whom_training_lacked_is_judged_by_what_is_told(name, fitted, checkerboard):
     # Held out of training, then told: user 8 answers nearly as if trained on.
     train, user = checkerboard.task(BASELINES[name].kind), torch.tensor([8])
@@ -180,15 +183,16 @@ def test_a_user_whom_training_lacked_is_judged_by_what_is_told(name, fitted, che
     if name in RATERS:
         items = torch.tensor([8, 9])
         found, wanted = (one.predict(user.expand(2), items) for one in (without, fitted(name)))
-    else:
-        found, wanted = (one.score(user) for one in (without, fitted(name)))
-        found, wanted = found / found.max(), wanted / wanted.max()
-    torch.testing.assert_close(found, wanted, atol=0.03, rtol=0)
+        torch.testing.assert_close(found, wanted, atol=0.03, rtol=0)
+    else:  # settings chosen without the user may be others, and so may the scale
+        scores = torch.cat([one.score(user) for one in (without, fitted(name))])
+        assert torch.corrcoef(scores[:, 1:41])[0, 1] > 0.95
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_what_was_chosen_is_said_with_the_number_of_trials(name, fitted):
     tuned = getattr(fitted(name), "tuned", None)
-    # 4 penalties; 4 counts of views, so 3 beyond the start; 5 dampings.
-    wanted = {"ease": 4, "stacked_ease": 7, "stacked_edlae": 7, "event_ials": 4, "rates": 5}
+    # Penalties of EASE 5, of iALS 3; 4 counts of views, so 3 beyond the start; 5 dampings.
+    wanted = {"ease": 5, "stacked_ease": 8, "stacked_edlae": 8, "ials": 3, "event_ials": 6}
+    wanted |= {"item_knn": 1 + 4 + 4 + 1, "markov_chain": 1 + 2 + 4 + 2 + 2, "rates": 5}
     assert (tuned or {}).get("trials") == wanted.get(name)

@@ -5,6 +5,7 @@ import torch
 from maxella.baselines.ials import ImplicitALS
 from maxella.closed_form.ials import ials
 from maxella.data.history import History
+from maxella.errors import ConfigError
 from maxella.seeds import torch_generator
 
 
@@ -18,7 +19,14 @@ def test_of_one_event_it_is_the_closed_form_to_the_last_bit(checkerboard):
         found = ImplicitALS.fit(task, None, factors=8, with_events=with_events)
         assert torch.equal(found.user_factors, users)
         assert torch.equal(found.item_factors, items)
-        assert found.tuned is None
+        assert found.tuned == {"trials": 3, "penalty": 1.0}
+
+
+def test_too_many_rows_are_refused_with_the_memory_that_they_need(make):
+    pairs_of, task_of = make
+    train = task_of(pairs_of([1], [1]), 6_000_000, 2)
+    with pytest.raises(ConfigError, match=r"at most 5,000,000 .* got 6,000,002, .* 12 GB"):
+        ImplicitALS.fit(train, None)
 
 
 def test_another_seed_starts_elsewhere(checkerboard):
@@ -46,5 +54,5 @@ def test_views_count_where_they_say_what_is_taken_next(informative, make):
     found = ImplicitALS.fit(
         task_of(taken, 241, 121, view=viewed), asked, with_events=True, factors=8
     )
-    assert found.tuned["trials"] == 4
+    assert found.tuned["trials"] == 6
     assert (found.counts.get("view", 0.0) > 0) == informative

@@ -24,7 +24,8 @@ class Done:
 
 @pytest.fixture
 def cli(monkeypatch, capsys):
-    """`maxella` with these arguments, in this process."""
+    """`maxella` with these arguments, in this process; no lines of progress on a slow machine."""
+    monkeypatch.setattr("maxella.cli.progress.EVERY", 1e6)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["maxella", *map(str, arguments)])

@@ -67,7 +67,7 @@ def test_describe_takes_a_config_or_the_data(cli, config, write_log):
     assert by_config.out == by_path.out
     assert json.loads(by_path.out)["n_users"] == 6
     table = cli("data", "describe", path)
-    assert (table.code, table.err) == (0, "")
+    assert (table.code, table.err) == (0, f"Next: maxella data check {path}\n")
     assert "6 users" in table.out
 
 
@@ -87,8 +87,7 @@ def test_check_takes_a_config_or_the_data(cli, config, write_log, tmp_path):
     assert {finding["severity"] for finding in quality["findings"]} <= {"ok", "note", "warning"}
     page = tmp_path / "pages" / "check.html"
     done = cli("data", "check", path, "--html", page)
-    assert (done.code, done.err) == (0, "")
-    assert f"The page: {page}" in done.out
+    assert (done.code, done.err) == (0, f"The page: {page}\nNext: maxella init {path}\n")
     assert "Interactions by weekday" in page.read_text(encoding="utf-8")
     assert cli("data", "check", config, "--json", "--html", page).out == by_config.out
 

@@ -24,7 +24,8 @@ def with_features(tmp_path_factory):
 
 def test_a_table_for_people_and_json_for_programs(cli, with_features):
     done = cli("importance", with_features, "--repeats", 1)
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
+    assert f"Report: {with_features / 'report.html'}\nNext: maxella recommend" in done.err
     assert "user.group" in done.out
     assert "item.year" in done.out
     done = cli("importance", with_features, "--repeats", 1, "--json")

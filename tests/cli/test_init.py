@@ -202,8 +202,87 @@ def test_it_says_what_it_took_for_what(cli, tmp_path):
     (tmp_path / "log.csv").write_text(shop())
     done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "maxella.toml")
     text = " ".join(done.out.split())
-    for part in ("event_type event what happened; ", "taken as because", "Read it, then: "):
+    for part in ("event_type event what happened; ", "taken as because"):
         assert part in text
+    assert f"Next: maxella train {tmp_path / 'maxella.toml'} --out runs/first\n" in done.err
+
+
+def test_a_file_that_is_found_out_wrongly_is_read_as_said(init, tmp_path):
+    lines = [f"{user} {item}|{1 + item % 5}" for user, item in pairs()]
+    (tmp_path / "log.odd").write_text("\n".join(["u v|w", *lines]))
+    how = ("--kind", "delimited", "--separator", " ", "--no-header")
+    facts, config = init(tmp_path / "log.odd", *how)
+    assert config["data"]["separator"] == " "
+    assert config["data"]["header"] is False
+    assert roles(facts).keys() == {"column_1", "column_2"}
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (("--kind", "delimted"), "Did you mean 'delimited'"),
+        (("--kind", "movielens"), "Wanted movielens"),
+        (("--separator", ""), "one to three characters"),
+        (("--separator", "abcd"), "one to three characters"),
+    ],
+)
+def test_what_is_said_wrongly_of_a_file(cli, tmp_path, options, part):
+    (tmp_path / "log.csv").write_text(ratings())
+    done = cli("init", tmp_path / "log.csv", *options, "--out", tmp_path / "maxella.toml")
+    assert done.code == 2
+    assert part in done.err
+
+
+def test_what_was_assumed_stands_on_the_console_and_in_the_config(cli, tmp_path):
+    rows = [f"{u:03};p {i};{(u + i) % 5},5;{1 + u % 12}/{1 + i}/2024" for u, i in pairs()]
+    (tmp_path / "log.csv").write_text("sep=;\n" + "\n".join(["user;item;stars;date", *rows]))
+    done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "maxella.toml")
+    assert done.code == 0
+    config = (tmp_path / "maxella.toml").read_text("utf-8")
+    assert 'time_format = "%m/%d/%Y"' in config
+    for said in (" ".join(done.out.split()), config):
+        assert "decimal commas" in said
+        assert "ASSUMED: no number is above 12. If the" in said
+        assert 'set time_format = "%d/%m/%Y"' in said
+
+
+def test_a_file_without_names_says_so_in_the_config(init, train, tmp_path):
+    (tmp_path / "log.dat").write_text("\n".join(f"{user:02} {item:03}" for user, item in pairs()))
+    facts, config = init(tmp_path / "log.dat")
+    assert config["data"]["header"] is False
+    assert "has no line of names" in facts["notes"][1]
+    train()
+
+
+def test_rows_that_say_no_are_no_picks(init, train, tmp_path):
+    lines = [f"{user},p {item},{str((user + item) % 2 == 0).lower()}" for user, item in pairs()]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,liked", *lines]))
+    _, config = init(tmp_path / "log.csv")
+    assert config["tasks"][0]["rows"] == "liked == true"
+    assert "# liked: yes or no of a row, and its name says of what" in (
+        tmp_path / "maxella.toml"
+    ).read_text("utf-8")
+    train()
+
+
+def test_quantities_are_how_sure_a_pick_is(init, train, tmp_path):
+    lines = [f"{user},p {item},{user * item % 7 - 1}" for user, item in pairs()]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,quantity", *lines]))
+    facts, config = init(tmp_path / "log.csv")
+    assert config["data"]["columns"]["count"] == "quantity"
+    assert config["tasks"][0]["count"] == "log"
+    assert any("rows have a count of 0 or less" in note for note in facts["notes"])
+    train()
+
+
+def test_a_rating_that_cannot_be_read_is_named(cli, tmp_path):
+    rows = ratings().splitlines()
+    rows[7] = rows[7].replace(f",{rows[7].split(',')[2]},", ",soso,")
+    (tmp_path / "log.csv").write_text("\n".join(rows))
+    done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "maxella.toml")
+    assert done.code == 2
+    assert "as rating; got 'soso'" in done.err
+    assert "log.csv, line 8" in done.err
 
 
 def test_nothing_is_written_over(cli, tmp_path):
@@ -218,7 +297,7 @@ def test_nothing_is_written_over(cli, tmp_path):
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        (b"1\t2\t3\t4\n2\t3\t4\t5\n", "it looks like data: add a line"),
+        (b"1\t2\t3\t4\n2\t3\t4\t5\n", "Add a first line with the names of the columns"),
         (b"user_id,item_id\n1,2\n1\n", "line 3 has 1"),
         (b"user_id,item_id\n1,\xe9\n", "name its encoding (such as iso-8859-1)"),
         (b"user_id,item_id\n1,2\n,3\n", "wants its user_id"),

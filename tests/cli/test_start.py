@@ -17,6 +17,12 @@ def test_import_loads_nothing_heavy():
     assert loaded_by("import maxella") == []
 
 
+@pytest.mark.slow
+def test_answers_load_no_more_than_they_need():
+    found = loaded_by("import maxella.recommend.bundle")
+    assert found == ["numpy", "polars", "pydantic", "torch"]  # pydantic reads the manifest
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
 def test_help_loads_nothing_heavy(arguments):
     code = (

@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-FILES = ["bundle", "log.jsonl", "report.html", "report.json"]
+from maxella.report.files import read_report
+
+FILES = [".maxella.lock", "bundle", "log.jsonl", "maxella-run.json", "report.html", "report.json"]
 
 
 def names(folder):
@@ -23,15 +25,16 @@ def train(cli, config, write_log):
 
 def test_a_run_prints_its_table_and_writes_its_folder(train, tmp_path):
     done = train()
-    assert (done.code, done.err) == (0, "")
+    run = tmp_path / "run"
+    assert done.code == 0
     assert "joint" in done.out
-    assert f"Report: {tmp_path / 'run' / 'report.html'}" in done.out.replace("\n", "")
+    assert done.err == f"Report: {run}/report.html\nNext: maxella recommend {run} --user u0\n"
     assert names(tmp_path / "run") == FILES
 
 
 def test_json_is_the_report_and_nothing_else(train, tmp_path):
     report = json.loads(train("--json").out)
-    assert report == json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report == read_report(tmp_path / "run" / "report.json")
 
 
 def test_data_named_beside_the_config_are_read_in_its_place(train, write_log, tmp_path):
@@ -121,7 +124,7 @@ def test_an_older_run_is_kept_unless_told(train, tmp_path):
     before = (tmp_path / "run" / "report.json").read_bytes()
     refused = train()
     assert refused.code == 2
-    assert "already holds a run" in refused.err
+    assert "is there already" in refused.err
     complete = train("--resume")
     assert complete.code == 2
     assert "is complete: nothing to go on with" in complete.err
@@ -147,7 +150,7 @@ def test_a_folder_that_may_not_be_written(train, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     # File modes do not bind the superuser, as which tests may run.
-    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
     done = train()
     assert done.code == 2
     assert "is none: Permission denied. Choose another --out." in done.err
@@ -168,8 +171,12 @@ def test_a_run_cut_off_goes_on_to_the_same_weights(train, cli, tmp_path, monkeyp
         patch.setattr(Checkpoint, "save", interrupt)
         done = train(*epochs)
     assert done.code == 130
-    assert "The same command with --resume goes on from there." in done.err
-    assert names(tmp_path / "run") == ["checkpoint.safetensors"]
+    assert "The same command with --resume goes on from the last whole epoch." in done.err
+    (kept,) = (tmp_path / "run").glob("unfinished-*")
+    assert "checkpoint.safetensors" in names(kept)
+    without = train(*epochs)
+    assert without.code == 2
+    assert "holds a run that was cut off. Go on with it (--resume)" in without.err
     unfinished = cli("recommend", tmp_path / "run", "--user", "u1")
     assert unfinished.code == 2
     assert "a bundle only after --resume" in unfinished.err

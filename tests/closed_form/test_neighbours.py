@@ -134,7 +134,7 @@ def test_long_histories_are_read_in_part_and_stand_for_the_whole(history_of, mon
 
     def together(of, seed):
         blocks = [(history_of(of), 2.0)]
-        return neighbours._together(blocks, -0.5, np.random.default_rng(seed)).toarray()
+        return neighbours.products(blocks, -0.5, np.random.default_rng(seed)).toarray()
 
     whole = together(taken, 1)
     monkeypatch.setattr(neighbours, "MOST_PRODUCTS", 4000)

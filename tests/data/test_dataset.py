@@ -50,6 +50,20 @@ def test_a_log_without_events_or_times_has_none():
     assert known.events == ()
 
 
+@pytest.mark.parametrize(
+    ("times", "is_future"),
+    [([1, 5, 2, 3], True), ([2, 5, 2, 5], True), ([3, 5, 2, 6], False), (None, False)],
+)
+def test_the_future_is_tested_where_no_user_s_test_comes_before_what_is_known(times, is_future):
+    # Users u2 u1 u2 u1, of whom the last two rows test; other users' times do not matter.
+    log = LOG.drop("timestamp").with_columns(user_id=pl.Series(["u2", "u1", "u2", "u1"]))
+    log = log if times is None else log.with_columns(timestamp=pl.Series(times))
+    if times == [1, 5, 2, 3]:  # of u1 nothing is known before
+        log = log.with_columns(user_id=pl.Series(["u2", "u2", "u2", "u1"]))
+        log = log.with_columns(timestamp=pl.Series([1, 2, 2, 0]))
+    assert build_dataset(log, split_of([0, 1], test=[2, 3]), {}).tests_the_future == is_future
+
+
 def test_a_column_of_times_that_is_all_gaps_is_none():
     gaps = LOG.with_columns(timestamp=pl.lit(None, dtype=pl.Int64))
     assert build_dataset(gaps, split_of([0, 1, 2, 3]), {}).train.rows.timestamps is None

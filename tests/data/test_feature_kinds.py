@@ -3,7 +3,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from maxella.data.feature_kinds import infer_kind
+from maxella.data.feature_kinds import infer_kind, infer_names
 from maxella.features.kinds import fit_encoder
 
 N = 60
@@ -72,3 +72,30 @@ def test_a_long_column_is_known_by_a_part_of_it():
     found = infer_kind(values)
     assert (found.name, found.reason) == ("category", infer_kind(values).reason)
     assert found.reason.startswith("3 values, each in 33,333")
+
+
+def texts(form, n=N):
+    return [form.format(n) for n in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"title": texts("Film {}"), "blurb": texts("About {}")}, "title"),
+        ({"maker": cycle(COLOURS), "model": texts("Bike {}")}, "model"),
+        ({"productName": cycle(texts("Song {}", 40))}, "productName"),  # songs share names
+        ({"maker": cycle(texts("Maker {}", 40))}, None),
+        ({"name": cycle(COLOURS)}, None),
+        ({"picture": texts("https://shop.example/{}.png")}, None),
+        (
+            {"name": texts("A text of many words that nobody would take for a name " * 3 + "{}")},
+            None,
+        ),
+        ({"code": texts("{:05}")}, None),
+        ({"name": [*texts("Film {}", 20), *[None] * 40]}, None),
+        ({"year": list(range(N))}, None),
+        ({}, None),
+    ],
+)
+def test_what_names_items(columns, named):
+    assert infer_names(pl.DataFrame(columns)) == named

@@ -91,7 +91,7 @@ def test_a_time(name, values, unit):
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("date", [f"{1 + row % 28}/1/2020" for row in range(N)]),  # of no one form
+        ("date", [f"{1 + row % 28}/{1 + row % 13}/2020" for row in range(N)]),  # of no one form
         ("timestamp", [None, *[SECOND + row for row in range(1, N)]]),
         ("release_date", [SECOND + 1000 * item for _, item in PAIRS]),  # the item's
         ("amount", list(range(N))),
@@ -157,7 +157,7 @@ def test_columns_that_say_yes_or_no(name, values, is_flag):
 def test_a_column_of_counts():
     roles = roles_of(log(count=[1 + row % 3 for row in range(N)]))
     assert roles.named("count") == ["count"]
-    assert roles.columns["count"].reason.startswith("how many rows one stands for")
+    assert roles.columns["count"].reason.startswith("how much a row counts, 1 to 3, by its name")
 
 
 def test_facts_go_with_whom_they_tell_of():
@@ -180,7 +180,7 @@ def test_facts_go_with_whom_they_tell_of():
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        (["1", "2.5", "x"], r"user.*there are 1, 2.5, x.*add a line with the names"),
+        (["1", "2.5", "x"], r"user.*there are 1, 2.5, x. Name it user_id"),
         (["price"], r"Cannot tell which column holds the users' ids"),
     ],
 )
@@ -188,3 +188,102 @@ def test_no_ids(columns, message):
     frame = pl.DataFrame({name: [0.5 + row for row in range(9)] for name in columns})
     with pytest.raises(DataError, match=message):
         roles_of(frame)
+
+
+def by_place(**columns):
+    """The log with more columns, whose names nobody gave."""
+    frame = log(**columns)
+    return frame.rename({name: f"column_{n}" for n, name in enumerate(frame.columns, 1)})
+
+
+STARS = [5 - (user * item + user) % 5 for user, item in PAIRS]
+PLAYS = [1 + (user * item) % 3 * 7 for user, item in PAIRS]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "role"),
+    [
+        ("rating", ["n/a", *[f"{stars}" for stars in STARS[1:]]], "rating"),
+        ("stars", [f"{stars} stars" for stars in STARS], "rating"),
+        ("score", [f"{stars}/5" for stars in STARS], "rating"),
+        ("rating", ["★" * stars for stars in STARS], "rating"),
+        ("rating", [f"{stars},5" for stars in STARS], "rating"),
+        ("rating", ["good", "bad"] * (N // 2) + ["bad"] * (N % 2), "left out"),
+        ("value", STARS, "rating"),  # a name that tells nothing, and numbers that look like some
+        ("plays", STARS, "count"),  # a name that tells, whatever the numbers look like
+        ("quantity", PLAYS, "count"),
+        ("ms_played", [1.5 * plays for plays in PLAYS], "count"),
+        ("watch_seconds", PLAYS, "count"),
+        ("count", PLAYS, "count"),
+        ("value", [1 + (user * item) % 4 for user, item in PAIRS], "count"),  # 1 is the commonest
+        ("quantity", [None, *PLAYS[1:]], "left out"),
+        ("weight", [1 + item % 5 for _, item in PAIRS], "column of items"),
+        ("price", PLAYS, "left out"),
+        ("liked", [stars > 3 for stars in STARS], "label"),
+        ("clicked", [int(stars > 3) for stars in STARS], "label"),
+        ("is_purchased", ["yes" if stars > 3 else "no" for stars in STARS], "label"),
+        ("skipped", [float(stars > 3) for stars in STARS], "label"),
+        ("gift", [stars > 3 for stars in STARS], "left out"),
+    ],
+)
+def test_ratings_counts_and_labels(name, values, role):
+    found = roles_of(log(**{name: values})).columns[name]
+    assert found.name == role, found.reason
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"r": STARS}, ["user_id", "item_id", "rating"]),
+        ({"n": PLAYS}, ["user_id", "item_id", "count"]),
+        ({"t": [SECOND + row for row in range(N)]}, ["user_id", "item_id", "timestamp"]),
+        (
+            {"t": [f"{1 + row % 28}.1.2020" for row in range(N)]},
+            ["user_id", "item_id", "timestamp"],
+        ),
+        ({"yes": [stars > 3 for stars in STARS]}, ["user_id", "item_id", "label"]),
+        (
+            {"r": STARS, "t": [SECOND + row for row in range(N)]},
+            ["user_id", "item_id", "rating", "timestamp"],
+        ),
+    ],
+)
+def test_columns_without_names_are_told_by_their_values(columns, found):
+    frame = by_place(**columns)
+    told = roles_of(frame).columns
+    roles = [told[name] for name in frame.columns]
+    assert [role.name for role in roles] == found
+    assert all("look whether it is" in role.reason for role in roles[:2])
+
+
+def test_a_time_that_comes_first_is_no_user():
+    times = pl.Series("t", [SECOND + row // 3 for row in range(N)])
+    frame = log().select(times, "user_id", "item_id")
+    frame.columns = ["column_1", "column_2", "column_3"]
+    roles = roles_of(frame).columns
+    assert [roles[name].name for name in frame.columns] == ["timestamp", "user_id", "item_id"]
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        (["soon", *["31.12.2024"] * (N - 1)], "'soon' is no date, and all rows would need one"),
+        (["13/13/2024"] * N, "of no one form"),
+        (
+            [f"{1 + row % 3}.2.2024" for row in range(N)],
+            "with the day first, as dots between them say",
+        ),
+    ],
+)
+def test_what_is_said_of_a_time(values, part):
+    assert part in roles_of(log(date=values)).columns["date"].reason
+
+
+def test_the_form_of_the_times_is_told():
+    roles = roles_of(log(date=[f"{1 + row % 12}/{1 + row % 28}/2020" for row in range(N)]))
+    assert roles.time_format == "%m/%d/%Y"
+
+
+def test_a_count_says_how_many_rows_are_no_picks():
+    reason = roles_of(log(quantity=[-1, 0, *PLAYS[2:]])).columns["quantity"].reason
+    assert "2 rows of 0 or less are no picks" in reason

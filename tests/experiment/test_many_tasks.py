@@ -98,7 +98,7 @@ def test_what_a_baseline_chose_is_kept_for_each_task(report):
     tuned = known["ease"]["tuned"]
     assert tuned["tasks"].keys() == {"buy", "view"}
     assert all(of["penalty"] > 0 for of in tuned["tasks"].values())
-    assert tuned["trials"] == sum(of["trials"] for of in tuned["tasks"].values()) == 8
+    assert tuned["trials"] == sum(of["trials"] for of in tuned["tasks"].values()) == 10
     assert known["popularity"]["tuned"] is None
 
 

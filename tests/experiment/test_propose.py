@@ -124,7 +124,8 @@ def test_ratings_are_a_task_of_their_own_name():
 
 def test_repeats_count_where_they_are_many():
     counted = log_of(
-        {"view": 300, "buy": 90}, count=pl.when(pl.col("event") == "view").then(2).otherwise(1)
+        {"view": 300, "buy": 90},
+        count=pl.when(pl.col("event") == "view").then(1 + pl.int_range(pl.len()) % 3).otherwise(1),
     )
     tasks, _ = proposed(counted)
     assert [(task["name"], task.get("count")) for task in tasks] == [("buy", None), ("view", "log")]
@@ -149,3 +150,47 @@ def test_the_split_asks_for_the_goal():
     )
     assert choose_options(log).options["split"]["kind"] == "temporal"
     assert choose_options(log.drop("event")).options["split"]["kind"] == "leave_last_out"
+
+
+YES_WHERE = pl.int_range(pl.len()) % 3 == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "rows", "part"),
+    [
+        ({"liked": YES_WHERE}, "liked == true", "30 rows are choices, as liked says; the other 60"),
+        ({"skipped": YES_WHERE}, "skipped == false", "30 rows are no choices, as skipped turns"),
+        (
+            {"clicked": ~YES_WHERE, "purchased": YES_WHERE.cast(pl.Int8)},
+            "purchased == 1",
+            "as purchased says",
+        ),
+        ({"liked": ~YES_WHERE, "bought": YES_WHERE}, "bought == true", "as bought says"),
+        ({"liked": pl.int_range(pl.len()) < 5}, None, "liked says yes too seldom to go by"),
+        (
+            {"liked": pl.when(YES_WHERE).then(pl.lit("Yes")).otherwise(pl.lit("No"))},
+            "liked == Yes",
+            "as liked says",
+        ),
+    ],
+)
+def test_rows_that_say_no_are_no_choices(flags, rows, part):
+    log = log_of({"x": 90}, **flags).drop("event")
+    (goal, *_), _ = propose_tasks(log, [*flags], 8)
+    assert goal.options.get("rows") == rows
+    assert part in goal.reason
+    assert choose_options(log, flags=[*flags]).options["split"]["kind"] == "random"
+
+
+def test_a_refusal_turns_no_event_into_a_condition():
+    tasks, _ = proposed(log_of({"buy": 90}, liked=YES_WHERE), ["liked"])
+    assert tasks[0]["rows"] == "buy"
+
+
+@pytest.mark.parametrize(
+    ("count", "is_counted"),
+    [(pl.lit(4.0), False), (215.5 + pl.int_range(pl.len()) % 50, True), (pl.lit(-1), False)],
+)
+def test_what_differs_in_its_count_counts(count, is_counted):
+    (task,), _ = proposed(log_of({"x": 90}, count=count).drop("event"))
+    assert task.get("count") == ("log" if is_counted else None)

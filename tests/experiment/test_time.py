@@ -71,6 +71,23 @@ def test_neighbours_do_not_tell_a_shuffled_rating(run, log):
     assert timed["rating"]["rmse"] > plain["rating"]["rmse"] - 0.01
 
 
+@pytest.mark.parametrize(("split", "stands"), [("random", False), ("user_temporal", True)])
+def test_the_markov_chain_stands_beside_where_the_split_is_in_time(split, stands, log, tmp_path):
+    log.write_csv(tmp_path / "log.csv")
+    options = OPTIONS | {
+        "tasks": [RETRIEVAL],
+        "compare": {},
+        "data": {"path": tmp_path / "log.csv"},
+    }
+    options |= {"split": {"kind": split}, "training": OPTIONS["training"] | {"epochs": 0}}
+    rows = {row["name"]: row for row in maxella.run(options)["models"]}
+    assert ("markov_chain" in rows) == stands
+    assert {"popularity", "ease", "ials", "item_knn"} <= rows.keys()
+    if stands:  # who moves from shelf to shelf is best told by the last item
+        hits = {n: of["metrics"]["retrieval"]["filtered"]["ndcg@10"] for n, of in rows.items()}
+        assert max(hits.values()) == hits["markov_chain"]
+
+
 def test_lists_follow_the_latest_items(run):
     plain, timed = (
         run(uses, split="leave_last_out")["models"][0]["metrics"] for uses in ([], ["retrieval"])

@@ -10,6 +10,7 @@ import maxella
 from maxella.errors import BundleError
 from maxella.model.build import build_model
 from maxella.recommend.bundle import load_bundle, save_bundle, weights_hash
+from maxella.seal import opened, sealed
 
 FILES = (
     "MODEL_CARD.md",
@@ -32,8 +33,9 @@ def bundle(trained, tmp_path):
 
 
 def mend_manifest(bundle, **changes):
+    """Other facts, sealed as if they had been written so."""
     path = bundle / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    path.write_text(json.dumps(sealed(opened(json.loads(path.read_text())) | changes)))
 
 
 def test_a_bundle_comes_back_bit_for_bit(trained, tmp_path):
@@ -82,13 +84,13 @@ def test_a_model_of_several_tasks_comes_back_with_its_intervals_and_events(shop,
     assert found["predicted_stars"].n_unique() > 20
 
 
-def test_saving_replaces_the_older_bundle_whole(trained, tmp_path):
+def test_saving_replaces_nothing(trained, tmp_path):
     bundle = load_bundle(trained)
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "stale.txt").write_text("old")
-    save_bundle(tmp_path / "b", bundle, card="")
-    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == list(FILES)
-    assert [p.name for p in tmp_path.iterdir()] == ["b"]
+    (tmp_path / "b" / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError):
+        save_bundle(tmp_path / "b", bundle, card="")
+    assert [p.name for p in tmp_path.rglob("*")] == ["b", "mine.txt"]
 
 
 def test_a_loaded_model_draws_nothing_anew(trained):
@@ -109,14 +111,14 @@ def test_a_changed_byte_is_noticed(bundle, name):
     data = bytearray((bundle / name).read_bytes())
     data[len(data) // 2] ^= 1
     (bundle / name).write_bytes(data)
-    with pytest.raises(BundleError, match=rf"{name} has changed since it was written"):
+    with pytest.raises(BundleError, match=rf"{name} is damaged: it has changed"):
         load_bundle(bundle)
 
 
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"manifest.json"}))
 def test_a_missing_file_is_named(bundle, name):
     (bundle / name).unlink()
-    with pytest.raises(BundleError, match=rf"{name} is missing"):
+    with pytest.raises(BundleError, match=rf"{name} is damaged: it is missing"):
         load_bundle(bundle)
 
 
@@ -126,10 +128,10 @@ def test_a_file_without_a_hash_is_not_trusted(bundle):
         load_bundle(bundle)
 
 
-@pytest.mark.parametrize("other", [5, 7])
+@pytest.mark.parametrize("other", [6, 8])
 def test_another_format_is_refused(bundle, other):
     mend_manifest(bundle, format=other)
-    with pytest.raises(BundleError, match=f"of format {other}; this version reads format 6"):
+    with pytest.raises(BundleError, match=f"of format {other}; this version reads format 7"):
         load_bundle(bundle)
 
 

@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -56,7 +57,12 @@ def test_nobody_asked_is_an_empty_table(toy):
     ]
 
 
-@pytest.mark.parametrize("users", ["Ann", [1]])
+@pytest.mark.parametrize("ids", [[7, 8], pl.Series([7, 8]), np.array([7, 8]), ["7", "8"]])
+def test_ids_that_are_whole_numbers_may_be_asked_as_such(toy, ids):
+    assert toy().recommend(ids, 1)["user_id"].to_list() == ["7", "8"]
+
+
+@pytest.mark.parametrize("users", ["Ann", [1.5], ["Ann", 1], [True], 7])
 def test_users_are_a_list_of_texts(toy, users):
     with pytest.raises(DataError, match=r"Wanted a list of ids as text"):
         toy().recommend(users)
@@ -138,8 +144,8 @@ def test_no_pairs_are_no_predictions(toy):
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        ({"user_id": ["Ann"], "item": ["w"]}, "a column item_id; the table has user_id, item"),
-        ({"user_id": [1.0], "item_id": ["w"]}, "user_id is of type Float64"),
+        ({"user_id": ["Ann"], "what": ["w"]}, "a column 'item_id' in the table; it has user_id, w"),
+        ({"user_id": [1.0], "item_id": ["w"]}, "user_id in the table is of type Float64"),
     ],
 )
 def test_pairs_that_cannot_be_meant_are_refused(toy, pairs, message):
@@ -248,5 +254,7 @@ def test_newcomers_get_lists_of_their_own(trained):
 
 
 def test_newcomers_want_users_and_items(trained):
-    with pytest.raises(DataError, match="Wanted a column item_id; the table has user_id, item"):
-        maxella.load(trained).for_newcomers(pl.DataFrame({"user_id": ["a"], "item": ["b"]}))
+    with pytest.raises(
+        DataError, match="Wanted a column 'item_id' in the table; it has user_id, w"
+    ):
+        maxella.load(trained).for_newcomers(pl.DataFrame({"user_id": ["a"], "what": ["b"]}))

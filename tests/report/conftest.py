@@ -199,6 +199,7 @@ _REPORT = {
             "filtered": {"top_k_accuracy@100": 0.871, "ndcg@10": 1.0},
         }
     },
+    "findings": [],
 }
 
 

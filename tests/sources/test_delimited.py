@@ -238,6 +238,6 @@ def test_pairs_are_read_with_ids_as_text_and_the_rest_as_it_is(tmp_path):
 
 
 def test_pairs_want_both_ids(tmp_path):
-    (tmp_path / "pairs.csv").write_text("user_id,movie\n1,2\n")
+    (tmp_path / "pairs.csv").write_text("user_id,thing\n1,2\n")
     with pytest.raises(DataError, match=r"Wanted a column 'item_id' in .*pairs.csv"):
         read_pairs(tmp_path / "pairs.csv")

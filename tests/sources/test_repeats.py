@@ -111,3 +111,12 @@ def test_without_repeats_the_rows_stay_as_they_are():
     log = pl.DataFrame({"user_id": ["u", "v"], "item_id": ["i", "i"]})
     assert one_row_each(log)[0].columns == ["user_id", "item_id"]
     assert unite_repeats(log, ["user_id"])[0] is log
+
+
+def test_counts_of_the_files_own_add_up_and_may_be_any_number(tmp_path):
+    rows = ["u,i,1.5", "u,i,2", "v,i,-1", "w,i,3"]
+    (tmp_path / "log.csv").write_text("\n".join(["user_id,item_id,hours", *rows]))
+    tables = load_source("delimited", tmp_path / "log.csv", columns={"count": "hours"})
+    assert tables.interactions.rows() == [("u", "i", 3.5), ("v", "i", -1.0), ("w", "i", 3.0)]
+    assert "1 of 4 rows have a count of 0 or less." in tables.notes
+    assert "and the sum of their counts" in tables.notes[1]

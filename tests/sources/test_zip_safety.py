@@ -1,8 +1,10 @@
 """A zip is read in memory, never unpacked, and refused where it is broken or a trap."""
 
+import gzip
 import struct
 import zipfile
 
+import polars as pl
 import pytest
 
 from maxella.errors import DataError
@@ -83,3 +85,54 @@ def test_a_size_that_lies_is_found_out(tmp_path):
     path.write_bytes(data)
     with pytest.raises(DataError, match="is broken"):
         load_source(None, path)
+
+
+def bomb(n_bytes):
+    return gzip.compress(b"userId,movieId,rating,timestamp\n" + b"1" * n_bytes)
+
+
+def test_gzip_in_a_member_is_read_and_counted(tmp_path):
+    log = gzip.compress(b"user_id,item_id\nu,i\n")
+    for name in ("log.csv", "log.tsv"):
+        tables = load_source("delimited", pack(tmp_path / "x.zip", {name: log}))
+        assert tables.interactions.rows() == [("u", "i")]
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_gzip_in_a_member_grows_no_further_than_the_zip_may(tmp_path, compression):
+    path = pack(tmp_path / "x.zip", {"log.csv": bomb(20_000_000)}, compression)
+    with pytest.raises(DataError, match=r"x.zip/log.csv grows from .* beyond reason"):
+        load_source("delimited", path)
+
+
+def test_packed_in_gzip_and_in_a_zip_the_bytes_on_disk_count(tmp_path):
+    # 150-fold by gzip, and as much again by the zip: each may be, both together not.
+    line = b"".join(f"{n},".encode() for n in range(700))
+    once = gzip.compress(b"a,b\n" + line * 2000)
+    path = pack(tmp_path / "x.zip", {"log.csv": once + b"\0" * 3_000_000})
+    with pytest.raises(DataError, match="beyond reason"):
+        load_source("delimited", path)
+
+
+def test_a_file_that_polars_would_unpack_by_itself(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(bomb(20_000_000))
+    with pytest.raises(DataError, match=r"log.csv grows from .* beyond reason"):
+        load_source("delimited", path)
+    path.write_bytes(gzip.compress(bomb(20_000_000)))
+    with pytest.raises(DataError, match="is packed"):
+        load_source("delimited", path)
+    path.write_bytes(bomb(10)[:-4])
+    with pytest.raises(DataError, match=r"Wanted gzip; .*log.csv is broken"):
+        load_source("delimited", path)
+    for magic in (b"\x28\xb5\x2f\xfd", b"x\x01", b"x\x9c", b"x\xda"):
+        path.write_bytes(magic + b",user_id\n1,2\n")
+        with pytest.raises(DataError, match="is packed"):
+            load_source("delimited", path)
+
+
+def test_a_parquet_of_more_rows_than_its_bytes_can_tell(tmp_path):
+    rows = pl.select(user_id=pl.repeat(1, 20_000_000), item_id=pl.lit(2))
+    rows.write_parquet(tmp_path / "log.parquet")
+    with pytest.raises(DataError, match="20,000,000 rows of 2 columns, beyond reason"):
+        load_source("delimited", tmp_path / "log.parquet")

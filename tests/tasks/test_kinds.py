@@ -76,7 +76,7 @@ def by_hand(table):
             weight = {"buy": 3.0, "cart": 0.5}[event]
             found["wants"][key] = max(weight, found["wants"].get(key, 0.0))
         if event == "view":
-            found["repeats"][key] = pytest.approx(1 + math.log(count))
+            found["repeats"][key] = count
         if rating is not None:
             found["stars"][key] = rating
             found["liked"][key] = float(rating >= 4)
@@ -84,6 +84,10 @@ def by_hand(table):
                 found["bought stars"][key] = rating
                 found["liked buys"][key] = float(rating >= 4)
         found["bought"][key] = max(float(event == "buy"), found["bought"].get(key, 0.0))
+    counts = table.filter(pl.col("event") == "view")["count"].sort().to_list()
+    for key, count in found["repeats"].items():  # 1 at the lower of two medians
+        share = count / counts[(len(counts) - 1) // 2]
+        found["repeats"][key] = pytest.approx(share if share < 1 else 1 + math.log(share))
     return found
 
 
@@ -179,3 +183,20 @@ def test_a_kind_makes_an_exam_of_the_held_out_labels_that_has_its_headline(name)
     assert len(asked) == {"retrieval": 1, "rating": 2, "binary": 2}[name]
     for key in KINDS[name].headline:
         assert exam.metric_of(key)
+
+
+def test_a_count_of_any_unit_weighs_one_at_its_median():
+    counts = pl.Series([1, 2, 4, 8, 40, 0, -3])
+    table = pl.DataFrame({"user_id": [*"abcdefg"], "item_id": ["i"] * 7, "count": counts})
+    task = Task("plays", "retrieval", counts_repeats=True)
+    expected = [0.25, 0.5, 1, 1 + math.log(2), 1 + math.log(10), math.nan, math.nan]
+    for unit in (1, 60, 0.001):
+        found = KINDS["retrieval"].labels(table.with_columns(count=unit * counts), task).labels
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_what_counts_nothing_is_no_pick_though_every_pick_counts_the_same():
+    table = pl.DataFrame({"user_id": ["a", "b"], "item_id": ["i", "i"], "count": [5, 0]})
+    found = KINDS["retrieval"].labels(table, Task("plays", "retrieval")).labels
+    assert found[0] == 1
+    assert np.isnan(found[1])

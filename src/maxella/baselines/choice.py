@@ -9,6 +9,7 @@ import numpy as np
 from maxella.baselines.events import other_events
 from maxella.data.interactions import pair_keys
 from maxella.data.labelled import LabelledPairs, TaskData
+from maxella.data.ranges import is_first, is_last
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.ranks import Ranker
 from maxella.features.id import UNKNOWN_ROW
@@ -27,11 +28,14 @@ class Trial:
     asked: LabelledPairs
 
     @classmethod
-    def of(cls, train: TaskData, validation: LabelledPairs | None) -> "Trial":
-        """Training and the validation pairs of its users; without any a tenth of training is asked.
+    def of(
+        cls, train: TaskData, validation: LabelledPairs | None, *, latest: bool = False
+    ) -> "Trial":
+        """Training and the validation pairs of its users; without any a part of training is asked.
 
-        That tenth leaves the events that are the task's own as well, or it would stand among what
-        is known.
+        It is a tenth, at random, or if `latest` the last pair in time of each user who has
+        another. It leaves the events that are the task's own as well, or it would stand among
+        what is known.
         """
         if validation is not None:
             validation = validation.take(np.isin(validation.users, train.pairs.users))
@@ -39,7 +43,8 @@ class Trial:
                 return cls(train, validation.of_some_users())
         pairs, n_item_rows = train.pairs, train.n_item_rows
         draw = numpy_generator(0, "baselines")
-        asked = pairs.take(draw.random(len(pairs)) < _HELD_OUT)
+        held_out = _last_of_each(pairs) if latest else draw.random(len(pairs)) < _HELD_OUT
+        asked = pairs.take(held_out)
         gone, others = pair_keys(asked, n_item_rows), other_events(train)
 
         def rest(of: LabelledPairs) -> LabelledPairs:
@@ -78,6 +83,17 @@ class Trial:
         )
         group = exam.ask(ranker, self.known.n_item_rows).group(None)
         return group.statistics["filtered.ndcg@100"].value()
+
+
+def _last_of_each(pairs: LabelledPairs) -> np.ndarray:
+    """(n,) bool: the last pair of each user who has another; of one time the last in the log."""
+    rows = np.arange(len(pairs))
+    by = [rows] if pairs.timestamps is None else [rows, pairs.timestamps]
+    order = np.lexsort((*by, pairs.users))
+    users = pairs.users[order]
+    found = np.zeros(len(pairs), dtype=bool)
+    found[order] = is_last(users) & ~is_first(users)
+    return found
 
 
 def choose(

@@ -15,7 +15,7 @@ from maxella.closed_form.gram import gram, item_weights, refuse_large
 from maxella.data.history import History
 from maxella.data.labelled import LabelledPairs, TaskData
 
-_PENALTIES = (6.0, 20.0, 60.0, 200.0)  # times the root of an item's mean number of pairs
+_PENALTIES = (6.0, 20.0, 60.0, 200.0, 600.0)  # times the root of an item's mean number of pairs
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,19 @@ from maxella.baselines.popularity import Popularity
 from maxella.closed_form.ials import fold_in, ials, pooled, usual_l2
 from maxella.data.history import History
 from maxella.data.labelled import LabelledPairs, TaskData
+from maxella.errors import ConfigError
 from maxella.seeds import torch_generator
 
 _TRIAL_FACTORS = 32
+_PENALTIES = (0.5, 1.0, 2.0)  # times the usual one
+_MOST_ROWS = 5_000_000  # of users and items: 2.6 GB of factors, and three times that to fit them
 
 
 @dataclass(frozen=True)
 class ImplicitALS:
-    """The factors of `closed_form.ials`, with its penalty; popularity for who has no history.
+    """The factors of `closed_form.ials`; popularity for who has no history.
 
+    Its penalty is what suits the log's size and density (`usual_l2`), or half or twice that.
     Of several events a pair's confidence is the sum of what they count, the task's own 1.
     """
 
@@ -44,21 +48,29 @@ class ImplicitALS:
     ) -> "ImplicitALS":
         """From a start drawn by `seed`.
 
-        What other events count is chosen on the validation part, or on a part of training, with
-        32 factors; `tuned` says what, and in how many trials.
+        The penalty and what other events count are chosen on the validation part, or on a part of
+        training, with 32 factors; `tuned` says which, and in how many trials. ConfigError above 5
+        million users and items.
         """
+        if train.n_user_rows + train.n_item_rows > _MOST_ROWS:
+            n_rows = train.n_user_rows + train.n_item_rows
+            raise ConfigError(
+                f"iALS wants at most {_MOST_ROWS:,} users and items; got {n_rows:,}, whose factors "
+                f"need {16 * factors * n_rows / 1e9:.0f} GB of memory. Leave it out."
+            )
         others, trial = other_events(train) if with_events else {}, Trial.of(train, validation)
 
         def fitted(data: TaskData, settings: Mapping[str, float], dim: int) -> "ImplicitALS":
             counts = event_counts(others, settings)
             history, confidences = _taken(data, counts)
             start = torch_generator(seed, "ials")
-            users, items = ials(history, dim, start, confidences=confidences)
-            has_history, l2 = history.starts.diff() > 0, usual_l2(history)
+            l2 = usual_l2(history) * settings["penalty"]
+            users, items = ials(history, dim, start, l2=l2, confidences=confidences)
+            has_history = history.starts.diff() > 0
             return cls(users, items, has_history, Popularity.fit(data), l2, counts)
 
         settings, tuned = choose(
-            event_grid(others),
+            {**event_grid(others), "penalty": _PENALTIES},
             lambda tried: trial.ndcg(fitted(trial.known, tried, min(factors, _TRIAL_FACTORS))),
         )
         return replace(fitted(train, settings, factors), tuned=tuned)

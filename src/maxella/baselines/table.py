@@ -13,6 +13,8 @@ from maxella.baselines.bias import Bias
 from maxella.baselines.conversion import Conversion
 from maxella.baselines.ease import Ease
 from maxella.baselines.ials import ImplicitALS
+from maxella.baselines.item_knn import ItemKNN
+from maxella.baselines.markov_chain import MarkovChain
 from maxella.baselines.popularity import Popularity
 from maxella.baselines.rates import Rates
 from maxella.data.labelled import LabelledPairs, TaskData
@@ -25,12 +27,15 @@ class Baseline:
     fit: Callable[[TaskData, LabelledPairs], Any]
     kind: str  # of tasks that it answers
     wants_events: bool = False  # whether it says nothing in a log of one event
+    wants_order: bool = False  # whether it wants what is asked to come after what is known
 
 
 BASELINES: dict[str, Baseline] = {
     "popularity": Baseline(Popularity.fit, "retrieval"),
     "ease": Baseline(Ease.fit, "retrieval"),
     "ials": Baseline(ImplicitALS.fit, "retrieval"),
+    "item_knn": Baseline(ItemKNN.fit, "retrieval"),
+    "markov_chain": Baseline(MarkovChain.fit, "retrieval", wants_order=True),
     "conversion": Baseline(Conversion.fit, "retrieval", wants_events=True),
     "stacked_ease": Baseline(
         partial(Ease.fit, name="stacked_ease", stacked=True), "retrieval", wants_events=True

@@ -1,13 +1,13 @@
 """`maxella recommend`, `predict`, `similar`: answers of a saved model."""
 
-import json
-from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maxella.cli.show import say, say_next, show_frame, show_json_lines
 from maxella.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from maxella.recommend.bundle import Bundle
     from maxella.recommend.recommender import Recommender
+
+_USERS = 512  # whose lists are found, and streamed, at once
 
 RunPath = Annotated[Path, typer.Argument(help="A run or bundle folder.", show_default=False)]
 Length = Annotated[int, typer.Option("-k", min=1, help="How many items.")]
@@ -81,7 +83,9 @@ def recommend(
         typer.Option(help="Another column of the context: device=phone; may be given again."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="A Parquet or CSV file to write.")] = None,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON; with --all an object a line.")
+    ] = False,
 ) -> None:
     """The best items for users, with their scores and the predictions of the other tasks.
 
@@ -89,35 +93,48 @@ def recommend(
     """
     if bool(user) == everyone:
         raise ConfigError("Give either --user ID (once or more) or --all.")
-    if everyone and out is None:
-        raise ConfigError("--all wants --out FILE.parquet (or .csv).")
+    if everyone and (out is None) != as_json:
+        raise ConfigError("--all wants either --out FILE.parquet (or .csv) or --json.")
     _check_out(out)
     bundle, recommender = _open(run, history, new_users, new_items)
     users = recommender.users.ids.to_list() if everyone else list(user or [])
-    lists = recommender.recommend(
-        users,
-        k,
+    ask = partial(
+        recommender.recommend,
+        k=k,
         task=task,
         include_seen=include_seen,
         exclude_visited=exclude_visited,
-        allow=None if allow is None else _read(allow, "item_id")["item_id"].to_list(),
-        deny=None if deny is None else _read(deny, "item_id")["item_id"].to_list(),
+        allow=_items(allow, bundle),
+        deny=_items(deny, bundle),
         context=_context(at, context or []),
     )
+    if everyone and as_json:
+        for start in range(0, len(users), _USERS):
+            show_json_lines(bundle.names.beside(ask(users[start : start + _USERS])))
+        return
+    lists = ask(users)
     _say_what_is_amiss(lists, users, k, len(bundle.items))
     if out:
         _write(lists, out)
     else:
-        _print(_with_titles(lists, "item_id", bundle), as_json)
+        show_frame(bundle.names.beside(lists), as_json)
+    if len(lists) and not as_json:
+        say_next("similar", run, lists["item_id"][0])
+    elif not (as_json or include_seen):
+        say_next("recommend", run, "--user", users[0], "--include-seen")
 
 
 def predict(
     run: RunPath,
     pairs: Annotated[
         Path,
-        typer.Argument(help="A CSV, TSV or Parquet with user_id and item_id.", show_default=False),
+        typer.Argument(
+            help="A CSV, TSV or Parquet with user_id and item_id, or called as in the log; "
+            "- reads CSV from standard input.",
+            show_default=False,
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="A Parquet or CSV file.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="A Parquet or CSV file to write.")] = None,
     history: History = None,
     new_users: NewUsers = None,
     new_items: NewItems = None,
@@ -125,27 +142,42 @@ def predict(
         float | None,
         typer.Option(help="Add TASK_low and TASK_high, which hold the label so often: 0.8."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
     """Predictions and scores of given pairs by every task, in the same order."""
+    import polars as pl
+
     from maxella.sources.delimited import read_pairs
+    from maxella.sources.own_names import IDS
 
     _check_out(out)
     bundle, recommender = _open(run, history, new_users, new_items)
-    predicted = recommender.predict(read_pairs(pairs), intervals=interval)
-    is_unknown = (predicted["source"] == "popularity") | ~predicted["item_id"].is_in(
-        bundle.items.ids.implode()
-    )
+    asked = read_pairs(pairs, bundle.own_names)
+    predicted = recommender.predict(asked, intervals=interval)
+    key = bundle.own_names.found(asked.columns, IDS)["item_id"]
+    is_new = ~asked[key].cast(pl.String).is_in(bundle.items.ids.implode())
+    is_unknown = (predicted["source"] == "popularity") | is_new
     if is_unknown.any():
-        _say(
+        say(
             f"{is_unknown.sum():,} of {len(predicted):,} pairs name a user or an item that the "
             "model does not know: what they get comes from the other alone."
         )
-    _write(predicted, out)
+    if out:
+        _write(predicted, out)
+    elif as_json:
+        show_json_lines(bundle.names.beside(predicted, key))
+    else:
+        show_frame(bundle.names.beside(predicted, key))
+    if not as_json:
+        say_next("recommend", run, "--all", "--out", "lists.parquet")
 
 
 def similar(
     run: RunPath,
-    item: Annotated[str, typer.Argument(help="An item id.", show_default=False)],
+    item: Annotated[
+        str,
+        typer.Argument(help="An item's id, its name, or a part of its name.", show_default=False),
+    ],
     k: Length = 10,
     as_json: AsJson = False,
 ) -> None:
@@ -153,8 +185,13 @@ def similar(
     from maxella.recommend.bundle import load_bundle
 
     bundle = load_bundle(run)
-    nearest = bundle.recommender().similar([item], k)
-    _print(_with_titles(nearest, "similar_item_id", bundle), as_json)
+    names = bundle.names
+    found = names.find(item)
+    nearest = bundle.recommender().similar([found], k)
+    nearest = names.beside(nearest, "similar_item_id", "similar_item_name")
+    show_frame(names.beside(nearest), as_json)
+    if not as_json:
+        say_next("recommend", run, "--user", bundle.users.ids[0])
 
 
 def _open(
@@ -163,35 +200,41 @@ def _open(
     """A model, and answers for its users or, with a history or a table, for those of it."""
     from maxella.recommend.bundle import load_bundle
     from maxella.recommend.new_items import with_items
-    from maxella.sources.load import load_source
+    from maxella.sources.load import load_alike
+    from maxella.sources.own_names import OwnNames
 
     bundle = load_bundle(run)
     for task in bundle.config["tasks"]:
         if task["name"] not in bundle.tasks:
-            _say(f"This model was trained without the task {task['name']}: it does not answer it.")
-    if new_items is not None:
-        bundle = with_items(bundle, _read(new_items, "item_id"))
+            say(f"This model was trained without the task {task['name']}: it does not answer it.")
+    items, users = _read(new_items, "item_id", bundle), _read(new_users, "user_id", bundle)
+    if items is not None:
+        bundle = with_items(bundle, items)
     recommender = bundle.recommender()
-    users = None if new_users is None else _read(new_users, "user_id")
     if history is None:
         return bundle, recommender if users is None else recommender.for_newcomers(users=users)
-    tables = load_source(None, history)
+    tables = load_alike(history, bundle.config["data"])
     for note in tables.notes:
-        _say(note)
+        say(note)
     unknown = (~tables.interactions["item_id"].is_in(bundle.items.ids.implode())).sum()
     if unknown:
-        _say(
+        say(
             f"{unknown:,} of the {len(tables.interactions):,} interactions in {history} name an "
             "item that the model does not know: they are left out."
         )
-    return bundle, recommender.for_newcomers(tables.interactions, users)
+    return bundle, recommender.for_newcomers(tables.interactions, users, OwnNames())
 
 
-def _read(table: Path, key: str) -> "pl.DataFrame":
+def _read(table: Path | None, key: str, bundle: "Bundle") -> "pl.DataFrame | None":
     """A table of users or items, as their key says."""
     from maxella.sources.delimited import read_side
 
-    return read_side(table, key)
+    return None if table is None else read_side(table, key, bundle.own_names)
+
+
+def _items(table: Path | None, bundle: "Bundle") -> list[str] | None:
+    found = _read(table, "item_id", bundle)
+    return None if found is None else found["item_id"].to_list()
 
 
 def _context(at: datetime | None, known: list[str]) -> dict[str, Any]:
@@ -211,18 +254,14 @@ def _say_what_is_amiss(lists: "pl.DataFrame", users: list[str], k: int, n_items:
     """Unknown users and short lists, on standard error."""
     unknown = lists.filter(lists["source"] == "popularity")["user_id"].unique(maintain_order=True)
     for one in unknown:
-        _say(f"User '{one}' is not known: these are the items most picked.")
+        say(f"User '{one}' is not known: these are the items most picked.")
     if len(lists) < k * len(users):
         n_full = lists.filter(lists["rank"] == k)["user_id"].n_unique()
-        _say(
+        say(
             f"{len(set(users)) - n_full:,} of {len(set(users)):,} users get fewer than {k:,} items:"
             f" the model knows {n_items:,}, and some are left out (--include-seen brings "
             "back those that the user has picked)."
         )
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def _check_out(path: Path | None) -> None:
@@ -231,50 +270,24 @@ def _check_out(path: Path | None) -> None:
 
 
 def _write(frame: "pl.DataFrame", path: Path) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    from maxella.cli.spreadsheet import formulas, without_formulas
+    from maxella.writing import new_file
+
+    if path.suffix == ".csv":
+        for one in formulas(frame):
+            say(
+                f"The id '{one}' and those alike are formulas to a spreadsheet: read {path} there "
+                "as text, or write Parquet."
+            )
+        frame = without_formulas(frame)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
+        with new_file(path) as file:
             if path.suffix == ".parquet":
                 frame.write_parquet(file)
             else:
                 frame.write_csv(file)
-        unfinished.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise ConfigError(
             f"Wanted to write {path}; the system says: {error.strerror}. Choose another --out."
         ) from error
-    typer.echo(f"{len(frame):,} rows: {path}")
-
-
-def _with_titles(frame: "pl.DataFrame", key: str, bundle: "Bundle") -> "pl.DataFrame":
-    if "title" not in bundle.item_table.columns:
-        return frame
-    titles = bundle.item_table.select("item_id", "title").rename({"item_id": key})
-    return frame.join(titles, on=key, how="left", maintain_order="left")
-
-
-def _print(frame: "pl.DataFrame", as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(frame.to_dicts()))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for name in frame.columns:
-        table.add_column(name.replace("_", " "), overflow="fold")  # headings wrap at words
-    for row in frame.iter_rows():
-        table.add_row(*map(_cell, row))
-    Console().print(table)
-
-
-def _cell(value: Any) -> Any:
-    """As plain text: ids and titles such as "[REC]" are no markup."""
-    from rich.text import Text
-
-    if value is None:
-        return ""
-    return Text(f"{value:.3f}" if isinstance(value, float) else str(value))
+    say(f"{len(frame):,} rows: {path}")

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maxella.cli.show import show
+from maxella.cli.show import command, is_quiet, say, say_next, show
 
 if TYPE_CHECKING:  # heavy imports happen inside commands
     from maxella.experiment.config import Config
-
-app = typer.Typer(help="Get a data set, look at one, or check one.", no_args_is_help=True)
 
 Source = Annotated[
     Path, typer.Argument(help="A config (.toml), or a zip, folder or file.", show_default=False)
@@ -20,7 +18,6 @@ LocalData = Annotated[Path | None, typer.Option(help="With a config: local files
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command("get")
 def get(
     name: Annotated[
         str,
@@ -38,17 +35,18 @@ def get(
     """Download a MovieLens data set once, check its hash, and say where it lies."""
     from maxella.sources.download import get as get_data
 
-    fetched = get_data(name, mirror=origin, show_progress=not as_json)
+    fetched = get_data(name, mirror=origin, show_progress=not (as_json or is_quiet()))
     if as_json:
         facts = {"name": name, "path": str(fetched.path), "origin": fetched.origin}
         typer.echo(json.dumps({**facts, "notes": fetched.notes}))
         return
-    typer.echo(f"{name} from {fetched.origin}: {fetched.path}")
+    say(f"{name} from {fetched.origin}")
     for note in fetched.notes:
-        typer.echo(f"  {note}")
+        say(f"  {note}")
+    typer.echo(fetched.path)
+    say_next("data", "describe", fetched.path)
 
 
-@app.command("describe")
 def describe(
     source: Source,
     data: LocalData = None,
@@ -61,9 +59,10 @@ def describe(
 
     tables = load_tables(_config(source, data).data)
     show(describe_tables(tables), as_json, print_description)
+    if not as_json:
+        say_next("data", "check", source, *_with(data))
 
 
-@app.command("check")
 def check(
     source: Source,
     data: LocalData = None,
@@ -87,13 +86,23 @@ def check(
     quality = check_data(tables, split_rows)
     quality["split"] = config.split.model_dump()
     if html is not None:
-        from maxella.report.files import write_text
         from maxella.report.quality_page import quality_page
+        from maxella.writing import write_text
 
         write_text(quality_page(quality), html)
     show(quality, as_json, print_quality)
-    if html is not None and not as_json:
-        typer.echo(f"\nThe page: {html}")
+    if as_json:
+        return
+    if html is not None:
+        say(f"The page: {html}")
+    if source.suffix == ".toml":
+        say_next("train", source, *_with(data), "--out", "runs/first")
+    else:
+        say_next("init", source)
+
+
+def _with(data: Path | None) -> list[object]:
+    return [] if data is None else ["--data", data]
 
 
 def _config(source: Path, data: Path | None) -> "Config":
@@ -104,3 +113,8 @@ def _config(source: Path, data: Path | None) -> "Config":
     if source.suffix == ".toml":
         return load_config(source, data=data)
     return Config(data=DataOptions(path=source))
+
+
+app = typer.Typer(help="Get a data set, look at one, or check one.", no_args_is_help=True)
+for _carry_out in (get, describe, check):
+    app.command()(command(_carry_out))

@@ -1,14 +1,14 @@
 """`maxella train`, `compare`, `evaluate`, `importance`: what reads a config or its run."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from maxella.cli.show import show
+from maxella.cli.progress import progress
+from maxella.cli.show import INTERRUPTED, say, say_next, show
 
 ConfigPath = Annotated[
     Path, typer.Argument(help="A TOML config; paths in it start at its folder.", show_default=False)
@@ -46,16 +46,17 @@ def _command(name: str, text: str) -> Callable[..., None]:
         carry_out = getattr(run, name)
         options = load_config(config, changes=changes, data=data)
         try:
-            with _progress(hidden=as_json) as on_step:
+            with progress() as on_step:
                 report = carry_out(
                     options, out, resume=resume, overwrite=overwrite, on_step=on_step
                 )
         except KeyboardInterrupt:
-            typer.echo("Interrupted. The same command with --resume goes on from there.", err=True)
-            raise
+            say("Interrupted. The same command with --resume goes on from the last whole epoch.")
+            raise typer.Exit(INTERRUPTED) from None
         show(report, as_json, print_comparison)
         if not as_json:
-            typer.echo(f"Report: {out / 'report.html'}")
+            say(f"Report: {out / 'report.html'}")
+            _say_next(out, report)
 
     command.__doc__ = text
     return command
@@ -76,7 +77,12 @@ def evaluate(
     from maxella.experiment.reevaluate import reevaluate
     from maxella.report.console import print_comparison
 
-    show(reevaluate(run, data=data), as_json, print_comparison)
+    with progress() as on_step:
+        report = reevaluate(run, data=data, on_step=on_step)
+    show(report, as_json, print_comparison)
+    if not as_json:
+        say(f"Report: {run / 'report.html'}")
+        _say_next(run, report)
 
 
 def importance(
@@ -89,35 +95,30 @@ def importance(
     from maxella.experiment.importance import importance as find_importance
     from maxella.report.importance import print_importance
 
-    with _progress(hidden=as_json) as on_step:
+    with progress() as on_step:
         report = find_importance(
             run, data=data, repeats=repeats, on_step=partial(on_step, "features")
         )
     show(report["importance"] if as_json else report, as_json, print_importance)
     if not as_json:
-        typer.echo(f"Report: {run / 'report.html'}")
+        say(f"Report: {run / 'report.html'}")
+        _say_next(run, report)
 
 
-@contextmanager
-def _progress(*, hidden: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each model on standard error, none where that is no terminal."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+def _say_next(run: Path, report: dict[str, Any]) -> None:
+    """What to ask of the first model that has learnt to rank: lists for a user whom it knows."""
+    import polars as pl
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} steps"),
-        TimeRemainingColumn(),
-    )
-    bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=console, disable=hidden or not console.is_terminal) as progress:
+    from maxella.experiment.config import ModelEntry
+    from maxella.report.tasks import is_baseline, learnt
 
-        def on_step(name: str, done: int, total: int) -> None:
-            if name not in bars:
-                bars[name] = progress.add_task(escape(name), total=total)
-            progress.update(bars[name], completed=done)
-
-        yield on_step
+    ranking = [task["name"] for task in report["tasks"] if task["kind"] == "retrieval"]
+    models = [model for model in report["models"] if not is_baseline(model)]
+    named = [one["name"] for one in models if any(learnt(one, task) for task in ranking)]
+    folders = [run, *(run / "models" / ModelEntry(name=name).folder for name in named)]
+    folder = next((one for one in folders if (one / "bundle").is_dir()), run)
+    if not named:
+        say_next("predict", folder, "PAIRS.csv")
+        return
+    users = pl.read_parquet(folder / "bundle" / "users.parquet", glob=False)
+    say_next("recommend", folder, "--user", users.filter("trained")["id"][0])

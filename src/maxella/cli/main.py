@@ -5,30 +5,40 @@ for what it uses.
 """
 
 import sys
+from collections.abc import Callable
 
 import typer
 
 from maxella import __version__
 from maxella.cli import answers, data, experiments
 from maxella.cli.init import init
+from maxella.cli.options import options
+from maxella.cli.show import INTERRUPTED, command, say_error
 from maxella.errors import EXIT_CODE, MaxellaError
 
+COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init,
+    "train": experiments.train,
+    "compare": experiments.compare,
+    "evaluate": experiments.evaluate,
+    "importance": experiments.importance,
+    "recommend": answers.recommend,
+    "predict": answers.predict,
+    "similar": answers.similar,
+    "options": options,
+}
 app = typer.Typer(
     name="maxella",
     help="One model for many tasks: what users pick, how they rate it, whether they like it.",
+    epilog="Exit codes: 0 done; 1 a fault of Maxella itself, or nobody reads on; "
+    f"{EXIT_CODE} something wrong that the message says how to mend; {INTERRUPTED} interrupted.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
-app.command("init")(init)
-app.command("train")(experiments.train)
-app.command("compare")(experiments.compare)
-app.command("evaluate")(experiments.evaluate)
-app.command("importance")(experiments.importance)
-app.command("recommend")(answers.recommend)
-app.command("predict")(answers.predict)
-app.command("similar")(answers.similar)
+for _name, _carry_out in COMMANDS.items():
+    app.command(_name)(command(_carry_out))
 
 
 def _version(wanted: bool) -> None:
@@ -49,11 +59,13 @@ def _options(
 def main() -> None:
     """Run a command; an error that a user can mend is one message and exit code 2."""
     try:
-        app()
+        app(prog_name="maxella")
     except MaxellaError as error:
-        typer.secho(f"Error: {error}", fg="red", err=True)
+        say_error(str(error))
         sys.exit(EXIT_CODE)
     except OSError as error:  # a full disk, a folder that may not be written
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        typer.secho(f"Error: the system refused: {reason}.", fg="red", err=True)
+        say_error(f"the system refused: {reason}.")
         sys.exit(EXIT_CODE)
+    except KeyboardInterrupt:  # before the command began
+        sys.exit(INTERRUPTED)

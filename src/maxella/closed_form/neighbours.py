@@ -43,18 +43,19 @@ def item_neighbours(
     further than to 100 million such products: then the longest histories are read in part, drawn at
     random.
     """
-    together = _together(blocks, user_exponent, rng)
+    together = products(blocks, user_exponent, rng)
     n_items = together.shape[0]
     own = together.diagonal()
     mean = own[own > 0].mean() if own.any() else 1.0
     diagonal = own * (1 + dropout) + l2 * mean**0.5
     relative = np.maximum(own / mean, 1e-6).astype(np.float32)
-    lower = np.tril_indices(k)
+    roots, lower = relative**0.5, np.tril_indices(k)
     items, weights = torch.zeros(n_items, k, dtype=torch.int32), torch.zeros(n_items, k)
     block = max(1, _BLOCK_CELLS // k**2)
     for start in range(0, n_items, block):
         rows = range(start, min(start + block, n_items))
-        near = np.stack([_nearest(together, row, relative, k) for row in rows])
+        found_near = [nearest(together, row, roots, k)[0] for row in rows]
+        near = np.stack([np.pad(of, (k - len(of), 0)) for of in found_near])
         # Row 0 is nobody's: its products are zeros, so where it fills up its weight is 0.
         systems = np.zeros((len(rows), k, k), dtype=np.float32)
         systems[:, *lower] = _cells(together, near[:, lower[0]], near[:, lower[1]])
@@ -67,10 +68,10 @@ def item_neighbours(
     return items, weights
 
 
-def _together(
+def products(
     blocks: Sequence[tuple[History, float]], user_exponent: float, rng: np.random.Generator
 ) -> np.ndarray | sp.csr_matrix:
-    """G, (item rows, item rows) float32."""
+    """G of `item_neighbours`, (item rows, item rows) float32."""
     n_items = blocks[0][0].n_item_rows
     if n_items**2 <= MOST_CELLS:
         dense = torch.zeros(n_items, n_items)
@@ -110,21 +111,25 @@ def _longest(lengths: np.ndarray) -> int:
     return most
 
 
-def _nearest(
-    together: np.ndarray | sp.csr_matrix, row: int, relative: np.ndarray, k: int
-) -> np.ndarray:
-    """(k,) int32 the neighbours of an item, ascending; zeros first where there are fewer."""
+def nearest(
+    together: np.ndarray | sp.csr_matrix, row: int, divisors: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The at most k other items j with the largest G_ij / divisor_j > 0, ascending, and these.
+
+    (item rows,) divisors → (m,) int32 and (m,) float32.
+    """
     if isinstance(together, np.ndarray):
         columns = together[row].nonzero()[0].astype(np.int32)
         values = together[row, columns]
     else:
         cells = slice(together.indptr[row], together.indptr[row + 1])
         columns, values = together.indices[cells], together.data[cells]
-    columns, values = columns[columns != row], values[columns != row]
+    others = columns != row
+    columns, values = columns[others], values[others] / divisors[columns[others]]
     if len(columns) > k:
-        strengths = values * relative[columns] ** -0.5
-        columns = np.sort(columns[np.argpartition(strengths, len(columns) - k)[-k:]])
-    return np.pad(columns, (k - len(columns), 0))
+        kept = np.sort(np.argpartition(values, len(columns) - k)[-k:])
+        columns, values = columns[kept], values[kept]
+    return columns, values
 
 
 def _cells(

@@ -52,6 +52,16 @@ class Dataset:
         """All that is known before the validation: training and what is given."""
         return self.train.join(self.given.rows)
 
+    @property
+    def tests_the_future(self) -> bool:
+        """Whether no test row comes, in time, before what is known of its user."""
+        known, test = self.known.rows, self.test.rows
+        if known.timestamps is None or test.timestamps is None:
+            return False
+        latest = np.full(self.users.n_rows, np.iinfo(np.int64).min)
+        np.maximum.at(latest, known.users, known.timestamps)
+        return bool((test.timestamps >= latest[test.users]).all())
+
 
 def build_dataset(
     table: pl.DataFrame,

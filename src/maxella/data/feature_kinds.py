@@ -13,6 +13,7 @@ from maxella.seeds import numpy_generator
 MOST_ROWS = 100_000  # of a table that are looked at
 FEWEST_RUNNING = 20  # numbers of which each is one more than the one before
 MOST_LABELS = 2000  # distinct ones
+MOST_LETTERS = 80  # of a name, in the middle
 FEWEST_EACH = 1.4  # rows of a value of a category on average
 SEPARATORS = ("|", ";", ",")
 # Seconds since 1970 in the years 1900 to 2100; as milliseconds, microseconds, nanoseconds
@@ -51,6 +52,26 @@ def infer_kind(values: pl.Series) -> Kind:
     if n_distinct == 1:
         return Kind("category", f"{_shown(present[0])} or missing")
     return _by_type(present, n_distinct)
+
+
+def infer_names(items: pl.DataFrame) -> str | None:
+    """The column of texts that name items nearly uniquely, if there is one.
+
+    One that is called so goes first, and may name several items alike, as songs do.
+    """
+    found: list[tuple[float, str]] = []
+    for column in items.select(pl.col(pl.String)):
+        present = rows_throughout(column, MOST_ROWS).drop_nulls()
+        if present.is_empty() or 2 * len(present) < min(len(column), MOST_ROWS):
+            continue
+        share = present.n_unique() / len(present)
+        is_called = bool(known.words_of(column.name) & known.NAME)
+        length = present.str.len_chars().median()
+        is_name = _share(present, r"\p{L}") > 0.5 and length <= MOST_LETTERS
+        is_key = max(_share(present, LINK), _share(present, HASH)) > 0.5
+        if is_name and not is_key and share >= (0.5 if is_called else 0.9):
+            found.append((is_called + share, column.name))
+    return max(found, key=lambda one: one[0])[1] if found else None
 
 
 def _by_type(present: pl.Series, n_distinct: int) -> Kind:

@@ -11,6 +11,7 @@ ITEM = frozenset(
     | {"business", "game", "recipe", "sku", "offer", "ad", "page", "content", "show"}
 )
 ID = frozenset({"id", "uid", "uuid", "guid", "key", "code", "no", "nr"})
+NAME = frozenset({"title", "name"})
 ZIP = frozenset({"zip", "zipcode", "postcode", "postal"})
 CODE = frozenset({"label", "class", "type", "group", "category", "segment", "channel", "status"})
 RATING = frozenset({"rating", "ratings", "stars", "star", "score", "overall", "grade", "vote"})
@@ -21,6 +22,16 @@ TIME = frozenset(
     | {"released", "created", "published"}
 )
 EVENT = frozenset({"event", "action", "behavior", "behaviour", "interaction", "activity"})
+# How much of it: what a row counts for.
+AMOUNT = frozenset(
+    {"count", "counts", "cnt", "quantity", "quantities", "qty", "plays", "playcount", "listens"}
+    | {"views", "visits", "clicks", "times", "frequency", "freq", "weight", "confidence"}
+    | {"strength", "duration", "dwell", "seconds", "secs", "minutes", "mins", "hours"}
+    | {"playtime", "watchtime", "played", "watched", "listened", "units", "repeats"}
+)
+ANY_NUMBER = frozenset(  # names that tell nothing of what a number is
+    {"value", "val", "r", "mark", "preference", "pref", "feedback", "response", "points", "n", "w"}
+)
 # What people do to look, to choose, and to turn something down.
 LOOK = frozenset({"view", "click", "pv", "detail", "visit", "open"})
 PURCHASE = frozenset({"purchase", "buy", "bought", "transaction", "order", "checkout", "sale"})
@@ -33,8 +44,17 @@ CHOICE = (
 RETURN = frozenset({"return", "refund", "cancel"})
 REMOVE = frozenset({"remove", "delete"})
 DISLIKE = frozenset({"dislike", "unlike"})
-SKIP = frozenset({"skip", "hide", "block", "dismiss"})
+SKIP = frozenset({"skip", "skipped", "hide", "block", "dismiss"})
 REFUSAL = RETURN | REMOVE | DISLIKE | SKIP | {"unfollow", "impression"}
+YES_AND_NO = ({"0", "1"}, {"0.0", "1.0"}, {"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
+YES = frozenset({"1", "1.0", "true", "yes", "y", "t"})
+FLAG = frozenset(  # what a column says yes or no of
+    CHOICE
+    | LOOK
+    | REFUSAL
+    | {"label", "target", "positive", "recommend", "upvote", "thumbs", "up"}
+    | {"watched", "listened", "played", "converted", "conversion"}
+)
 REFUSED = ((RETURN, PURCHASE), (REMOVE, CART), (DISLIKE, LIKE | PLAY), (SKIP, PLAY))  # what by what
 
 

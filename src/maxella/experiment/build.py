@@ -17,16 +17,23 @@ from maxella.data.log import Log
 from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
 from maxella.data.visits import Visits
-from maxella.errors import ConfigError
-from maxella.experiment.config import Config, DataOptions, TaskOptions, TrainingOptions
+from maxella.errors import ConfigError, unknown_name
+from maxella.experiment.config import (
+    IN_MEMORY,
+    Config,
+    DataOptions,
+    TaskOptions,
+    TrainingOptions,
+)
 from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
 from maxella.model.build import ModelSpec
-from maxella.model.head import HeadSpec
+from maxella.model.head import SPREAD, HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
+from maxella.sources.delimited import Sheets, arrange
 from maxella.sources.download import get
 from maxella.sources.load import load_source
 from maxella.sources.tables import Tables
@@ -42,15 +49,32 @@ MOST_LEVELS = 101  # whole numbers from 0 to 100
 MOST_PATTERNS = 16  # the most frequent; a visit of another counts as the nearest
 
 
-def load_tables(options: DataOptions) -> Tables:
-    """The tables of a local path, or of a published data set that is downloaded once."""
+def load_tables(options: DataOptions, sheets: Sheets | None = None) -> Tables:
+    """The tables of a local path, or of a published data set that is downloaded once.
+
+    `sheets` are what is in memory, in place of these.
+    """
     path = options.path
     notes: tuple[str, ...] = ()
     if path is None and options.name is not None:
         fetched = get(options.name)
         path, notes = fetched.path, fetched.notes
-    how_to_read = options.model_dump(exclude={"name", "kind", "path"}, exclude_defaults=True)
-    tables = load_source(options.kind, path, **how_to_read)
+    ours = {"name", "kind", "path", "name_column"}
+    how_to_read = options.model_dump(exclude=ours, exclude_defaults=True)
+    if sheets is not None:
+        tables = arrange(sheets, **how_to_read)
+    elif options.kind == IN_MEMORY and path is None:
+        raise ConfigError(
+            "Wanted the data that this model was trained on; they were frames in memory. Write "
+            "them as interactions.parquet (users.parquet, items.parquet) into a folder, and give "
+            "it by --data."
+        )
+    else:
+        kind = None if options.kind == IN_MEMORY else options.kind
+        tables = load_source(kind, path, **how_to_read)
+    if options.name_column not in {None, *tables.items.columns}:
+        wrong = unknown_name("column of items", str(options.name_column), tables.items.columns)
+        raise ConfigError(f"data.name_column: {wrong}")
     return replace(tables, notes=(*tables.notes, *notes))
 
 
@@ -119,6 +143,8 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     heads = []
     for task in config.tasks:
         labels, ranks = train.pairs(task.name).labels, KINDS[task.kind].ranks
+        is_counted = task.kind == "rating" and task.standardise and len(labels) > 0
+        origin, unit = _units(labels) if is_counted else (0.0, 1.0)
         projects = task.name in ranking[1:] if task.projection is None else task.projection
         heads.append(
             HeadSpec(
@@ -126,11 +152,11 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 head=task.head_name,
                 factors=task.dim,
                 members=task.members,
-                mean=float(labels.mean()) if len(labels) else 0.0,
+                origin=origin,
+                unit=unit,
+                mean=(float(labels.mean(dtype=np.float64)) - origin) / unit if len(labels) else 0.0,
                 levels=() if ranks else _levels(task, labels),
-                range=(float(labels.min()), float(labels.max()))
-                if task.kind == "rating" and task.clip and len(labels)
-                else None,
+                range=(float(labels.min()), float(labels.max())) if is_counted else None,
                 item_biases=ranks and task.item_biases,
                 projects=ranks and projects,
                 reads_context=options.reads_context and task.kind != "binary",
@@ -152,6 +178,12 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
         seen_penalty_dim=options.seen_penalty_dim,
         feature_layers=config.features.layers,
     )
+
+
+def _units(labels: np.ndarray) -> tuple[float, float]:
+    """Where ratings begin to count, and in what: their mean, and what brings them to `SPREAD`."""
+    mean, deviation = (float(of(labels, dtype=np.float64)) for of in (np.mean, np.std))
+    return mean, deviation / SPREAD if labels.min() < labels.max() else 1.0
 
 
 def occur(rows: np.ndarray, n_rows: int) -> np.ndarray:

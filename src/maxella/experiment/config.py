@@ -4,13 +4,10 @@ A config is a TOML file with these sections. Rooms below take plain arguments.
 """
 
 import codecs
-import os
-from collections.abc import Iterable
-from pathlib import Path
+import unicodedata
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,9 +18,13 @@ from pydantic import (
 from maxella.baselines.table import BASELINES
 from maxella.errors import unknown_name
 from maxella.experiment.clashes import clashes
+from maxella.experiment.option_types import LocalPath, OneOf
 from maxella.model.build import USER_ENCODERS
+from maxella.model.heads import HEADS
 from maxella.tasks.kinds import KINDS
 from maxella.tasks.losses import LOSSES
+
+IN_MEMORY = "frame"  # the kind of a source that no file holds
 
 
 class Section(BaseModel):
@@ -32,25 +33,6 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() follows links
-
-
-# Absolute, so that a saved run finds its data from whichever folder it is asked.
-LocalPath = Annotated[Path, AfterValidator(_absolute)]
-
-
-def _one_of(kind: str, table: Iterable[str]) -> AfterValidator:
-    """Refuses names that a table lacks, with the nearest one."""
-
-    def check(name: str | None) -> str | None:
-        if name is not None and name not in table:
-            raise ValueError(unknown_name(kind, name, table))
-        return name
-
-    return AfterValidator(check)
 
 
 class DataOptions(Section):
@@ -64,9 +46,11 @@ class DataOptions(Section):
     Relative paths in a config start at the config's folder, those on the command line at
     the working directory."""
     kind: str | None = None
-    """How to read the path (movielens, atomic, notebook, delimited); found out when absent."""
+    """How to read the path (movielens, atomic, notebook, delimited); found out when absent. Without
+    a path: synthetic, a small world to try things on; frame, what `maxella.fit` was given."""
     columns: dict[str, str] = {}
-    """For delimited files: what user_id, item_id, event, rating and timestamp are called there."""
+    """For delimited files: what user_id, item_id, event, rating, timestamp and count are called
+    there; "" says that there is no such column. count is how much a row counts, such as plays."""
     users: LocalPath | None = None
     """For delimited files: a file with one row a user."""
     items: LocalPath | None = None
@@ -77,8 +61,17 @@ class DataOptions(Section):
     """For delimited files: columns of the log that tell of the item alone, such as brand."""
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     """For delimited files: what numbers as timestamp count, where not seconds."""
+    time_format: str | None = None
+    """For delimited files: the form of texts as timestamp, where not ISO 8601, as %d.%m.%Y."""
+    separator: str | None = None
+    """For delimited files: what parts the log's fields, if found out wrongly; " ": any spaces."""
+    header: bool | None = None
+    """For delimited files: whether the log's first line names its columns, if found out wrongly;
+    without, they are called column_1, column_2 and so on."""
     encoding: str | None = None
     """For delimited files: their encoding, where it is not UTF-8."""
+    name_column: str | None = None
+    """The column of the items' table that names them in answers; title or name, if absent."""
     people: LocalPath | None = None
     """For MovieLens: a CSV with movie_id and further columns, such as director and star."""
     rating_range: tuple[float, float] | None = None
@@ -101,7 +94,7 @@ class DataOptions(Section):
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
-        if self.name is None and self.path is None and self.kind != "synthetic":
+        if self.name is None and self.path is None and self.kind not in ("synthetic", IN_MEMORY):
             raise ValueError(
                 "give data.name (to download) or data.path (a local zip, folder, file)"
             )
@@ -164,7 +157,7 @@ class FeatureOptions(Section):
 class ModelOptions(Section):
     """The encoders, which all tasks share."""
 
-    encoder: Annotated[str, _one_of("encoder", USER_ENCODERS)] = "sum"
+    encoder: Annotated[str, OneOf("encoder", USER_ENCODERS)] = "sum"
     """How users are encoded. sum: an embedding of the id beside the sum of readings of the
     history."""
     dim: Annotated[int, Field(ge=0)] = 64
@@ -190,7 +183,7 @@ class TaskOptions(Section):
 
     name: Annotated[str, Field(min_length=1)]
     """What it is called in reports, in columns and on the command line."""
-    kind: Annotated[str, _one_of("kind of task", KINDS)]
+    kind: Annotated[str, OneOf("kind of task", KINDS)]
     """retrieval (which items a user picks), rating (the number they give), binary (yes or no)."""
     rows: str | list[str] | None = None
     """Its rows of the log: an event, a list of events, or a condition such as `rating >= 4`;
@@ -204,17 +197,18 @@ class TaskOptions(Section):
     event_weights: dict[str, Annotated[float, Field(gt=0)]] = {}
     """For retrieval over several events: what a row of each counts; 1 where it says nothing."""
     count: Literal["once", "log"] = "once"
-    """Whether a pair that repeats counts once, or 1 + log(how often)."""
+    """Whether every pair counts the same, or by how often it repeats or by the log's count: in
+    proportion up to the median, 1 + log(count / median) beyond; 0 or less is no pick."""
     every: Annotated[int, Field(ge=1)] = 1
     """Steps from one of its losses to the next; ratings want more steps than retrieval."""
-    loss: Annotated[str | None, _one_of("loss", LOSSES)] = None
-    """For retrieval, of the table of losses; full_softmax, if absent."""
+    loss: Annotated[str | None, OneOf("loss", LOSSES)] = None
+    """For retrieval; full_softmax, if absent."""
     reduction: Literal["mean", "sum"] = "mean"
     """mean over labels, so weights mean the same at any batch size; sum: the notebook."""
     distillation: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The share of leave_one_out_softmax that a blend of the closed forms teaches."""
-    head: str | None = None
-    """What makes its answers, of the table of heads; the first that fits the kind, if absent."""
+    head: Annotated[str | None, Field(json_schema_extra={"enum": list(HEADS)})] = None
+    """What makes its answers; the first that fits the kind, if absent."""
     dim: Annotated[int, Field(ge=1)] = 32
     """Factors of the dot product of a head that answers pairs."""
     members: Annotated[int, Field(ge=1)] = 1
@@ -230,8 +224,9 @@ class TaskOptions(Section):
     neighbours: Annotated[int, Field(ge=0, le=1000)] = 0
     """For retrieval: how many of its nearest items speak for an item beside the dot product, by
     weights found in closed form; 100 does for sparse logs. 0: none."""
-    clip: bool = True
-    """For rating: whether answers are clipped to the range of the training labels."""
+    standardise: bool = True
+    """For rating: whether ratings are learnt from their mean on in units of their spread, and
+    answers kept within the range of the training labels; false: as they are, as in the notebook."""
     shapes_encoders: bool = True
     """Whether its loss trains the encoders too, or reads what other tasks make of them."""
     uses_time: bool = False
@@ -310,12 +305,14 @@ class EvaluationOptions(Section):
     slices: tuple[str, ...] = ("activity", "popularity")
     """Every metric by these: activity (of users), popularity (of items), and any column of the
     users or items, such as user.gender or item.genres; [] for the whole alone."""
+    lists: Annotated[int, Field(ge=0, le=20)] = 3
+    """Users whose lists the report shows, unnamed; 0 leaves them out."""
 
 
 class ModelEntry(Section):
     """One model of a comparison: a name, and what differs from the sections above."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1, max_length=60)]
     """Its name in the table."""
     features: dict[str, Any] = {}
     """Options of [features] that differ."""
@@ -329,7 +326,8 @@ class ModelEntry(Section):
     @property
     def folder(self) -> str:
         """What its folder is called."""
-        return "".join(letter if letter.isalnum() else "-" for letter in self.name.lower())
+        name = unicodedata.normalize("NFKC", self.name).casefold()  # as some systems compare names
+        return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
 class CompareOptions(Section):
@@ -337,7 +335,7 @@ class CompareOptions(Section):
 
     models: list[ModelEntry] = []
     """The models, each trained on the same split."""
-    baselines: list[Annotated[str, _one_of("baseline", BASELINES)]] | None = None
+    baselines: list[Annotated[str, OneOf("baseline", BASELINES)]] | None = None
     """Baselines to show beside them; all that answer one of the tasks, if absent."""
 
     @field_validator("models")

@@ -54,13 +54,13 @@ def importance(
     dataset, contexts = _by_query(reopened.experiment.dataset)
     held_out = _held_out(dataset, reopened.experiment.config, bundle)
     ask = _Question(bundle, dataset, contexts, held_out)
-    reopened.report["importance"] = {
+    found = {
         "repeats": repeats,
         **_permutations(ask, repeats, on_step),
         "note": _note(ask),
         "cross": _block_norms(bundle.model, bundle.features),
     }
-    return reopened.reported()
+    return reopened.reported(importance=found)
 
 
 @dataclass(frozen=True)

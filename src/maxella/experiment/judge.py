@@ -1,6 +1,6 @@
 """Models and baselines on the held-out part, all by the same exams."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
@@ -20,6 +20,7 @@ from maxella.experiment.machine import peak_memory_mb, reset_peak_memory
 from maxella.experiment.results import Outcome, model_row
 from maxella.experiment.slices import build_slices
 from maxella.recommend.engine import Engine
+from maxella.sources.delimited import Sheets
 from maxella.sources.tables import Tables
 from maxella.tasks.kinds import KINDS
 
@@ -89,15 +90,20 @@ class Experiment:
         return HeldOut.of(self.dataset, self.config, self.slices)
 
     @classmethod
-    def of(cls, config: Config) -> "Experiment":
-        """Read the data and split them; the tasks are those that the log suggests, if none are."""
-        tables = load_tables(config.data)
+    def of(cls, config: Config, sheets: Sheets | None = None) -> "Experiment":
+        """Read the data, unless they are in memory as `sheets`, and split them.
+
+        The tasks are those that the log suggests, if none are declared.
+        """
+        tables = load_tables(config.data, sheets)
         config = with_tasks(config, tables)
         dataset = build_data(config, tables)
         return cls(config, tables, dataset, build_slices(config, tables, dataset))
 
 
-def judge_baselines(experiment: Experiment) -> tuple[list[Outcome], list[str]]:
+def judge_baselines(
+    experiment: Experiment, on_step: Callable[[str, int, int, str], None]
+) -> tuple[list[Outcome], list[str]]:
     """The baselines of [compare] that can be had here, and a note on each that cannot.
 
     Where nothing is held out there is nothing to set beside the model.
@@ -107,13 +113,16 @@ def judge_baselines(experiment: Experiment) -> tuple[list[Outcome], list[str]]:
         return [], []
     outcomes: list[Outcome] = []
     notes: list[str] = []
-    names = config.compare.baselines
-    for name in BASELINES if names is None else names:
+    chosen = config.compare.baselines
+    names = list(BASELINES) if chosen is None else chosen
+    for n, name in enumerate(names):
+        on_step("baselines", n, len(names), name)
         try:
             if tasks := _answered(name, dataset, config):
                 outcomes.append(_baseline(name, tasks, dataset, held_out))
         except ConfigError as error:  # too large for it
             notes.append(f"No baseline {name}: {error}")
+    on_step("baselines", len(names), len(names), "")
     if config.split.kind == "cold_item":
         notes.append(_chance(dataset))
     return outcomes, notes
@@ -123,6 +132,8 @@ def _answered(name: str, dataset: Dataset, config: Config) -> list[str]:
     """The tasks that a baseline can answer."""
     baseline = BASELINES[name]
     if baseline.wants_events and len(dataset.train.events) < 2:
+        return []
+    if baseline.wants_order and not dataset.tests_the_future:
         return []
     if baseline.kind == "retrieval" and config.split.kind == "cold_item":
         return []  # of items held out whole they know nothing: all candidates tie

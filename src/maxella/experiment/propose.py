@@ -10,6 +10,7 @@ import polars as pl
 
 from maxella.data import words
 from maxella.data.roles import MOST_LEVELS
+from maxella.data.rows import chosen_rows
 from maxella.data.split import split_interactions
 from maxella.errors import DataError
 
@@ -22,6 +23,7 @@ REPEATS = 0.05  # share of rows that stand for several, from which on repeats co
 # Weight beside the goal: what people chose on the way to it, what they looked at.
 OF_CHOICE, OF_LOOK = 0.5, 0.2
 TEST = 0.2
+PART_THEM = "The names of the events do not tell which is the goal: part them into tasks."
 # Interactions from which on → dimensions of each part of the encoders, factors of the heads. From
 # MANY_ITEMS on dimensions are 64 at most.
 SIZES = ((500_000, 128, 16), (50_000, 64, 8), (5_000, 32, 8), (0, 16, 4))
@@ -88,7 +90,7 @@ def propose_tasks(
     if "event" in log.columns:
         counts = dict(log["event"].value_counts().sort("count", "event").iter_rows())
     left_out: list[str] = []
-    retrieval = _retrieval(log, counts, left_out)
+    retrieval = _retrieval(log, counts, flags, left_out)
     heads = [*_rating(log, head_dim), *_binary(log, counts, flags, head_dim, left_out)]
     if heads:  # what these learn wants more steps than retrieval
         for proposal in retrieval:
@@ -102,7 +104,9 @@ def propose_tasks(
     return tasks, left_out
 
 
-def _retrieval(log: pl.DataFrame, counts: dict[str, int], left_out: list[str]) -> list[Proposal]:
+def _retrieval(
+    log: pl.DataFrame, counts: dict[str, int], flags: Sequence[str], left_out: list[str]
+) -> list[Proposal]:
     """The goal and what helps it; says in `left_out` what does neither."""
     least = max(FEWEST, LEAST_SHARE * log.height)
     by_meaning: dict[str | None, list[str]] = {"choice": [], "look": [], None: []}
@@ -121,10 +125,8 @@ def _retrieval(log: pl.DataFrame, counts: dict[str, int], left_out: list[str]) -
         reason = "Looks say less than choices, but there are many: they help the goal."
         proposals.append(_retrieves(log, looks[-1], looks, OF_LOOK, reason))
     if not proposals:
-        reason = "Every row is a choice: which item comes next for a user?"
-        if counts:
-            reason = "The names of the events do not tell which is the goal: part them into tasks."
-        proposals = [_retrieves(log, "retrieval", unknown or [*counts], 1.0, reason)]
+        rows, reason = _chosen(log, flags) if not counts else (unknown or [*counts], PART_THEM)
+        proposals = [_retrieves(log, "retrieval", rows, 1.0, reason)]
         unknown = []
     goal = proposals[0]
     goal.options.update(weight=1.0, distillation=0.8)
@@ -136,18 +138,58 @@ def _retrieval(log: pl.DataFrame, counts: dict[str, int], left_out: list[str]) -
     return proposals
 
 
+def _chosen(log: pl.DataFrame, flags: Sequence[str]) -> tuple[str | None, str]:
+    """The rows of a log without events that are choices, by columns that say yes or no; and why."""
+    question = "which item comes next for a user?"
+    said = {flag: _yes_and_no(log, flag) for flag in flags}
+    enough = [flag for flag, answers in said.items() if answers[0][1] >= FEWEST]
+    # What is rarest was chosen most deliberately.
+    wanted = [f for f in enough if words.tells(f, words.CHOICE) or not _is_look_or_refusal(f)]
+    wanted = wanted or [f for f in enough if words.tells(f, words.LOOK)]
+    if wanted:
+        flag = min(wanted, key=lambda flag: said[flag][0][1])
+        (yes, n_yes), (_, n_no) = said[flag]
+        why = f"{n_yes:,} rows are choices, as {flag} says; the other {n_no:,} are none"
+        return f"{flag} == {yes}", f"{why}: {question}"
+    for flag, ((_, n_yes), (no, n_no)) in said.items():
+        if words.tells(flag, words.REFUSAL) and n_no >= FEWEST:
+            why = f"{n_yes:,} rows are no choices, as {flag} turns them down"
+            return f"{flag} == {no}", f"{why}: {question}"
+    few = "".join(f" {flag} says yes too seldom to go by." for flag in flags)
+    return None, f"Every row is a choice: {question}{few}"
+
+
+def _is_look_or_refusal(flag: str) -> bool:
+    return words.tells(flag, words.LOOK | words.REFUSAL)
+
+
+def _yes_and_no(log: pl.DataFrame, flag: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """How yes and no are written, as conditions compare them, and how many rows say so."""
+    texts = log[flag].cast(pl.String).drop_nulls()
+    is_yes = texts.str.to_lowercase().is_in(list(words.YES))
+    yes, no = texts.filter(is_yes), texts.filter(~is_yes)
+    return (yes[0] if len(yes) else "1", len(yes)), (no[0] if len(no) else "0", len(no))
+
+
 def _retrieves(
-    log: pl.DataFrame, name: str, events: list[str], weight: float, reason: str
+    log: pl.DataFrame, name: str, rows: str | list[str] | None, weight: float, reason: str
 ) -> Proposal:
-    """Retrieval of the rows of some events, or of all rows."""
+    """Retrieval of the rows of some events, of a condition, or of all rows."""
     options: dict[str, Any] = {"name": _name(name), "kind": "retrieval"}
-    if events:
-        options["rows"] = _rows(events)
+    if rows:
+        options["rows"] = _rows(rows) if isinstance(rows, list) else rows
     options |= {"loss": "leave_one_out_softmax", "weight": weight}
-    rows = log.filter(pl.col("event").is_in(events)) if events else log
-    if "count" in log.columns and (rows["count"] > 1).mean() >= REPEATS:  # type: ignore[operator]
-        options["count"] = "log"
-        reason = f"{reason} Repeats count, by their logarithm."
+    if "count" in log.columns:
+        chosen, _ = chosen_rows(log, options.get("rows"), where="rows")
+        counts = log["count"].to_numpy()[chosen]
+        counts = counts[counts > 0]
+        median = np.quantile(counts, 0.5, method="lower") if len(counts) else 1.0
+        if len(counts) and (counts != median).mean() >= REPEATS:
+            options["count"] = "log"
+            reason = (
+                f"{reason} What counts more is surer: a count of {median:g}, the median, weighs "
+                "1, less in proportion, more by its logarithm."
+            )
     return Proposal(options, reason)
 
 
@@ -179,11 +221,9 @@ def _binary(
         n_no = sum(counts[other] for other in among)
         options = {"rows": _rows([event]), "among": among}
         asked[event] = (options, n_yes, n_no, ", ".join(among))
-    for flag in flags:  # written 1, true or True
-        texts = log[flag].cast(pl.String).drop_nulls()
-        yes = texts.filter(texts.str.to_lowercase().is_in(["1", "true"]))
-        options = {"rows": f"{flag} == {yes[0] if len(yes) else 1}"}
-        asked[flag] = (options, len(yes), len(texts) - len(yes), "the other rows")
+    for flag in flags:
+        (yes, n_yes), (_, n_no) = _yes_and_no(log, flag)
+        asked[flag] = ({"rows": f"{flag} == {yes}"}, n_yes, n_no, "the other rows")
     proposals: list[Proposal] = []
     for name, (options, n_yes, n_no, rows) in asked.items():
         if min(n_yes, n_no) < FEWEST:
@@ -227,9 +267,8 @@ def _split(log: pl.DataFrame, goal: Proposal) -> dict[str, Any]:
     random = {"kind": "random", "seed": 42, "test": TEST}
     if "timestamp" not in log.columns:
         return random
-    rows = goal.options.get("rows", [])
-    events = [rows] if isinstance(rows, str) else rows
-    is_target = log["event"].is_in(events).to_numpy() if events else None
+    rows = goal.options.get("rows")
+    is_target = chosen_rows(log, rows, where="rows")[0] if rows and "event" in log.columns else None
     shares = {kind: _known_share(log, kind, is_target) for kind in ("temporal", "leave_last_out")}
     if shares["temporal"] >= 0.5:
         return {"kind": "temporal", "test": TEST}

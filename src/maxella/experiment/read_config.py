@@ -7,7 +7,8 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from maxella.errors import ConfigError, unknown_name
-from maxella.experiment.config import Config, DataOptions, LocalPath, ModelEntry, Section
+from maxella.experiment.config import Config, DataOptions, ModelEntry, Section
+from maxella.experiment.option_types import LocalPath
 
 
 def load_config(

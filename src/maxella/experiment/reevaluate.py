@@ -10,10 +10,14 @@ from maxella.errors import DataError
 from maxella.experiment.judge import Experiment
 from maxella.experiment.read_config import parse_config
 from maxella.experiment.results import model_row
-from maxella.experiment.run_folder import RunFolder
+from maxella.experiment.run_folder import RunFolder, locked
+from maxella.experiment.stages import OnStep, silent
+from maxella.mark import root_of
 from maxella.recommend.bundle import Bundle, load_bundle
 from maxella.report.files import read_report
 from maxella.report.findings import findings
+
+_PATIENCE = 10.0  # seconds that it waits for another command which writes into the run
 
 
 @dataclass(frozen=True)
@@ -23,14 +27,18 @@ class Reopened:
     bundle: Bundle
     report: dict[str, Any]
     experiment: Experiment
-    folder: RunFolder
+    run: Path
 
-    def reported(self) -> dict[str, Any]:
-        """The report as it stands, with one more reading of the test; written to the folder."""
-        self.report["test_reads"] += 1
-        self.report["findings"] = findings(self.report)
-        self.folder.finish(self.report)
-        return self.report
+    def reported(self, **found: Any) -> dict[str, Any]:
+        """The report in the folder with what was found and one more reading of the test."""
+        with locked(root_of(self.run), seconds=_PATIENCE):
+            report = read_report(self.run / "report.json")
+            if report["models"][0].get("checkpoint") != self.report["models"][0].get("checkpoint"):
+                raise DataError(f"{self.run} was trained anew meanwhile. Evaluate it again.")
+            report |= {**found, "test_reads": report["test_reads"] + 1}
+            report["findings"] = findings(report)
+            RunFolder(self.run).finish(report)
+        return report
 
 
 def reopen(run: Path, *, data: Path | None = None) -> Reopened:
@@ -40,7 +48,8 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
     nothing was held out.
     """
     bundle = load_bundle(run)
-    report = read_report(run / "report.json")
+    with locked(root_of(run), seconds=_PATIENCE):  # else it could not count its reading
+        report = read_report(run / "report.json")
     if not report["models"]:
         raise DataError(f"{run}/report.json names no model to judge again. Train again.")
     options = bundle.config
@@ -69,20 +78,21 @@ def reopen(run: Path, *, data: Path | None = None) -> Reopened:
         )
     if not len(dataset.test):
         raise DataError(f"{run} was trained on everything (split.kind = 'none'): no test to read.")
-    return Reopened(bundle, report, experiment, RunFolder(run))
+    return Reopened(bundle, report, experiment, run)
 
 
-def reevaluate(run: Path, *, data: Path | None = None) -> dict[str, Any]:
+def reevaluate(run: Path, *, data: Path | None = None, on_step: OnStep = silent) -> dict[str, Any]:
     """Evaluate the bundle of a run folder; gives its report with the figures found now.
 
     The report in the folder counts this reading of the test. Raises as `reopen`.
     """
     reopened = reopen(run, data=data)
     report, experiment = reopened.report, reopened.experiment
+    on_step("evaluation", 0, 1)
     engine = reopened.bundle.engine(experiment.dataset.contexts)
     found = experiment.held_out.ask(engine)
+    on_step("evaluation", 1, 1)
     old, *others = report["models"]  # the baselines stay beside it
     seconds, memory = old["seconds"]["fit"], old["peak_memory_mb"]
     row = model_row(old["name"], old["kind"], seconds, memory, found)
-    report["models"] = [{**old, **row}, *others]
-    return reopened.reported()
+    return reopened.reported(models=[{**old, **row}, *others])

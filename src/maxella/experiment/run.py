@@ -11,9 +11,11 @@ from maxella.experiment.judge import Experiment, judge_baselines
 from maxella.experiment.machine import reset_peak_memory
 from maxella.experiment.read_config import config_of_model, load_config, parse_config
 from maxella.experiment.results import Outcome, report_dict, trained_row
-from maxella.experiment.run_folder import RunFolder
-from maxella.experiment.stages import OnStep, build_stages
+from maxella.experiment.run_folder import RunFolder, new_run
+from maxella.experiment.sample_lists import sample_lists
+from maxella.experiment.stages import OnStep, build_stages, silent
 from maxella.model.build import build_model
+from maxella.recommend.bundle import Bundle
 from maxella.training.checkpoint import Progress
 from maxella.training.device import find_device
 from maxella.training.gradient_steps import GradientSteps
@@ -25,21 +27,31 @@ def run(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = silent,
 ) -> dict[str, Any]:
     """Train and evaluate one model; gives the report, and writes a run folder to `out`.
 
     The baselines stand beside it: a figure alone says little.
 
     `config` is a TOML file, its options as a dict, or a Config. `resume` goes on from the
-    checkpoint of a run that was cut off; `overwrite` replaces what an older run left there.
+    checkpoint of a run that was cut off; `overwrite` puts the new run, once it is complete,
+    in the place of an older one.
     """
-    experiment, folder = _open(config, out, resume=resume, overwrite=overwrite)
+    config = _checked(config)
+    with new_run(out, resume=resume, overwrite=overwrite) as folder:
+        return learn(Experiment.of(config), folder, on_step)[0]
+
+
+def learn(
+    experiment: Experiment, folder: RunFolder, on_step: OnStep = silent
+) -> tuple[dict[str, Any], Bundle]:
+    """Train one model; gives the report, and the model with all that it is served with."""
     config = experiment.config
     name = "joint" if len(config.learnt) > 1 else config.learnt[0].name
     if name in BASELINES:  # a task may be called so, but the table has one of that name
         name = f"{name} model"
-    return _carry_out(experiment, folder, [(name, config, folder)], on_step)
+    report, (outcome,) = _carry_out(experiment, folder, [(name, config, folder)], on_step)
+    return report, outcome.bundle  # type: ignore[return-value]  # baselines alone have none
 
 
 def compare(
@@ -48,61 +60,58 @@ def compare(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = silent,
 ) -> dict[str, Any]:
     """Train each model of [compare] on the same split, with the baselines beside them.
 
     Gives the report; `out` gets it too, and a run folder for each model under `models/`.
     """
-    experiment, folder = _open(config, out, resume=resume, overwrite=overwrite)
-    config = experiment.config
-    models = [
-        (entry.name, config_of_model(config, entry), folder.of_model(entry.folder))
-        for entry in config.compare.models or [ModelEntry(name="joint")]
-    ]
-    return _carry_out(experiment, folder, models, on_step)
+    config = _checked(config)
+    with new_run(out, resume=resume, overwrite=overwrite) as folder:
+        experiment = Experiment.of(config)
+        config = experiment.config
+        models = [
+            (entry.name, config_of_model(config, entry), folder.of_model(entry.folder))
+            for entry in config.compare.models or [ModelEntry(name="joint")]
+        ]
+        return _carry_out(experiment, folder, models, on_step)[0]
 
 
-def _open(
-    config: Config | dict[str, Any] | str | Path,
-    out: str | Path | None,
-    *,
-    resume: bool,
-    overwrite: bool,
-) -> tuple[Experiment, RunFolder]:
-    """Read the data, split them, and make a place for the outcome."""
+def _checked(config: Config | dict[str, Any] | str | Path) -> Config:
+    """The config, and a device to train it on."""
     if isinstance(config, dict):
         config = parse_config(config, where="the options given")
     elif not isinstance(config, Config):
         config = load_config(Path(config))
-    find_device(config.training.device)  # raises before an older run is removed
-    experiment = Experiment.of(config)
-    # After the data: an older run is not removed for one that cannot start.
-    return experiment, RunFolder.open(out, resume=resume, overwrite=overwrite)
+    find_device(config.training.device)
+    return config
 
 
 def _carry_out(
     experiment: Experiment,
     folder: RunFolder,
     models: list[tuple[str, Config, RunFolder]],
-    on_step: OnStep | None,
-) -> dict[str, Any]:
+    on_step: OnStep,
+) -> tuple[dict[str, Any], list[Outcome]]:
     """Train the models, each by its name and config into its folder; report and save them."""
     config, tables, dataset = experiment.config, experiment.tables, experiment.dataset
     trained = [train(experiment, *model, on_step) for model in models]
-    baselines, notes = judge_baselines(experiment)
+    for outcome, (_, _, of_model) in zip(trained, models, strict=True):
+        outcome.row["folder"] = of_model.below(folder)
+    baselines, notes = judge_baselines(experiment, on_step)
     report = report_dict(config, tables, dataset, trained + baselines, notes)
     folder.finish(report)
     for outcome, (_, _, of_model) in zip(trained, models, strict=True):
+        outcome.row["folder"] = ""
         alone = report_dict(config, tables, dataset, [outcome])
         if of_model != folder:  # of a comparison: so that `maxella evaluate` can judge it again
             of_model.finish(alone)
         of_model.keep(outcome, alone)
-    return report
+    return report, trained
 
 
 def train(
-    experiment: Experiment, name: str, config: Config, folder: RunFolder, on_step: OnStep | None
+    experiment: Experiment, name: str, config: Config, folder: RunFolder, on_step: OnStep
 ) -> Outcome:
     """Train one model, stage by stage, and read the test once."""
     reset_peak_memory()
@@ -121,7 +130,10 @@ def train(
         on_step=on_step,
     )
     done, progress, started = [], Progress(), perf_counter()
-    for stage in stages:
+    n_steps = len(stages) + 1  # evaluation is the last
+    for n, make in enumerate(stages):
+        stage = make()
+        on_step(name, n, n_steps, stage.name)
         stage(model, dataset)
         if isinstance(stage, GradientSteps):
             progress = stage.progress
@@ -129,5 +141,9 @@ def train(
         done.append({"name": stage.name, "seconds": now - started, **stage.facts})
         started = now
     bundle = build_bundle(config, tables, dataset, spec, model, features)
+    on_step(name, len(stages), n_steps, "evaluation")
     found = experiment.held_out.ask(bundle.engine(dataset.contexts))
-    return Outcome(trained_row(name, config, bundle, done, progress, found), found, bundle)
+    on_step(name, n_steps, n_steps)
+    row = trained_row(name, config, bundle, done, progress, found)
+    row["lists"] = sample_lists(bundle, config.evaluation.lists, config.split.seed)
+    return Outcome(row, found, bundle)

@@ -1,8 +1,9 @@
 """The stages of training, in their order."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import torch
 
@@ -27,7 +28,16 @@ from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
 from maxella.training.stage import Stage
 
-OnStep = Callable[[str, int, int], None]  # (what goes on, steps done, steps in all)
+
+class OnStep(Protocol):
+    """Whoever is told how far things have come."""
+
+    def __call__(self, name: str, done: int, total: int, doing: str = "") -> None:
+        """What goes on, the steps of it that are done, and all; `doing`: the one at work."""
+
+
+def silent(name: str, done: int, total: int, doing: str = "") -> None:
+    """Nobody is told."""
 
 
 def build_stages(
@@ -39,21 +49,24 @@ def build_stages(
     checkpoint: Checkpoint | None = None,
     resume: bool = False,
     log: RunLog | None = None,
-    on_step: OnStep | None = None,
-) -> Iterator[Stage]:
+    on_step: OnStep = silent,
+) -> list[Callable[[], Stage]]:
     """What a config asks for: a start, gradient steps, and what is found once these are done.
 
-    Each is made when its turn comes, so that what one needs takes no memory from those before.
+    Each is to be made when its turn comes, so that what one needs takes no memory from those
+    before.
     """
     seed = config.training.seed
     device = find_device(config.training.device)
     ranking = [task.name for task in config.learnt if KINDS[task.kind].ranks]
     start = None
+    stages: list[Callable[[], Stage]] = []
     if config.model.start == "closed_form":
         start = ClosedFormStart(ranking[0], seed, device)
-        yield start
-    if config.training.epochs:
-        yield GradientSteps(
+        stages.append(lambda: start)
+
+    def gradient_steps() -> Stage:
+        return GradientSteps(
             build_objective(config),
             build_batches(config, dataset, model),
             build_plan(config.training),
@@ -63,17 +76,21 @@ def build_stages(
             checkpoint,
             resume,
             log,
-            partial(on_step, name) if on_step else None,
+            partial(on_step, f"{name}: steps"),
         )
+
+    if config.training.epochs:
+        stages.append(gradient_steps)
     if model.seen_penalty is not None and ranking:
-        report = partial(on_step, f"{name}, seen-item penalty") if on_step else None
-        yield SeenPenaltyStage(ranking[0], seed, report)
-    yield from (Neighbours(task, seed) for task in model.neighbours)
-    yield from (Revisits(task, seed) for task in model.revisits)
+        report = partial(on_step, f"{name}: seen-item penalty")
+        stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
+    stages += [partial(Neighbours, task, seed) for task in model.neighbours]
+    stages += [partial(Revisits, task, seed) for task in model.revisits]
     if model.cold_users or model.cold_items:
-        yield ColdStart(seed)
+        stages.append(partial(ColdStart, seed))
     if model.contexts:
-        yield ContextStage(seed)
+        stages.append(partial(ContextStage, seed))
+    return stages
 
 
 def _validation(config: Config, dataset: Dataset, model: Model) -> Validation | None:

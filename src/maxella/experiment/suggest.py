@@ -7,14 +7,17 @@ from typing import Any
 
 import polars as pl
 
-from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind
-from maxella.data.roles import FIVE, LEFT_OUT, MOST_LOG_ROWS, Role, infer_roles
+from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind, infer_names
+from maxella.data.roles import LEFT_OUT, MOST_LOG_ROWS, OURS, Role, infer_roles
 from maxella.errors import ConfigError
 from maxella.experiment.propose import Choices, choose_options
-from maxella.sources.delimited import arrange, open_sheets
-from maxella.sources.load import SOURCES, detect, find_folder, load_source
+from maxella.sources.delimited import Sheets, arrange, open_sheets
+from maxella.sources.formats import Layout
+from maxella.sources.load import detect, find_folder, find_source, load_source
 from maxella.sources.mapping import guess_columns
 from maxella.sources.tables import Tables
+
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Finding:
 
     table: str  # interactions, users or items
     column: str
-    role: str  # one of FIVE, count, split, label, a kind of feature, "column of …", or "left out"
+    role: str  # one of OURS, split, label, a kind of feature, "column of …", or "left out"
     reason: str
 
 
@@ -39,29 +42,40 @@ class Suggestion:
 
 
 def suggest(
-    path: Path, *, users: Path | None = None, items: Path | None = None, encoding: str | None = None
+    path: Path,
+    *,
+    users: Path | None = None,
+    items: Path | None = None,
+    kind: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    layout: Mapping[str, Any] = NOTHING,
 ) -> Suggestion:
     """Look at a file, folder or zip of interactions, and files of users and items if there are any.
 
     A layout that a source knows is read by it; of any other log the roles of the columns are
-    inferred. Raises DataError for what is wrong with the files, as reading them does.
+    inferred, but for `columns`, as `suggest_for_sheets` has them. `kind` is a source of `SOURCES`,
+    found out if absent; `layout` is what is known of files of text: `encoding`, `separator`,
+    `header`. Raises DataError for what is wrong with the files, as reading them does.
     """
-    kind = detect(path)
+    kind = kind or detect(path)
+    known = {name: value for name, value in layout.items() if value is not None}
     if kind == "delimited":
-        return _of_delimited(path, users, items, encoding)
+        return _of_delimited(path, users, items, known, columns)
+    wanted = find_source(kind).wanted
     for option, file in (("users", users), ("items", items)):
         places = (path.resolve(), path.resolve().parent)
         if file is not None and file.resolve().parent not in places:
             raise ConfigError(
-                f"--{option}: {path} is laid out as {SOURCES[kind].wanted}, which reads users and "
+                f"--{option}: {path} is laid out as {wanted}, which reads users and "
                 f"items from files beside it. Put {file} there, or leave --{option} out."
             )
-    if encoding is not None:
+    for option in known:
         raise ConfigError(
-            f"--encoding: {path} is laid out as {SOURCES[kind].wanted}, whose is known."
+            f"--{option}: {path} is laid out as {wanted}, whose {option} is known. Leave it "
+            "out, or add --kind delimited."
         )
     tables = load_source(kind, path)
-    ours = {name: name for name in FIVE} | {"part": "split", "count": "count"}
+    ours = {name: name for name in OURS} | {"part": "split"}
     not_read = Role(LEFT_OUT, "the model reads no such columns")
     roles = {
         name: Role(ours[name], f"by the layout, {kind}") if name in ours else not_read
@@ -71,17 +85,36 @@ def suggest(
 
 
 def _of_delimited(
-    path: Path, users: Path | None, items: Path | None, encoding: str | None
+    path: Path,
+    users: Path | None,
+    items: Path | None,
+    layout: dict[str, Any],
+    columns: Mapping[str, str] | None,
 ) -> Suggestion:
-    sheets = open_sheets(
-        find_folder("delimited", path), users=users, items=items, encoding=encoding or "utf-8"
-    )
+    folder = find_folder("delimited", path)
+    sheets = open_sheets(folder, users=users, items=items, columns=columns, layout=Layout(**layout))
+    data = {"path": path, "kind": "delimited", "users": users, "items": items, **layout}
+    if not sheets.log.has_header:
+        data["header"] = False
+    return suggest_for_sheets(sheets, data, columns)
+
+
+def suggest_for_sheets(
+    sheets: Sheets, data: Mapping[str, Any], columns: Mapping[str, str] | None = None
+) -> Suggestion:
+    """Look at tables under their own names of columns, from files or from memory.
+
+    `data` are the options that say where they are; `columns` maps our names to columns that are
+    known already, and "" says that there is no such column.
+    Raises DataError as `maxella.sources.delimited.arrange` does.
+    """
     log = sheets.log.frame
-    spelled = guess_columns(log.columns)
-    roles = infer_roles(log, spelled)
-    taken = {role.name: name for name, role in roles.columns.items() if role.name in FIVE}
+    given = dict(columns or {})
+    spelled = guess_columns(log.columns) | {o: given[o] for o in OURS if o in given}
+    roles = infer_roles(log, {ours: theirs for ours, theirs in spelled.items() if theirs})
+    taken = {role.name: name for name, role in roles.columns.items() if role.name in OURS}
     # "" where reading would take a column for one that it isn't.
-    columns = {ours: taken.get(ours, "") for ours in FIVE if ours in taken or ours in spelled}
+    mapping = {ours: taken.get(ours, "") for ours in OURS if ours in taken or ours in spelled}
     # What the table of users or items says itself, the log need not say again.
     user_facts, item_facts = (
         [
@@ -91,17 +124,17 @@ def _of_delimited(
         ]
         for side, sheet in (("users", sheets.users), ("items", sheets.items))
     )
-    how_to_read: dict[str, Any] = {"columns": columns, "time_unit": roles.time_unit}
+    how_to_read: dict[str, Any] = {"columns": mapping | given, "time_unit": roles.time_unit}
+    how_to_read["time_format"] = roles.time_format
     how_to_read |= {"user_columns": user_facts, "item_columns": item_facts}
     tables = arrange(sheets, **how_to_read)
     if roles.time_unit == "s":
         del how_to_read["time_unit"]
-    data = {"path": path, "kind": "delimited", "users": users, "items": items, **how_to_read}
     notes = list(tables.notes)
     if log.height > MOST_LOG_ROWS:
         notes.insert(0, f"Roles are inferred from {MOST_LOG_ROWS:,} of {log.height:,} rows.")
     in_order = {name: roles.columns[name] for name in log.columns}
-    return _suggestion(tables, data | {"encoding": encoding}, in_order, notes)
+    return _suggestion(tables, {**data, **how_to_read}, in_order, notes)
 
 
 def _suggestion(
@@ -121,6 +154,10 @@ def _suggestion(
                 features[side][name] = how if kind.options else kind.name
         if frame.height > MOST_ROWS:
             notes = [*notes, f"Kinds of {table} are inferred from {MOST_ROWS:,} rows at most."]
+    naming = infer_names(tables.items.drop("item_id"))
+    if naming is not None:
+        data = {**data, "name_column": naming}
+        notes = [*notes, f"Answers show {naming} as the items' names."]
     options = {
         "title": tables.name,
         "data": {key: value for key, value in data.items() if value not in (None, [], {})},

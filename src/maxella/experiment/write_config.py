@@ -7,12 +7,12 @@ from typing import Any
 import tomli_w
 
 from maxella.experiment.suggest import Finding, Suggestion
-from maxella.report.console import one_line
+from maxella.printed import one_line
 
 HEAD = """\
 # Written by `maxella init`, which looked at the files: read it, mend it, then
 #     maxella train {name} --out runs/first
-# Every option and its default: src/maxella/experiment/config.py."""
+# Every option and its default: maxella options"""
 # Why a section or an option is as it is; {…} are filled in.
 WHY = {
     "temporal": "What comes last in time is the test, as it will be in use.",
@@ -54,8 +54,12 @@ def _data(suggestion: Suggestion, folder: Path) -> list[str]:
     for key, value in suggestion.options["data"].items():
         if key == "columns":
             lines += [_comment(f"{ours}: {reasons[c]}") for ours, c in value.items() if c]
+        if key == "name_column":
+            lines.append(_comment("Stands beside the ids of items in answers."))
         lines.append(_pair(key, _from(value, folder) if isinstance(value, Path) else value))
-    return lines + [_not_used(one) for one in of_log if one.role == "left out"]
+    lines += [_comment(f"{one.column}: {one.reason}") for one in of_log if one.role == "label"]
+    lines += [_not_used(one) for one in of_log if one.role == "left out"]
+    return lines + [_comment(f"Note: {note}") for note in suggestion.notes]
 
 
 def _from(path: Path, folder: Path) -> str:

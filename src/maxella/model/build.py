@@ -110,6 +110,19 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
     )
 
 
+def least_weights(spec: ModelSpec) -> int:
+    """A floor under the weights of a model: its tables with a row for each user or item."""
+    users, items, width = spec.n_user_rows, spec.n_item_rows, spec.dim + spec.history_dim
+    n = 2 * items * spec.seen_penalty_dim
+    if spec.encoder == "sum":
+        n += users * spec.dim + items * (width + spec.history_dim)
+    for head in spec.heads:
+        n += items * (head.neighbours + len(head.patterns))
+        if HEADS[head.head].averages:
+            n += 2 * (users + items) * head.factors * head.members
+    return n
+
+
 def _refuse_taken_name(task: str) -> None:
     if "." in task or hasattr(nn.ModuleDict(), task):
         raise ConfigError(f"No task can be called '{task}'. Give it another name in [[tasks]].")

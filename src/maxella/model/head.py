@@ -15,6 +15,9 @@ from maxella.features.id import UNKNOWN_ROW
 from maxella.model.reading import Reading
 from maxella.model.row_table import RowTable
 
+# Standard deviation that ratings are brought to: that of MovieLens 1M, with whose stars the priors
+# and the learning rates were chosen.
+SPREAD = 1.117
 _MOST_CELLS = 2**14  # of a group of users
 
 
@@ -26,7 +29,9 @@ class HeadSpec:
     head: str  # of HEADS
     factors: int = 1  # of its dot product
     members: int = 1  # factorisations that it averages
-    mean: float = 0.0  # label of the training part
+    origin: float = 0.0  # what the head learns of a label is (label − origin) / unit
+    unit: float = 1.0
+    mean: float = 0.0  # label of the training part, so counted
     levels: tuple[float, ...] = ()  # distinct labels of training, ascending; () for too many
     range: tuple[float, float] | None = None  # answers are clipped to it; None: not clipped
     item_biases: bool = False  # whether a score has a bias for each item
@@ -98,7 +103,8 @@ class EmbeddedPairs:
     items: torch.Tensor  # (I,) int64 item rows
     user_positions: torch.Tensor  # (n,) int64 into the users
     item_positions: torch.Tensor  # (n,) int64 into the items
-    offsets: torch.Tensor | None = None  # (n,) what is added to each answer: time and context
+    # (n,) what is added to each answer, in units of the head: time and context
+    offsets: torch.Tensor | None = None
 
     @cached_property
     def user_side(self) -> PairSide:
@@ -153,7 +159,7 @@ class EmbeddedPairs:
 class Targets:
     """The labels of n pairs, and what a loss over them has to know of the batch."""
 
-    labels: torch.Tensor  # (n,)
+    labels: torch.Tensor  # (n,) counted in units of the head
     expected: float  # what the sum over labels is divided by; at least 1
     share: float = 1.0  # of the users that the batch holds: the share of the items' priors it bears
     done: float = 1.0  # share of the run that is done
@@ -184,10 +190,13 @@ class PairHead(Head, ABC):
     """A head that answers pairs: a rating, a probability.
 
     `forward` gives the answers, `loss` what training minimises, `distribution` how likely each
-    level is, for a head that knows.
+    level is, for a head that knows. It counts in units of its own, so that a scale of 20 to 100
+    is learnt as one of 1 to 5: labels come in by `counted`, and answers go out by `answers`.
     """
 
     user_damping = 0.0  # L2 on the rows of a user, for a head whose loss has no priors
+    origin: torch.Tensor
+    unit: torch.Tensor
     levels: torch.Tensor  # (K,) ascending labels that it has a distribution over; none: it has none
     range: torch.Tensor  # (2,) lowest and highest answer that is given out
 
@@ -195,12 +204,26 @@ class PairHead(Head, ABC):
         super().__init__()
         # Facts of the model, no weights.
         low, high = shape.range or (-torch.inf, torch.inf)
-        self.register_buffer("levels", torch.tensor(levels), persistent=False)
-        self.register_buffer("range", torch.tensor([low, high]), persistent=False)
+        for name, fact in (
+            ("origin", shape.origin),
+            ("unit", shape.unit),
+            ("levels", levels),
+            ("range", [low, high]),
+        ):
+            self.register_buffer(name, torch.tensor(fact), persistent=False)
+
+    def counted(self, labels: torch.Tensor) -> torch.Tensor:
+        """(n,) labels → the same from the origin on, in units of the head."""
+        return (labels - self.origin) / self.unit
+
+    def answers(self, pairs: EmbeddedPairs) -> torch.Tensor:
+        """Pairs → (n,) answers as labels are given, within their range where there is one."""
+        low, high = self.range
+        return (self.origin + self.unit * self(pairs)).clamp(low, high)  # type: ignore[no-any-return]
 
     @abstractmethod
     def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
-        """Pairs and their labels → the loss of a label, a scalar."""
+        """Pairs and their labels, counted → the loss of a label, a scalar."""
 
     def distribution(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels; of a head without, none of none."""
@@ -209,8 +232,8 @@ class PairHead(Head, ABC):
     def fit_users(self, pairs: EmbeddedPairs, labels: torch.Tensor) -> None:
         """Set the rows of the users of these pairs to the minimum of the loss for their labels.
 
-        (n,) labels of pairs sorted by user. Nothing but the rows of these users moves, and no user
-        moves another's; a head without tables of users stays as it is.
+        (n,) counted labels of pairs sorted by user. Nothing but the rows of these users moves, and
+        no user moves another's; a head without tables of users stays as it is.
         """
         del pairs, labels
         if any(one.side == "user" for one in self.row_tables().values()):

@@ -36,7 +36,7 @@ class OrdinalHead(GaussianFactors):
     """
 
     def __init__(self, shape: HeadShape) -> None:
-        levels = shape.levels or (shape.mean,)  # a log without ratings has no levels
+        levels = shape.levels or (shape.origin,)  # a log without ratings has no levels
         super().__init__(replace(shape, levels=levels), mean=0.0)
         n_levels = len(levels)
         shares = torch.arange(1, n_levels) / n_levels  # as if each were given as often
@@ -52,7 +52,7 @@ class OrdinalHead(GaussianFactors):
 
     def forward(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n,) ratings: the means of their distributions."""
-        return self.distribution(pairs) @ self.levels
+        return self.distribution(pairs) @ self.counted(self.levels)
 
     def distribution(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels."""
@@ -117,8 +117,9 @@ class OrdinalHead(GaussianFactors):
         return found, bends / _SCALE**2
 
     def _level_of(self, ratings: torch.Tensor) -> torch.Tensor:
-        levels = torch.searchsorted(self.levels, ratings)
-        return levels.clamp(max=len(self.levels) - 1)  # a newcomer's may lie above them all
+        """(...) positions of the nearest levels: a newcomer's rating may lie between two."""
+        levels = self.counted(self.levels)
+        return torch.searchsorted((levels[1:] + levels[:-1]) / 2, ratings)
 
     def _edges(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """(U, K + 1) thresholds of the users between −inf and inf."""

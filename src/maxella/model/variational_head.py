@@ -63,7 +63,8 @@ class VariationalHead(GaussianFactors):
         factors = self.factors(pairs)
         ratings = self.member_ratings(pairs, *factors).unsqueeze(2)
         variances = self.member_variances(pairs, *factors) + self.log_noise.exp()
-        edges = (self.levels[1:] + self.levels[:-1]) / 2
+        levels = self.counted(self.levels)
+        edges = (levels[1:] + levels[:-1]) / 2
         below = torch.special.ndtr((edges - ratings) / variances.sqrt().unsqueeze(2))
         below = functional.pad(functional.pad(below, (1, 0)), (0, 1), value=1.0)
         return below.diff(dim=2).mean(dim=1)  # (n, members, K) before the mean

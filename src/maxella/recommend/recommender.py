@@ -1,13 +1,14 @@
 """Raw ids in, raw ids out: recommendations, predictions and similar items."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 import numpy as np
 import polars as pl
 import torch
 from torch.nn import functional
+from typing_extensions import TypeVar
 
 from maxella.data.contexts import read_contexts
 from maxella.data.entity_features import Features
@@ -17,17 +18,28 @@ from maxella.index.exact import ExactIndex
 from maxella.recommend.engine import Engine
 from maxella.recommend.lists import source_names
 from maxella.recommend.newcomers import newcomers_log
+from maxella.recommend.shown import as_html, as_text
+from maxella.sources.frames import column_names, kind_of, of_kind, to_polars, with_added
+from maxella.sources.own_names import IDS, TIMESTAMP, OwnNames
 from maxella.tasks.task import Task
 
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrameT
+
 _PAIRS = 2**16  # answered at once
+Frame = TypeVar("Frame", default=pl.DataFrame)  # the kind of frame that answers come as
 
 
-class Recommender:
+class Recommender(Generic[Frame]):
     """Answers for the users and items of one trained model.
 
     A user of whom nothing is known gets the items most picked in training; `source` says of
     each answer whether it is the "model" or "popularity" that speaks. A pair has the same score
     and source in `recommend` and in `predict`.
+
+    Frames go in from pandas, Polars or Arrow. Answers are frames of the kind that came in: of the
+    log that it was fitted to, of a history or of pairs; of a loaded one, of Polars or as asked for.
+    `report` is what the run found, as in `report.json`; None of a bundle alone.
     """
 
     def __init__(
@@ -37,9 +49,20 @@ class Recommender:
         items: Vocabulary,
         tasks: Sequence[Task],
         features: Features,
+        names: OwnNames | None = None,
+        report: Mapping[str, Any] | None = None,
+        frames: str = "polars",
     ) -> None:
-        """`tasks`: all that the model was declared with; those of weight 0 it has not learnt."""
+        """`tasks`: all that the model was declared with; those of weight 0 it has not learnt.
+
+        `names`: what the log that trained it calls its columns. `frames`: the kind that answers
+        come as, of `maxella.sources.frames.KINDS`.
+        """
+        self.report = report
+        self._frames = frames
+        of_kind(pl.DataFrame({"user_id": [""]}), frames)  # raises where there is no such kind
         self.users = users
+        self._names = names or OwnNames()
         self.items = items
         self._engine = engine
         self._tasks = tasks
@@ -48,27 +71,60 @@ class Recommender:
         self._ranked = [task for task in learnt if engine.ranks(task)]
         self._answered = [task for task in learnt if not engine.ranks(task)]
 
+    def __repr__(self) -> str:
+        return as_text(self._counts(), self.report)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html(self._counts(), self.report)
+
+    def _counts(self) -> tuple[int, int, Sequence[str]]:
+        return len(self.users), len(self.items), [*self._ranked, *self._answered]
+
     def for_newcomers(
-        self, history: pl.DataFrame | None = None, users: pl.DataFrame | None = None
-    ) -> "Recommender":
+        self,
+        history: "IntoDataFrameT | None" = None,
+        users: "IntoDataFrameT | None" = None,
+        names: OwnNames | None = None,
+    ) -> "Recommender[IntoDataFrameT]":
         """A recommender for the users of these tables, read from what they say and nothing else.
 
         `history`: user_id, item_id and, where the model's tasks look at them, event, rating,
         timestamp (seconds) and further columns, of interactions that training need not have had.
         Items that the model does not know say nothing. An id that training had is taken for
-        somebody new too.
+        somebody new too. Columns may be called as in the log that trained the model, with times
+        as there; or as `names` says.
 
         `users`: user_id and the columns of the model's features of users. Whoever has no history
         is read from these. Raises ConfigError where the model has no such features.
         """
+        frames = self._frames
+        for given, what in ((users, "users"), (history, "the history")):
+            frames = frames if given is None else kind_of(given, what)
+        return self._of_newcomers(
+            None if history is None else to_polars(history, "the history"),
+            None if users is None else to_polars(users, "users"),
+            names or self._names,
+            frames,
+        )
+
+    def _of_newcomers(
+        self,
+        history: pl.DataFrame | None,
+        users: pl.DataFrame | None,
+        names: OwnNames,
+        frames: str,
+    ) -> "Recommender[Any]":
         if history is None:
             history = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
-        history = history.with_columns(_ids(history, "user_id"), _ids(history, "item_id"))
-        if "timestamp" in history.columns:
-            history = history.with_columns(_times(history))
+        told = names.ours(history, IDS, ("rating", TIMESTAMP, "event"))
+        if TIMESTAMP in told.columns:
+            told = told.with_columns(names.seconds(history, told[TIMESTAMP]).alias(TIMESTAMP))
+        history = told
         named = history["user_id"]
         if users is not None:
-            named = pl.concat([named, _ids(users, "user_id")])
+            users = names.ours(users, ("user_id",))
+            named = pl.concat([named, users["user_id"]])
         ids = Vocabulary.fit(named)
         known = newcomers_log(history, ids, self.items, self._tasks, self._engine.known)
         features = None
@@ -78,25 +134,26 @@ class Recommender:
                     "Wanted a model with features of users; this one knows users by their ids and "
                     "histories alone. Declare [features.user] and train again."
                 )
-            table = users.with_columns(_ids(users, "user_id"))
-            table = table.unique("user_id", keep="last", maintain_order=True)
+            table = users.unique("user_id", keep="last", maintain_order=True)
             features = self._features.users.of_others(table, "user_id", ids)
         engine = self._engine.of_newcomers(known, features)
-        return Recommender(engine, ids, self.items, self._tasks, self._features)
+        return Recommender(
+            engine, ids, self.items, self._tasks, self._features, self._names, self.report, frames
+        )
 
     def recommend(
         self,
-        users: Sequence[str],
+        users: Iterable[str | int],
         k: int = 10,
         *,
         task: str | None = None,
         blend: Mapping[str, float] | None = None,
         include_seen: bool = False,
         exclude_visited: bool = False,
-        allow: Sequence[str] | None = None,
-        deny: Sequence[str] | None = None,
+        allow: Iterable[str | int] | None = None,
+        deny: Iterable[str | int] | None = None,
         context: Mapping[str, Any] | None = None,
-    ) -> pl.DataFrame:
+    ) -> Frame:
         """The k best items of each user for a task, the first that ranks if none is named.
 
         Columns: user_id, rank (from 1), item_id, score, predicted_TASK for each other task that
@@ -144,9 +201,11 @@ class Recommender:
             answers = engine.answers(name).predict(of_users, lists.items, contexts=contexts)
             columns[f"predicted_{name}"] = answers.numpy()
         source = pl.Series("source", source_names(lists.is_known), dtype=pl.String)
-        return pl.DataFrame(columns).with_columns(source)
+        return self._answer(pl.DataFrame(columns).with_columns(source))
 
-    def predict(self, pairs: pl.DataFrame, *, intervals: float | None = None) -> pl.DataFrame:
+    def predict(
+        self, pairs: "IntoDataFrameT", *, intervals: float | None = None
+    ) -> "IntoDataFrameT":
         """Pairs with user_id and item_id → the same rows with answers added.
 
         Added are predicted_TASK for each task that answers pairs, score for the first task
@@ -161,19 +220,25 @@ class Recommender:
         one that is absent is missing.
 
         An item that is not known has no score, and a prediction of what is known of the user.
+        Ids and times may be called as in the log that trained the model, with times as there.
         Columns of those names are replaced. Raises ConfigError where intervals are asked of a
         model that has no distribution.
         """
         with_levels = self._with_levels(intervals)
-        users = torch.from_numpy(self.users.rows_of(_ids(pairs, "user_id")))
-        items = torch.from_numpy(self.items.rows_of(_ids(pairs, "item_id")))
-        engine, contexts = self._in_context(pairs)
-        answers = {task: engine.answers(task) for task in [*self._answered, *self._ranked]}
+        features, present = self._features.context, column_names(pairs, "pairs")
+        wanted = self._names.found(present, (*IDS, TIMESTAMP)).values()
+        read = to_polars(pairs, "pairs", {*wanted, *(features.columns if features else ())})
+        table = self._names.ours(read, IDS, (TIMESTAMP,))
+        users = torch.from_numpy(self.users.rows_of(table["user_id"]))
+        items = torch.from_numpy(self.items.rows_of(table["item_id"]))
+        reads_times = features is not None and TIMESTAMP in features.columns
+        reads_times |= any(self._engine.answers(task).rates_by_time for task in self._answered)
         times = None
-        if "timestamp" in pairs.columns and any(
-            answers[task].rates_by_time for task in self._answered
-        ):
-            times = _times(pairs).to_numpy()
+        if TIMESTAMP in table.columns and reads_times:
+            seconds = self._names.seconds(read, table[TIMESTAMP]).alias(TIMESTAMP)
+            table, times = table.with_columns(seconds), seconds.to_numpy()
+        engine, contexts = self._in_context(table)
+        answers = {task: engine.answers(task) for task in [*self._answered, *self._ranked]}
         asked = users, items, times, contexts
         found = {
             f"predicted_{task}": _in_blocks(answers[task].predict, *asked)
@@ -189,9 +254,10 @@ class Recommender:
             scores = _in_blocks(answers[task].score_pairs, users, items, contexts)
             columns.append(pl.Series(name, scores.numpy()).set(has_none, None))
         source = pl.Series("source", source_names(engine.knows[users]), dtype=pl.String)
-        return pairs.with_columns(*columns, source)
+        added = pl.DataFrame([*columns, source])
+        return cast("IntoDataFrameT", with_added(pairs, added, "pairs"))
 
-    def similar(self, items: Sequence[str], k: int = 10) -> pl.DataFrame:
+    def similar(self, items: Iterable[str | int], k: int = 10) -> Frame:
         """The k items nearest to each item by the cosine of their embeddings, biases left out.
 
         Columns: item_id, rank (from 1), similar_item_id, similarity. Raises DataError for an
@@ -214,7 +280,7 @@ class Recommender:
         other = positions != queries.unsqueeze(1)
         other &= other.cumsum(dim=1) <= k
         ranks = other.cumsum(dim=1)
-        return pl.DataFrame(
+        nearest = pl.DataFrame(
             {
                 "item_id": asked.gather(other.nonzero()[:, 0].numpy()),
                 "rank": ranks[other].numpy(),
@@ -222,6 +288,10 @@ class Recommender:
                 "similarity": values[other].numpy(),
             }
         )
+        return self._answer(nearest)
+
+    def _answer(self, frame: pl.DataFrame) -> Frame:
+        return cast("Frame", of_kind(frame, self._frames))
 
     def _goal(
         self, task: str | None = None, blend: Mapping[str, float] | None = None
@@ -264,7 +334,7 @@ class Recommender:
             )
         return found
 
-    def _item_rows(self, ids: Sequence[str] | None) -> torch.Tensor | None:
+    def _item_rows(self, ids: Iterable[str | int] | None) -> torch.Tensor | None:
         if ids is None:
             return None
         return torch.from_numpy(self.items.rows_of(_asked("item_id", ids)))
@@ -315,42 +385,15 @@ def _row_of(context: Mapping[str, Any]) -> pl.DataFrame:
         ) from error
 
 
-def _asked(name: str, ids: Sequence[str]) -> pl.Series:
+def _asked(name: str, ids: Iterable[str | int]) -> pl.Series:
+    """Ids that are text or whole numbers, of a list, an array or a column of any library."""
     message = f"Wanted a list of ids as text, such as ['42']; got {ids!r:.100}."
     if isinstance(ids, str):
         raise DataError(message)
     try:
-        return pl.Series(name, list(ids), dtype=pl.String)
+        asked = pl.Series(name, list(ids))
     except TypeError as error:
         raise DataError(message) from error
-
-
-def _times(table: pl.DataFrame) -> pl.Series:
-    """The column timestamp as whole seconds, none missing."""
-    given = table["timestamp"]
-    times = given.cast(pl.Int64, strict=False)
-    is_wrong = times.is_null()
-    if given.dtype.is_temporal():
-        is_wrong = pl.Series([True] * len(given), dtype=pl.Boolean)
-    if is_wrong.any():
-        raise DataError(
-            "Wanted timestamps in seconds since 1970; got "
-            f"{given.filter(is_wrong)[0]!r} in column timestamp. "
-            "Convert the column, or leave it out."
-        )
-    return times
-
-
-def _ids(table: pl.DataFrame, column: str) -> pl.Series:
-    if column not in table.columns:
-        raise DataError(
-            f"Wanted a column {column}; the table has {', '.join(table.columns)}. Rename it."
-        )
-    kind = table[column].dtype
-    # A float would turn 7 into "7.0", which no model knows.
-    if not (kind.is_integer() or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
-        raise DataError(
-            f"Wanted ids that are text or whole numbers; {column} is of type {kind}. "
-            "Write it as text."
-        )
-    return table[column].cast(pl.String)
+    if not (asked.dtype.is_integer() or asked.dtype in (pl.String, pl.Null)):
+        raise DataError(message)
+    return asked.cast(pl.String)

@@ -71,7 +71,7 @@ class TaskAnswers:
         (n,) times in seconds: when they would be given; not given: after all that is known.
         Only a task that uses time looks at them. (n,) context rows.
         """
-        return self._answers(self._pairs(users, items, times, contexts))
+        return self.users.heads[self.task].answers(self._pairs(users, items, times, contexts))
 
     @torch.inference_mode()
     def distribution(
@@ -183,11 +183,11 @@ class TaskAnswers:
 
     @torch.inference_mode()
     def _found_local_bias(self) -> LocalBias:
-        pairs = self.users.known.pairs(self.task)
+        pairs, head = self.users.known.pairs(self.task), self.users.heads[self.task]
         rows = torch.from_numpy(np.stack([pairs.users, pairs.items]))
         blocks = torch.split(rows, _PAIRS, dim=1)
-        answers = torch.cat([self._answers(self._embedded(*block)) for block in blocks])
-        return LocalBias.of(pairs, pairs.labels - answers.numpy())
+        answers = torch.cat([head.answers(self._embedded(*block)) for block in blocks])
+        return LocalBias.of(pairs, (pairs.labels - answers.numpy()) / float(head.unit))
 
     def _added(
         self, contexts: torch.Tensor | None, items: torch.Tensor | None = None
@@ -198,11 +198,6 @@ class TaskAnswers:
         part: ContextPart = self._model.contexts[self.task]  # type: ignore[assignment]
         asked = InContext(part, self.contexts)
         return asked.scores(contexts) if items is None else asked.of_pairs(contexts, items)
-
-    def _answers(self, pairs: EmbeddedPairs) -> torch.Tensor:
-        head = self.users.heads[self.task]
-        low, high = head.range
-        return head(pairs).clamp(low, high)  # type: ignore[no-any-return]
 
     def _pairs(
         self,

@@ -159,4 +159,4 @@ def _fit(head: PairHead, pairs: LabelledPairs, queries: torch.Tensor, items: tor
     of_items, item_positions = map(torch.from_numpy, np.unique(pairs.items, return_inverse=True))
     embeddings = queries[of_users], items[of_items]
     asked = EmbeddedPairs(*embeddings, of_users, of_items, user_positions, item_positions)
-    head.fit_users(asked, torch.from_numpy(pairs.labels))
+    head.fit_users(asked, head.counted(torch.from_numpy(pairs.labels)))

@@ -50,7 +50,7 @@ def _row(column: Column, model: dict[str, Any], baseline: dict[str, Any]) -> Aga
     mine, its = column.value(model) or 0.0, column.value(baseline) or 0.0
     texts = (
         str(model["name"]),
-        column.full_label,
+        column.label,
         column.text(mine),
         f"{baseline['name']} {column.text(its)}",
         f"{mine - its:+.{column.digits + 1}f}",

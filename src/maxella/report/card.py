@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from maxella.printed import one_line
 from maxella.report.columns import headline_columns
 from maxella.report.findings import uses_of_time
 from maxella.report.tasks import learnt, tasks_of, told_rows
@@ -46,7 +47,7 @@ def escape(text: str) -> str:
     >>> print(escape("a|b_c"))
     a\|b\_c
     """
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(one_line(text).split()))
 
 
 def model_card(report: dict[str, Any]) -> str:
@@ -55,17 +56,17 @@ def model_card(report: dict[str, Any]) -> str:
     dataset = report["dataset"]
     counts = ("interactions", "users", "items", "train", "validation", "test")
     return _CARD.format(
-        title=report["title"],
-        name=model["name"],
+        title=escape(report["title"]),
+        name=escape(model["name"]),
         maxella=report["maxella"],
         created=report["created"],
         checkpoint=model["checkpoint"],
         tasks="\n".join(_task(task, model) for task in tasks_of(report)),
-        data=dataset["name"],
+        data=escape(dataset["name"]),
         **{part: dataset[part] for part in counts},
         split=report["split"]["kind"],
         seed=report["split"]["seed"],
-        notes="\n".join(f"- {note}" for note in [*dataset["notes"], *uses_of_time(report)]),
+        notes="\n".join(f"- {escape(note)}" for note in [*dataset["notes"], *uses_of_time(report)]),
         figures=_figures(report, model),
     )
 

@@ -5,6 +5,7 @@ less important columns, and lines below say so.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from rich import box
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from maxella.printed import one_line
 from maxella.report.against import HEADS, against_best
 from maxella.report.columns import Column, shown_columns
 from maxella.report.tasks import in_table_order, is_baseline
@@ -56,25 +58,32 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
 
 
 def _print_against(report: dict[str, Any], console: Console) -> None:
-    """The table of paired differences; where it is too wide, without what stands in the first."""
+    """The table of paired differences, a part for each model and task; narrow ones say less."""
     rows = against_best(report)
     if not rows:
         return
-    wide, narrow = range(len(HEADS)), (0, 1, 3, 5, 6)
-    for places in (wide, narrow):
-        table = plain_or_ruled_table(console, *(f">{HEADS[place]}" for place in places))
-        for column in table.columns[:2]:
-            column.justify = "left"
-        if places is narrow:
-            for column in table.columns:
-                column.no_wrap = False
-        for row in rows:
-            table.add_row(*(Text(one_line(row.texts[place])) for place in places))
-        if _width(table, console) <= console.width:
+    parts = [list(of) for _, of in groupby(rows, lambda row: (row.column.task, row.texts[0]))]
+    places = [1, 2, 3, 4, 5, 6]
+    for least in (None, 2, 4, 3):  # the figure, the difference, then the baseline give way
+        places = [place for place in places if place != least]
+        widths = [
+            max(cell_len(t[n]) for t in [HEADS, *(row.texts for row in rows)]) for n in places
+        ]
+        if sum(widths) + 2 * len(widths) <= console.width:
             break
-    console.print()
-    console.print(table)
-    console.print()
+    for number, part in enumerate(parts):
+        column, name = part[0].column, part[0].texts[0]
+        print_line(console, "")
+        print_line(console, f"{name}, {column.task}" if column.group else name, "bold")
+        table = plain_or_ruled_table(console, *(HEADS[place] for place in places))
+        table.show_header = number == 0
+        for place, width, column_of in zip(places, widths, table.columns, strict=True):
+            column_of.min_width = width
+            column_of.justify = "right" if place in {2, 4} else "left"
+        for row in part:
+            table.add_row(*(Text(one_line(row.texts[place])) for place in places))
+        console.print(table)
+    print_line(console, "")
 
 
 def print_roles(findings: Sequence[dict[str, Any]], notes: Sequence[str], console: Console) -> None:
@@ -110,7 +119,7 @@ def plain_or_ruled_table(console: Console, *heads: str) -> Table:
     for head in heads:
         is_right = head.startswith(">")
         table.add_column(
-            Text(head.removeprefix(">")),
+            Text(one_line(head.removeprefix(">"))),
             justify="right" if is_right else "left",
             no_wrap=is_right,
             overflow="fold",
@@ -185,11 +194,6 @@ def _head(column: Column) -> list[str]:
 def _width(table: Table, console: Console) -> int:
     """What a table would take, had it all the room there is."""
     return console.measure(table, options=console.options.update(max_width=10_000)).maximum
-
-
-def one_line(text: str) -> str:
-    """Text without the control characters that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def print_line(console: Console, line: str, style: str = "") -> None:

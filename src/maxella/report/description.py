@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from maxella.data.describe import bar_name
-from maxella.report.console import one_line, plain_or_ruled_table, print_line
+from maxella.printed import one_line
+from maxella.report.console import plain_or_ruled_table, print_line
 
 _BAR_WIDTH = 30
 _FIGURES_WIDTH = 40  # of the histogram, bars left out
@@ -53,7 +54,7 @@ def _columns(columns: list[dict[str, Any]], console: Console) -> Table:
         table.add_row(
             Text(one_line(column["name"])),
             f"{column['distinct']:,}",
-            Text(column["type"]),
+            Text(one_line(column["type"])),
             f"{column['missing']:,}",
             f"{column['missing_percent']:.2f}",
         )

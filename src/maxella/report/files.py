@@ -2,25 +2,19 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from maxella.errors import DataError
+from maxella.mark import where
+from maxella.report.schema import Report
+from maxella.seal import opened, read_json, sealed
+from maxella.writing import write_text
 
 FORMAT = 2
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write UTF-8 text so that a reader finds the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
@@ -35,28 +29,36 @@ def write_report(report: dict[str, Any], path: Path) -> None:
             f"A report holds finite numbers or null; {place} is not finite (for {path}). "
             "Write null where there is no figure."
         )
+    report = sealed(report)
     write_text(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """The report in a file. DataError: missing, not JSON, or of another format."""
+    """The report in a file. DataError: missing, not JSON, of another format, or changed since."""
     try:
-        text = path.read_text(encoding="utf-8")
+        report = read_json(where(path))
     except FileNotFoundError:
         raise DataError(
             f"There is no report at {path}. `maxella compare` and `maxella train` write one."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} should be a report in UTF-8; reading it failed: {error}") from None
-    try:
-        report = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
-        raise DataError(
-            f"{path} should hold JSON; it does not: {error}. "
-            "Run the comparison again to rewrite it."
-        ) from None
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from None
     _check_format(report, path)
+    try:
+        report = opened(report)
+        Report.model_validate_json(json.dumps(report))
+    except ValueError as error:
+        raise _damaged(path, error) from error
     return dict(report)
+
+
+def _damaged(path: Path, reason: Exception) -> DataError:
+    if isinstance(reason, ValidationError):
+        first = reason.errors()[0]
+        reason = ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    return DataError(
+        f"{path} is damaged: {reason}. Copy it again from where it was written, or train again."
+    )
 
 
 def _check_format(report: Any, path: Path) -> None:
@@ -66,14 +68,6 @@ def _check_format(report: Any, path: Path) -> None:
             f"{path} should be a report of format {FORMAT}; its format is {json.dumps(found)}. "
             "Use the version of maxella that wrote it, or run the comparison again."
         )
-    if not isinstance(report.get("models"), list):
-        raise DataError(
-            f"{path} should hold a list under 'models'; it does not. Run the comparison again."
-        )
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _not_finite(value: Any, place: str) -> Iterator[str]:

@@ -210,11 +210,13 @@ def _against_baselines(fields: list[_Field]) -> list[str]:
     lines = []
     for model in fields[0].models if fields else []:
         clauses: dict[str, dict[str, list[str]]] = {"behind": {}, "level with": {}, "ahead of": {}}
+        order = [one["name"] for one in fields[0].all]  # one of all metrics, that names may meet
         for field in fields:
             if model not in field.models or not field.baselines:
                 continue
-            behind = [one for one in field.baselines if field.ahead(one, [model])]
-            level = field.level(model, field.baselines)
+            baselines = sorted(field.baselines, key=lambda one: order.index(one["name"]))
+            behind = [one for one in baselines if field.ahead(one, [model])]
+            level = field.level(model, baselines)
             for word, whom in (("behind", behind), ("level with", level)):
                 if whom:
                     clauses[word].setdefault(_names(whom), []).append(field.column.label)

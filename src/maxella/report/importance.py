@@ -6,8 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from maxella.printed import one_line
 from maxella.report.columns import metric_column
-from maxella.report.console import one_line, plain_or_ruled_table, print_line
+from maxella.report.console import plain_or_ruled_table, print_line
 
 NO_EFFECT = "shows no effect here"
 
@@ -51,7 +52,7 @@ def print_importance(report: dict[str, Any], console: Console) -> None:
     table = plain_or_ruled_table(console)
     table.add_column("feature", vertical="top", no_wrap=True)
     for label in labels:
-        table.add_column(Text(label), justify="right")
+        table.add_column(Text(one_line(label)), justify="right")
     for name, cells in rows:
         table.add_row(Text(one_line(name)), *(_text(cell) for cell in cells))
     console.print(table)

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import polars as pl
 
 from maxella.errors import DataError
-from maxella.sources.repeats import KEY, MOST_COUNT, one_row_each, unite_repeats
+from maxella.sources.repeats import KEY, one_row_each, unite_repeats
 from maxella.sources.tables import Tables
 from maxella.sources.text import Sheet
+
+MOST_COUNT = 10**15
 
 
 def build_tables(
@@ -23,9 +25,9 @@ def build_tables(
 
     Rows of one user, item and event (of one user and item, in a log without events) become
     one, which has the last time and the last value given in each column; where some row
-    stands for several, a column `count` says for how many. What changed goes into the notes.
-    Raises DataError for a missing id, event or timestamp, for a rating outside the range, and
-    for a `count` of the file's own that is none.
+    stands for several, a column `count` says for how many; what rows count by a column of the
+    file's own adds up. What changed goes into the notes. Raises DataError for a missing id, event
+    or timestamp, for a rating outside the range, and for a `count` that is no number.
     """
     if "event" in interactions.frame.columns:
         interactions = interactions.with_columns(pl.col("event").cast(pl.String))
@@ -35,9 +37,9 @@ def build_tables(
             refuse_missing(interactions, column)
     if "rating" in present:
         _check_ratings(interactions, rating_range)
-    if "count" in present:
-        _check_counts(interactions)
     all_notes = list(notes)
+    if "count" in present:
+        _check_counts(interactions, all_notes)
     first = [c for c in (*KEY[:2], "rating", "timestamp", "event") if c in present]
     frame = interactions.frame.select(*first, pl.exclude(first))
     log, n_united = one_row_each(frame)
@@ -45,7 +47,8 @@ def build_tables(
         what = "user, item and event" if "event" in present else "user and item"
         all_notes.append(
             f"{n_united:,} of {frame.height:,} interactions repeat the {what} of another; such "
-            "rows count as one, with the last value given in each column."
+            "rows count as one, with the last value given in each column"
+            f"{' and the sum of their counts' if 'count' in present else ''}."
         )
     unrated = log["rating"].null_count() if "rating" in present and "event" not in present else 0
     if unrated:
@@ -88,17 +91,22 @@ def _check_ratings(sheet: Sheet, rating_range: tuple[float, float] | None) -> No
     raise DataError(f"{wanted}; {sheet.place(row)} has {value:g}. {remedy}")
 
 
-def _check_counts(sheet: Sheet) -> None:
-    """Of how many rows each stands in the file already, as in a log of plays."""
+def _check_counts(sheet: Sheet, notes: list[str]) -> None:
+    """How much each row counts already, as in a log of plays: a number of times, or seconds."""
     counts = sheet.frame["count"]
-    is_one = pl.col("count").is_between(1, MOST_COUNT).fill_null(value=False)
-    row = sheet.first(~is_one) if counts.dtype.is_integer() else 0
+    is_number = pl.lit(value=False)
+    if counts.dtype.is_numeric():  # of a size whose sums are sound
+        is_number = pl.col("count").cast(pl.Float64).is_between(-MOST_COUNT, MOST_COUNT)
+    row = sheet.first(~is_number.fill_null(value=False))
     if row is not None:
         raise DataError(
-            "Wanted as count how many rows one stands for, a whole number from 1; "
-            f"{sheet.place(row)} has {counts[row]}. Mend the row, or rename the column if it is "
-            "another thing (data.columns, such as { amount = 'count' })."
+            f"Wanted as count how much a row counts, a number; {sheet.place(row)} has "
+            f"{counts[row]}. Mend the row, or set count = '' in data.columns if it is another "
+            "thing."
         )
+    n_none = int((counts <= 0).sum())
+    if n_none:
+        notes.append(f"{n_none:,} of {len(counts):,} rows have a count of 0 or less.")
 
 
 def _complete(

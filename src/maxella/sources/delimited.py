@@ -1,4 +1,4 @@
-"""Any CSV, TSV or Parquet file of interactions, with a column mapping."""
+"""Any file of interactions, with a column mapping."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import polars as pl
 
-from maxella.errors import DataError
 from maxella.sources.checks import build_tables
-from maxella.sources.files import Folder, open_file
+from maxella.sources.dates import ISO_START, as_moments, find_form
+from maxella.sources.excel import NAMES_OF_LOGS
+from maxella.sources.files import Folder, open_file, piped
+from maxella.sources.formats import SUFFIXES, Layout, open_sheet, stem_of, suffix_of
 from maxella.sources.mapping import (
     id_as_text,
     map_columns,
@@ -17,14 +19,14 @@ from maxella.sources.mapping import (
     refuse_idle_mapping,
     rename,
 )
-from maxella.sources.plain import as_moments, plain_number, plain_value
+from maxella.sources.own_names import IDS, TIME_UNITS, OwnNames
+from maxella.sources.plain import decimal_comma, plain_number, plain_value
+from maxella.sources.ratings import read_ratings
 from maxella.sources.tables import Tables
-from maxella.sources.text import Sheet, converted, read_text, require_columns, stack, to_number
+from maxella.sources.text import Sheet, converted, stack, to_number
 
-WANTED = "delimited: a .csv, .tsv or .parquet file of interactions, or train and test files"
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
-SEPARATORS = ("\t", ";", "|", ",")
-NAMES_OF_LOGS = ("interactions", "ratings", "events")
+WANTED = f"delimited: a file of interactions ({', '.join(SUFFIXES)}), or train and test files"
+NO_TABLES = ("readme", "license", "licence", "about", "citation")
 NAMES_OF_PARTS = {  # files of a log whose split is given
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
@@ -32,8 +34,7 @@ NAMES_OF_PARTS = {  # files of a log whose split is given
 }
 NAMES_OF_USERS = ("users",)
 NAMES_OF_ITEMS = ("items", "movies")
-IDS = ("user_id", "item_id")
-TIME_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # how many make a second
+FOUND_OUT = Layout()
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,10 @@ def read_delimited(
     user_columns: Sequence[str] = (),
     item_columns: Sequence[str] = (),
     time_unit: str = "s",
+    time_format: str | None = None,
     encoding: str = "utf-8",
+    separator: str | None = None,
+    header: bool | None = None,
     rating_range: tuple[float, float] | None = None,
 ) -> Tables:
     """One file of interactions, and files of users and items where there are any.
@@ -72,12 +76,14 @@ def read_delimited(
     those of dates and of lists.
     """
     columns = dict(columns or {})
+    layout = Layout(encoding, separator, header)
     return arrange(
-        open_sheets(folder, users=users, items=items, encoding=encoding, columns=columns),
+        open_sheets(folder, users=users, items=items, layout=layout, columns=columns),
         columns=columns,
         user_columns=user_columns,
         item_columns=item_columns,
         time_unit=time_unit,
+        time_format=time_format,
         rating_range=rating_range,
     )
 
@@ -87,23 +93,27 @@ def open_sheets(
     *,
     users: str | Path | None = None,
     items: str | Path | None = None,
-    encoding: str = "utf-8",
+    layout: Layout = FOUND_OUT,
     columns: Mapping[str, str] | None = None,
 ) -> Sheets:
-    """The files of `read_delimited`; ids stay text where names or `columns` tell which they are."""
+    """The files of `read_delimited`; ids stay text where names or `columns` tell which they are.
+
+    `layout` is that of the log; of the other files the encoding alone is the same.
+    """
     logs, columns = _find_log(folder), columns or {}
+    of_side = Layout(layout.encoding)
 
     def side(given: str | Path | None, stems: Sequence[str]) -> Sheet | None:
         if given is not None:
-            return _open(*open_file(given), columns, encoding)
+            return _open(*open_file(given), columns, of_side)
         name = _find(folder, stems)
         is_log = name in logs.values()
-        return None if name is None or is_log else _open(folder, name, columns, encoding)
+        return None if name is None or is_log else _open(folder, name, columns, of_side)
 
-    parts = {part: _open(folder, name, columns, encoding) for part, name in logs.items()}
+    parts = {part: _open(folder, name, columns, layout) for part, name in logs.items()}
     sides = side(users, NAMES_OF_USERS), side(items, NAMES_OF_ITEMS)
     if "" in parts:
-        return Sheets(Path(logs[""]).stem, parts[""], *sides)
+        return Sheets(stem_of(logs[""]), parts[""], *sides)
     with_part = [sheet.with_columns(pl.lit(part).alias("part")) for part, sheet in parts.items()]
     return Sheets(folder.name, stack(with_part, folder.where("")), *sides)
 
@@ -115,6 +125,7 @@ def arrange(
     user_columns: Sequence[str] = (),
     item_columns: Sequence[str] = (),
     time_unit: str = "s",
+    time_format: str | None = None,
     rating_range: tuple[float, float] | None = None,
 ) -> Tables:
     """Files as opened → tables; what there is to say of it stands in `read_delimited`."""
@@ -122,48 +133,66 @@ def arrange(
     del sheets  # a column of a large log need not stay once another is in its place
     refuse_idle_mapping(columns, [sheet for sheet in (log, users, items) if sheet is not None])
     notes: list[str] = []
-    log = rename(log, columns, IDS, ("rating", "timestamp", "event"))
+    log = rename(log, columns, IDS, ("rating", "timestamp", "event", "count"))
     if "timestamp" in log.frame.columns:
-        log = _times(log, time_unit)
+        log = _times(log, time_unit, time_format)
     if "rating" in log.frame.columns:
-        log = to_number(log, "rating", pl.Float32())
+        log = read_ratings(log)
     users = users and rename(users, columns, ("user_id",))
     items = items and rename(items, columns, ("item_id",))
     log, users = move_facts(log, users, "user_id", user_columns, notes)
     log, items = move_facts(log, items, "item_id", item_columns, notes)
     users = users and _with_plain_values(users)
     items = items and _with_plain_values(items)
+    assumed = [note for sheet in (log, users, items) if sheet is not None for note in sheet.notes]
+    notes = [*dict.fromkeys([*assumed, *notes])]
     return build_tables(name, log, users, items, rating_range=rating_range, notes=notes)
 
 
-def read_pairs(path: str | Path) -> pl.DataFrame:
-    """A CSV, TSV or Parquet file with user_id and item_id; its other columns as they are.
+def read_pairs(path: str | Path, names: OwnNames | None = None) -> pl.DataFrame:
+    """A file with a user and an item in each row, as it is but for ids as text.
 
+    The path `-` is standard input, of text. Ids are called as `names` says, or as we call them.
     Raises DataError for what is wrong with the file, as for a log.
     """
-    sheet = _open_as_written(*open_file(path), "utf-8")
-    require_columns(sheet, IDS, "Rename the columns.")
-    ids = [id_as_text(sheet, sheet.frame, column) for column in IDS]
-    return sheet.frame.with_columns(ids)
+    sheet = open_sheet(*(piped() if str(path) == "-" else open_file(path)), FOUND_OUT)
+    names = names or OwnNames()
+    names.require(sheet.frame.columns, IDS, sheet.file)
+    ids = names.found(sheet.frame.columns, IDS).values()
+    return sheet.frame.with_columns([id_as_text(sheet, sheet.frame, column) for column in ids])
 
 
-def read_side(path: str | Path, key: str) -> pl.DataFrame:
-    """A CSV, TSV or Parquet file with a row for each user or item, its id called `key` or alike.
+def read_side(path: str | Path, key: str, names: OwnNames | None = None) -> pl.DataFrame:
+    """A file with a row for each user or item, its id called `key` or alike.
 
     Its other columns are read as those of a log's users and items; DataError as for these.
     """
-    sheet = _open(*open_file(path), {}, "utf-8")
-    return _with_plain_values(rename(sheet, {}, (key,))).frame
+    sheet, names = _open(*open_file(path), {}, FOUND_OUT), names or OwnNames()
+    names.require(sheet.frame.columns, (key,), sheet.file)
+    return _with_plain_values(rename(sheet, names.within(sheet.frame.columns), (key,))).frame
+
+
+def read_alike(folder: Folder, names: OwnNames, encoding: str = "utf-8") -> Tables:
+    """As `read_delimited`, a log that calls its columns as another does, or as we do."""
+    sheets = open_sheets(folder, columns=names.columns, layout=Layout(encoding))
+    present = sheets.log.frame.columns
+    names.require(present, IDS, sheets.log.file)
+    return arrange(
+        sheets,
+        columns=names.within(present),
+        time_unit=names.unit_of(present),
+        time_format=names.form_of(present),
+    )
 
 
 def is_delimited(folder: Folder) -> bool:
     """Whether a folder holds one file of interactions, or some that are named so."""
-    return bool(_find_log(folder))
+    return bool(_tables(folder) and _find_log(folder))
 
 
 def _find_log(folder: Folder) -> dict[str, str]:
     """The files of interactions by their part; of a log in one file that is ""."""
-    tables = _tables(folder)
+    tables = _tables(folder) or folder.names
     named = _find(folder, NAMES_OF_LOGS)
     if named is not None or len(tables) == 1:
         return {"": named or tables[0]}
@@ -174,61 +203,56 @@ def _find_log(folder: Folder) -> dict[str, str]:
 
 def _find(folder: Folder, stems: Sequence[str]) -> str | None:
     """The file with the first of these names that is there."""
-    tables = {Path(name).stem.lower(): name for name in reversed(_tables(folder))}
+    tables = {stem_of(name).lower(): name for name in reversed(_tables(folder))}
     return next((tables[stem] for stem in stems if stem in tables), None)
 
 
 def _tables(folder: Folder) -> list[str]:
-    return [name for name in folder.names if name.lower().endswith(SUFFIXES)]
+    return [
+        name
+        for name in folder.names
+        if suffix_of(name) in SUFFIXES and stem_of(name).lower() not in NO_TABLES
+    ]
 
 
-def _open(folder: Folder, name: str, columns: Mapping[str, str], encoding: str) -> Sheet:
-    """A file with numbers for columns of text that hold nothing but plain numbers.
+def _open(folder: Folder, name: str, columns: Mapping[str, str], layout: Layout) -> Sheet:
+    return typed(open_sheet(folder, name, layout), columns)
+
+
+def typed(sheet: Sheet, columns: Mapping[str, str]) -> Sheet:
+    """With numbers for columns of text that hold nothing but plain numbers.
 
     Ids stay text where names or `columns` tell which they are.
     """
-    sheet = _open_as_written(folder, name, encoding)
     present = sheet.frame.columns
     mapping = map_columns(present, columns, IDS)
     ids = {mapping.get(ours) for ours in IDS} | {c for c in present if re.search(r"(?i)id$", c)}
     for column, kind in sheet.frame.schema.items():
-        if kind == pl.String and column not in ids:
-            sheet = sheet.with_columns(plain_number(sheet.frame[column]))
+        if kind != pl.String or column in ids:
+            continue
+        values = plain_number(sheet.frame[column])
+        if values.dtype == pl.String and (numbers := decimal_comma(values)) is not None:
+            example = values.filter(values.str.contains(",", literal=True))[0]
+            note = f"{column} in {sheet.file} has decimal commas: '{example}' is a number."
+            sheet, values = sheet.with_notes(note), numbers
+        sheet = sheet.with_columns(values)
     return sheet
 
 
-def _open_as_written(folder: Folder, name: str, encoding: str) -> Sheet:
-    if name.lower().endswith(".parquet"):
-        return _open_parquet(folder, name)
-    header = folder.first_line(name).replace("\0", "")
-    unquoted = re.sub(r'"[^"]*"', "", header)  # between quotes nothing separates
-    separator = max(SEPARATORS, key=unquoted.count)
-    return read_text(folder, name, separator=separator, encodings=(encoding,))
-
-
-def _open_parquet(folder: Folder, name: str) -> Sheet:
-    file, on_disk = folder.where(name), folder.path / name
-    try:
-        source = on_disk if on_disk.is_file() else folder.read(name)
-        frame = pl.scan_parquet(source, glob=False).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"Cannot read {file} as Parquet: {reason}. Write it anew.") from error
-    if frame.is_empty():
-        raise DataError(f"Wanted rows of data; {file} is empty. Write it anew.")
-    return Sheet(frame, file, lambda row: f"{file}, line {row + 1}")
-
-
-def _times(log: Sheet, unit: str) -> Sheet:
-    """Times as seconds since 1970, whether typed as dates, written in ISO form, or numbers."""
-    times = log.frame["timestamp"]
+def _times(log: Sheet, unit: str, form: str | None) -> Sheet:
+    """Times as seconds since 1970, whether typed as dates, written as such, or numbers."""
+    times, wanted = log.frame["timestamp"], "a date of one form"
     if times.dtype == pl.String:
-        first = times.drop_nulls().first()
-        if isinstance(first, str) and re.match(r"\s*\d{4}-\d{2}-\d{2}", first):
-            times = as_moments(times)
+        is_iso = bool(times.drop_nulls().head(1).str.contains(ISO_START).all())
+        if form is None and not is_iso and (found := find_form(times)) is not None:
+            form = found.format
+            log = log.with_notes(f"Times in {log.file} are read {found.reason}.")
+        if form is not None or is_iso:
+            times = as_moments(times, form)
+            wanted = f"a date of the form {form}" if form else wanted
     if times.dtype in (pl.Date, pl.Datetime):
         seconds = times.dt.epoch("s").cast(pl.Int64)
-        return converted(log, "timestamp", pl.lit(seconds), "a date of one form")
+        return converted(log, "timestamp", pl.lit(seconds), wanted)
     log = to_number(log, "timestamp", pl.Int64())
     return log.with_columns(pl.col("timestamp") // TIME_UNITS[unit])
 

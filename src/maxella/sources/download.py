@@ -1,36 +1,44 @@
 """Getting MovieLens: from GroupLens or a mirror, checked and kept in a cache, or a local file."""
 
+import io
 import shutil
 import subprocess
 import sys
 import tempfile
 import urllib.parse
 import urllib.request
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import Progress
 
 from maxella.errors import ConfigError, DataError, unknown_name
-from maxella.sources.atomic import is_atomic
 from maxella.sources.files import open_folders
 from maxella.sources.movielens import is_movielens
+from maxella.writing import new_file, write_text
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens/"
-# MD5 as GroupLens publishes it. It updates latest-small in place, so there is none for it.
-PUBLISHED_MD5: dict[str, str | None] = {
-    "ml-100k": "0e33842e24a9c977be4e0107933c0723",
-    "ml-1m": "c4d9eecfca2ab87c1945afe126590906",
-    "ml-10m": "ce571fd55effeba0271552578f2648bd",
-    "ml-20m": "cd245b17a1ae2cc31bb14903e1204af3",
-    "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
-    "ml-32m": "d472be332d4daa821edc399621853b57",
-    "ml-latest-small": None,
+
+
+class Published(NamedTuple):
+    """What is known of a data set before it is there."""
+
+    md5: str | None  # as GroupLens publishes it; it updates latest-small in place, without one
+    megabytes: int  # what a zip of it never exceeds: about twice what it has
+    log: str  # the file of ratings, by which its layout is told
+
+
+PUBLISHED = {
+    "ml-100k": Published("0e33842e24a9c977be4e0107933c0723", 10, "u.data"),
+    "ml-1m": Published("c4d9eecfca2ab87c1945afe126590906", 12, "ratings.dat"),
+    "ml-10m": Published("ce571fd55effeba0271552578f2648bd", 130, "ratings.dat"),
+    "ml-20m": Published("cd245b17a1ae2cc31bb14903e1204af3", 400, "ratings.csv"),
+    "ml-25m": Published("6b51fb2759a8657d3bfcbfc42b592ada", 500, "ratings.csv"),
+    "ml-32m": Published("d472be332d4daa821edc399621853b57", 500, "ratings.csv"),
+    "ml-latest-small": Published(None, 4, "ratings.csv"),
 }
 # A wheel that carries MovieLens 100K as atomic files.
 WHEEL = "recbole==1.2.1"
@@ -59,28 +67,30 @@ def get(
 
     `mirror` replaces GroupLens: a URL of the zip or of the folder that holds it, or a local zip or
     folder (a path or a file:// URL), which is used where it lies. Only a zip with the published
-    hash is taken from the network or from the cache; a local one is trusted, and a note says so
-    where its hash differs. Where GroupLens cannot be reached and no mirror is
-    named, MovieLens 100K comes out of a wheel that pip fetches; it is read, never installed.
+    hash is taken from the network or from the cache; of a data set without one, the first zip that
+    holds its files is, and from then on no other: its SHA-256 is kept beside it. A local one is
+    trusted, and a note says so where its hash differs. A download ends at about twice the
+    published size. Where GroupLens cannot be reached and no mirror is named, MovieLens 100K comes
+    out of a wheel that pip fetches; it is read, never installed.
     Raises DataError, with every reason, where nothing can be got.
     """
-    if name not in PUBLISHED_MD5:
-        raise ConfigError(unknown_name("data set", name, PUBLISHED_MD5))
+    if name not in PUBLISHED:
+        raise ConfigError(unknown_name("data set", name, PUBLISHED))
     cache = default_cache() if cache is None else cache
     target, wheel = cache / f"{name}.zip", cache / WHEEL_FILE
     local = _local_path(mirror)
     if local is not None:
         return _local(name, local)
-    md5 = PUBLISHED_MD5[name]
-    if zipfile.is_zipfile(target) and md5 in (None, _hash_of(target)):
-        return Fetched(target, "the cache")
+    known = _known_hash(name, target)
+    if target.is_file() and known is not None and _has_hash(target, known):
+        return Fetched(target, "the cache", _told_hash(name, known))
     has_wheel = name == "ml-100k" and mirror is None
     if has_wheel and wheel.exists() and _hash_of(wheel, "sha256") == WHEEL_SHA256:
         return Fetched(wheel, f"the cache ({WHEEL})")
     url = str(mirror or GROUPLENS)
     url = url if url.endswith(".zip") else f"{url.rstrip('/')}/{target.name}"
     try:
-        _download(url, md5, target, show_progress=show_progress)
+        _download(name, url, known, target, show_progress=show_progress)
     except DataError as first:
         if not has_wheel:
             raise
@@ -89,7 +99,29 @@ def get(
         except (OSError, ValueError, subprocess.TimeoutExpired) as second:
             raise DataError(f"{first}\nThe package index did not help either: {second}") from second
         return Fetched(wheel, f"the package index ({WHEEL})", notes=(str(first),))
-    return Fetched(target, url)
+    if known is None:
+        known = f"sha256:{_hash_of(target, 'sha256')}"
+        write_text(f"{known}\n", _pin(target))
+    return Fetched(target, url, _told_hash(name, known))
+
+
+def _known_hash(name: str, target: Path) -> str | None:
+    """The hash that GroupLens publishes, else the one that the first download had, else None."""
+    md5 = PUBLISHED[name].md5
+    if md5 is not None:
+        return f"md5:{md5}"
+    pin = _pin(target)
+    return (pin.read_text("utf-8", "replace").strip() or None) if pin.is_file() else None
+
+
+def _pin(target: Path) -> Path:
+    return target.with_name(f"{target.name}.sha256")
+
+
+def _told_hash(name: str, known: str) -> tuple[str, ...]:
+    if PUBLISHED[name].md5 is not None:
+        return ()
+    return (f"GroupLens publishes no hash of {name}; that of the first download is {known}.",)
 
 
 def default_cache() -> Path:
@@ -111,30 +143,42 @@ def _retrieve(
 
     `downloader` puts what is at the URL at a place.
     """
-    _pooch().retrieve(url, known_hash, target.name, target.parent, downloader=downloader)
+    with new_file(target) as file:
+        place = Path(file.name)
+        downloader(url, file.name, None)
+        algorithm, _, wanted = (known_hash or "").rpartition(":")
+        if wanted and (found := _hash_of(place, algorithm)) != wanted:
+            raise ValueError(f"its {algorithm} is {found}, not {wanted}")
 
 
-def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -> None:
+def _download(name: str, url: str, known: str | None, target: Path, *, show_progress: bool) -> None:
     if not url.startswith(("http://", "https://")):
         raise DataError(f"Wanted an http or https URL, or a local path; got {url}.")
 
+    most = PUBLISHED[name].megabytes * 10**6
+
     def of_zip(url: str, place: str, _: None) -> None:
         console = Console(stderr=True)
-        with Progress(console=console, transient=True, disable=not show_progress) as progress:
-            bar = _bar(progress, target.name)
-            _pooch().HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT)(url, place, None)
-        if not zipfile.is_zipfile(place):
-            raise ValueError("it is no zip")
+        hidden = not show_progress
+        with (
+            Progress(console=console, transient=True, disable=hidden) as progress,
+            _Bounded(place, most) as file,
+        ):
+            bar = _Bar(progress, target.name, most)
+            _pooch().HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT)(url, file, None)
+        if known is None and not _holds(name, Path(place)):
+            raise ValueError(f"it is no zip with the {PUBLISHED[name].log} of {name}")
 
     try:
-        if md5 is None:  # whatever is there would do
-            target.unlink(missing_ok=True)
-        _retrieve(url, md5 and f"md5:{md5}", target, of_zip)
-    except ValueError as error:
-        wanted = "a zip" if md5 is None else f"a file with the MD5 {md5}"
+        _retrieve(url, known, target, of_zip)
+    except (ValueError, DataError) as error:
+        log = PUBLISHED[name].log
+        wanted = f"a zip with {log}" if known is None else f"a file with the hash {known}"
+        remedy = "Try again, or another mirror."
+        if known is not None and PUBLISHED[name].md5 is None:
+            remedy = f"To take what is there now as the new {name}, remove {_pin(target)}."
         raise DataError(
-            f"Wanted {wanted}; {url} gave another, which was thrown away ({error}). Try again, or "
-            "another mirror."
+            f"Wanted {wanted}; {url} gave another, which was thrown away ({error}). {remedy}"
         ) from error
     except OSError as error:  # those of requests are OSErrors
         raise DataError(
@@ -143,17 +187,49 @@ def _download(url: str, md5: str | None, target: Path, *, show_progress: bool) -
         ) from error
 
 
-def _bar(progress: Progress, label: str) -> SimpleNamespace:
-    """What pooch asks of a progress bar, which sets the `total` bytes itself."""
-    task = progress.add_task(label, total=None)
+class _Bounded(io.FileIO):
+    """A new file that takes no more bytes than `most`; ValueError beyond."""
 
-    def update(n_bytes: int) -> None:
-        progress.update(task, total=bar.total or None, advance=n_bytes)
+    def __init__(self, place: str, most: int) -> None:
+        super().__init__(place, "wb")
+        self._most = most
 
-    bar = SimpleNamespace(
-        total=0, update=update, reset=lambda: progress.reset(task), close=progress.stop
-    )
-    return bar
+    def write(self, data: Any) -> int:
+        """How many bytes of `data` were written."""
+        _refuse_more(self.tell() + memoryview(data).nbytes, self._most)
+        return super().write(data)
+
+
+class _Bar:
+    """What pooch asks of a progress bar, whose `total` it sets to the bytes that are announced."""
+
+    def __init__(self, progress: Progress, label: str, most: int) -> None:
+        self._progress, self._most = progress, most
+        self._task = progress.add_task(label, total=None)
+        self.close = progress.stop
+
+    @property
+    def total(self) -> int:
+        """Bytes; 0 where the server does not say."""
+        return int(self._progress.tasks[0].total or 0)
+
+    @total.setter
+    def total(self, n_bytes: int) -> None:
+        _refuse_more(n_bytes, self._most)
+        self._progress.update(self._task, total=n_bytes or None)
+
+    def update(self, n_bytes: int) -> None:
+        """So many more bytes are there."""
+        self._progress.update(self._task, advance=n_bytes)
+
+    def reset(self) -> None:
+        """Start anew."""
+        self._progress.reset(self._task, total=self.total or None)
+
+
+def _refuse_more(n_bytes: int, most: int) -> None:
+    if n_bytes > most:
+        raise ValueError(f"it has more than {most:,} bytes")
 
 
 def _reason(error: BaseException) -> str:
@@ -190,16 +266,33 @@ def _local(name: str, local: Path) -> Fetched:
     """A zip, the folder that holds it, or a folder of its files."""
     if (local / f"{name}.zip").is_file():
         local /= f"{name}.zip"
-    if not any(is_movielens(folder) or is_atomic(folder) for folder in open_folders(local)):
+    if not _holds(name, local):
         raise DataError(
             f"Wanted the zip of {name}, or its folder, at {local}; what is there is neither. "
             "Give another path."
         )
     if local.is_dir():
         return Fetched(local, str(local))
-    published, md5 = PUBLISHED_MD5[name], _hash_of(local)
+    published, md5 = PUBLISHED[name].md5, _hash_of(local)
     note = f"The MD5 of {local} is {md5}, not GroupLens' {published}; it is taken as given."
     return Fetched(local, str(local), () if published in (None, md5) else (note,))
+
+
+def _holds(name: str, place: Path) -> bool:
+    """Whether a zip or folder has the files of a data set, in GroupLens' layout or as atomic ones.
+
+    DataError where it is broken or a trap.
+    """
+    log = PUBLISHED[name].log
+    return any(
+        (log in folder and is_movielens(folder)) or f"{name}.inter" in folder
+        for folder in open_folders(place)
+    )
+
+
+def _has_hash(path: Path, known: str) -> bool:
+    algorithm, _, digest = known.partition(":")
+    return algorithm in ("md5", "sha256") and _hash_of(path, algorithm) == digest
 
 
 def _hash_of(path: Path, algorithm: str = "md5") -> str:

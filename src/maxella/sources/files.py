@@ -1,19 +1,16 @@
 """Named files in memory, out of a folder, a zip or a single file; nothing is ever unpacked."""
 
 import codecs
+import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from maxella.errors import DataError
+from maxella.sources.bounded import GZIP, grows, most_bytes, read_bounded
 
-# A file that shrinks to less than a two-hundredth is no table of ratings but a trap:
-# real ones shrink to a twentieth at best.
-MOST_EXPANSION = 200
-MOST_BYTES = 32 * 2**30  # of one file; MovieLens 32M's ratings have 0.9 GB
-# Layouts of several files, where a path to one of them stands for its folder.
-SUFFIXES_OF_LAYOUTS = frozenset({".dat", ".data", ".inter"})
+EXCEL = (".xlsx", ".xlsm")  # zips that are one file
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 
 
@@ -48,26 +45,51 @@ class Folder:
         lines = self.read(name, 2**16).removeprefix(codecs.BOM_UTF8).splitlines()
         return lines[0].decode("utf-8", "replace") if lines else ""
 
+    def on_disk(self, name: str) -> Path | None:
+        """The place of a file as it is to be read; None for what is packed or in a zip."""
+        path = self.path / name
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return None if file.read(len(GZIP)) == GZIP else path
+
     def read(self, name: str, size: int = -1) -> bytes:
-        """The whole file, or so many bytes from its start."""
-        member = (PurePosixPath(self.inside) / name).as_posix()
+        """The whole file, or so many bytes from its start; of gzip, what is packed in it."""
+        where, member = self.where(name), (PurePosixPath(self.inside) / name).as_posix()
         try:
             if self.path.is_dir():
                 with (self.path / name).open("rb") as file:
-                    return file.read(size)
-            with zipfile.ZipFile(self.path) as archive, archive.open(member) as file:
-                return file.read(size)
+                    return read_bounded(file, (self.path / name).stat().st_size, where, size)
+            with zipfile.ZipFile(self.path) as archive, archive.open(member) as packed:
+                return read_bounded(packed, archive.getinfo(member).compress_size, where, size)
         except OSError as error:
             raise DataError(f"Cannot read {self.where(name)}: {error.strerror}.") from error
         except BROKEN_ZIP as error:
             raise _broken(self.path, f"{name}: {error}") from error
 
 
+@dataclass(frozen=True)
+class Piped(Folder):
+    """One file that came through a pipe."""
+
+    data: bytes = b""
+
+    def read(self, name: str, size: int = -1) -> bytes:
+        """As of a folder."""
+        del name
+        return self.data if size < 0 else self.data[:size]
+
+
+def piped() -> tuple[Folder, str]:
+    """Standard input as the one file of a folder."""
+    return Piped(Path("standard input"), "", ("",), sys.stdin.buffer.read()), ""
+
+
 def open_folders(path: str | Path) -> list[Folder]:
     """The folders with files in them at a path, the outermost first.
 
-    `path` is a zip, a single file, or a folder; of a folder itself and those right
-    inside it are looked at. Raises DataError where there is nothing, where a zip is
+    `path` is a zip, a single file (a table of Excel is one), or a folder; of a folder itself
+    and those right inside it are looked at. Raises DataError where there is nothing, where a zip is
     broken or encrypted, expands beyond reason, or has a path that leads out of it.
     """
     path = Path(path)
@@ -77,9 +99,7 @@ def open_folders(path: str | Path) -> list[Folder]:
         )
     if path.is_dir():
         return _folders_on_disk(path)
-    if path.suffix in SUFFIXES_OF_LAYOUTS:
-        return _folders_on_disk(path.parent)[:1]
-    if zipfile.is_zipfile(path) or path.suffix == ".zip":
+    if path.suffix.lower() not in EXCEL and (zipfile.is_zipfile(path) or path.suffix == ".zip"):
         return _folders_in_zip(path)
     return [Folder(path.parent, "", (path.name,))]
 
@@ -129,13 +149,9 @@ def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
             f"Wanted a zip without a password; {member.filename} in {path} is encrypted. "
             "Unpack it yourself and give the folder."
         )
-    most = min(MOST_BYTES, MOST_EXPANSION * member.compress_size)
-    if member.file_size > max(most, 2**20):
-        raise DataError(
-            f"Wanted a table; {member.filename} in {path} says it grows from "
-            f"{member.compress_size:,} to {member.file_size:,} bytes, beyond reason for one. "
-            "Do not use this zip; get it anew from a place you trust."
-        )
+    if member.file_size > most_bytes(member.compress_size):
+        file = f"{member.filename} in {path}"
+        raise grows(file, member.compress_size, f"{member.file_size:,} bytes")
 
 
 def _broken(path: Path, reason: str) -> DataError:

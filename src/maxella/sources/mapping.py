@@ -8,7 +8,7 @@ import polars as pl
 from maxella.errors import DataError
 from maxella.sources.text import Sheet, require_columns
 
-# How logs spell the five columns, in lower case and with letters alone.
+# How logs spell the columns, in lower case and with letters alone.
 SPELLINGS = {
     "user_id": ("userid", "user", "uid", "customerid", "customer", "reviewerid", "visitorid"),
     "item_id": (
@@ -23,6 +23,7 @@ SPELLINGS = {
         *("event", "eventtype", "eventname", "behavior", "behaviour", "behaviortype"),
         *("behaviourtype", "action", "actiontype", "interaction", "interactiontype"),
     ),
+    "count": ("count",),
 }
 
 
@@ -48,7 +49,7 @@ def map_columns(
 ) -> dict[str, str]:
     """Our names → the columns of a file, those given before those guessed.
 
-    What is required may be lacking, where neither finds it. Of the five, a file of users or
+    What is required may be lacking, where neither finds it. Of these, a file of users or
     items, which has nothing optional, has its id alone: its "stars" are no ratings.
     """
     is_side = not optional

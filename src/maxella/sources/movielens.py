@@ -89,8 +89,9 @@ def read_movielens(
 
 def is_movielens(folder: Folder) -> bool:
     """Whether a folder is laid out as one of GroupLens' own."""
-    if "u.data" in folder or "ratings.dat" in folder:
-        return True
+    for name, separator in (("u.data", "\t"), ("ratings.dat", "::")):
+        if name in folder:  # others call their files so, too
+            return separator in folder.first_line(name)
     has_csv = "ratings.csv" in folder and "movies.csv" in folder
     return has_csv and folder.first_line("movies.csv").startswith("movieId,title")
 

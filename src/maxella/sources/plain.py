@@ -6,13 +6,13 @@ digits than a number can hold is none at all.
 
 import polars as pl
 
+from maxella.sources.dates import as_moments, find_form
+
 WHOLE = r"^(?:0|-?[1-9]\d{0,17}|[1-8]\d{18})$"  # what 64 bits can hold
 DECIMAL = r"^-?(?:0|[1-9]\d{0,14})(?:\.\d+)?(?:[eE][+-]?\d+)?$"
-DATE = r"^\s*\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|\s*$)"
+_COMMA = r"^-?(?:0|[1-9]\d{0,14})(?:,\d{1,15})?$"
 _ELEMENT = r"""(?:-?\d+(?:\.\d+)?|"[^"\\]*"|'[^'\\]*')"""
 LIST = rf"^\[\s*(?:{_ELEMENT}(?:\s*,\s*{_ELEMENT})*)?\s*\]$"
-_MOMENT = pl.Datetime("us", "UTC")
-_PART = 1_000_000  # rows of texts that are copied at a time
 _N_FIRST = 1000  # rows
 
 
@@ -27,33 +27,37 @@ def plain_number(values: pl.Series) -> pl.Series:
     return values
 
 
+def decimal_comma(values: pl.Series) -> pl.Series | None:
+    """(n,) texts as numbers where each has one comma at most, as decimals have; None elsewhere.
+
+    Three digits after every comma may be thousands, and several commas part a list.
+    """
+    present = values.drop_nulls()
+    if present.is_empty() or not present.head(_N_FIRST).str.contains(_COMMA).all():
+        return None
+    has_comma = present.str.contains(",", literal=True)
+    if not present.str.contains(_COMMA).all() or has_comma.mean() < 0.1:  # type: ignore[operator]
+        return None
+    if present.filter(has_comma).str.contains(r",\d{3}$").all():
+        return None
+    return values.str.replace(",", ".", literal=True).cast(pl.Float64)
+
+
 def plain_value(values: pl.Series) -> pl.Series:
     """(n,) texts as dates or as lists of texts where each is one and there is any.
 
-    Dates are ISO 8601 and in UTC where they name no zone; lists are those of JSON or Python,
-    such as [3, 4] and ['a', 'b'].
+    Dates are in UTC where they name no zone, and of an order of day and month that is sure; lists
+    are those of JSON or Python, such as [3, 4] and ['a', 'b'].
     """
     present = values.drop_nulls()
     if present.is_empty():
         return values
-    if present.str.contains(DATE).all():
-        moments = as_moments(values)
+    form = find_form(present)
+    if form is not None and form.other is None:
+        moments = as_moments(values, form.format)
         is_read = moments.null_count() == values.null_count()
         return moments if is_read else values
     if present.str.contains(LIST).all():
         elements = values.str.extract_all(_ELEMENT)
         return elements.list.eval(pl.element().str.replace(r"""^["'](.*)["']$""", "$1"))
     return values
-
-
-def as_moments(values: pl.Series) -> pl.Series:
-    """(n,) ISO dates, all of one form → (n,) Datetime in UTC; missing where one can't be read."""
-    parts = []
-    for rows in values.to_frame().iter_slices(_PART):
-        texts = rows[values.name].str.strip_chars().str.replace(r"\s*(?:UTC|Z)$", "")
-        try:
-            moments = texts.str.to_datetime(strict=False, time_zone="UTC").cast(_MOMENT)
-        except pl.exceptions.PolarsError:  # not even the first fits any form
-            moments = pl.Series(values.name, [None] * len(texts), dtype=_MOMENT)
-        parts.append(moments)
-    return pl.concat(parts) if parts else values.cast(_MOMENT)

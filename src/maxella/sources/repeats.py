@@ -13,13 +13,15 @@ def one_row_each(log: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """A log with one row for each user, item and event, and how many rows that unites.
 
     A row has the last time, and in each column the value given last; where some row stands for
-    several, the last column, `count`, says for how many.
+    several, the last column, `count`, says for how many. Counts that the log has add up.
     """
     key = [column for column in KEY if column in log.columns]
-    given = log["count"].cast(pl.Int64).to_numpy() if "count" in log.columns else None
+    given = log["count"].cast(pl.Float64).to_numpy() if "count" in log.columns else None
     time = "timestamp" if "timestamp" in log.columns else None
     united, counts = unite_repeats(log.drop("count", strict=False), key, time=time, counts=given)
-    if (counts > 1).any():
+    if given is not None:
+        united = united.with_columns(pl.Series("count", counts))
+    elif (counts > 1).any():
         of_rows = pl.Series("count", np.minimum(counts, MOST_COUNT), pl.UInt32)
         united = united.with_columns(of_rows)
     return united, log.height - united.height
@@ -32,7 +34,7 @@ def unite_repeats(
     time: str | None = None,
     counts: np.ndarray | None = None,
 ) -> tuple[pl.DataFrame, np.ndarray]:
-    """(n,) rows → (m,) rows, one for each key, and (m,) int64 how many each stands for.
+    """(n,) rows → (m,) rows, one for each key, and (m,) how many each stands for.
 
     The last row of a key stays where it is, and a value it lacks is the last one that a row of
     its key has. Last is by `time`, and among equal times, or without, by the order of the rows.

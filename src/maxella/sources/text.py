@@ -1,29 +1,30 @@
 """Delimited text → a `Sheet` of typed columns; whatever is wrong is named with its line.
 
-Polars reads the text. Python's csv finds the line of an error, and reads lone quotes.
+Polars reads the text. Python's csv finds the line of an error; lone quotes are read line by line.
 """
 
 import codecs
 import csv
 import difflib
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 
 from maxella.errors import DataError
+from maxella.sources.bounded import PACKED
+from maxella.sources.cut_text import CutText
 from maxella.sources.files import Folder
+from maxella.sources.lines import SPACES, cut_line
 
 UTF8 = ("utf-8",)
 # Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
 # and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
-_PIECE = 2**24  # bytes
+CUT = "\x1f"  # Polars cuts at one byte; the unit separator is in no text
 # Of some lone quotes Polars panics, which is no PolarsError.
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _BLANK = pl.all_horizontal(pl.all().is_null())  # an empty line
@@ -36,10 +37,16 @@ class Sheet:
     frame: pl.DataFrame
     file: str
     place: Callable[[int], str]  # row of `frame` → its file and line, for a message
+    notes: tuple[str, ...] = ()  # what was assumed in reading it, a sentence each
+    has_header: bool = True  # whether its file names the columns
 
     def with_frame(self, frame: pl.DataFrame) -> "Sheet":
         """The same rows with other columns."""
         return replace(self, frame=frame)
+
+    def with_notes(self, *notes: str) -> "Sheet":
+        """The same table, of which more was assumed."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def select(self, *columns: pl.Expr | str) -> "Sheet":
         """The same rows with these columns alone."""
@@ -55,64 +62,6 @@ class Sheet:
         return None if rows[0] is None else int(rows[0])
 
 
-@dataclass(frozen=True)
-class _Text:
-    """Where the bytes of a file are, and how they are cut into fields."""
-
-    place: Path | bytes  # UTF-8; a file on disk is never in memory as a whole
-    file: str
-    separator: str
-    is_quoted: bool
-    has_header: bool
-
-    def opened(self) -> BinaryIO:
-        """The bytes as a stream."""
-        return self.place.open("rb") if isinstance(self.place, Path) else io.BytesIO(self.place)
-
-    @cached_property
-    def start(self) -> bytes:
-        """Some thousand bytes, enough to tell what kind of text it is."""
-        with self.opened() as stream:
-            return stream.read(2**16)
-
-    def scan(self, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-        """The rows by Polars."""
-        is_of_old_mac = b"\r" in self.start and b"\n" not in self.start
-        return pl.scan_csv(
-            self.place,
-            schema=dict(schema),
-            separator=self.separator,
-            quote_char='"' if self.is_quoted else None,
-            eol_char="\r" if is_of_old_mac else "\n",
-            has_header=self.has_header,
-            glob=False,
-        )
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """(line, fields) of each row that is not empty, the header among them. Slow."""
-        with io.TextIOWrapper(self.opened(), encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(
-                stream,
-                delimiter=self.separator,
-                quoting=csv.QUOTE_MINIMAL if self.is_quoted else csv.QUOTE_NONE,
-                strict=True,
-            )
-            line = 1
-            try:
-                for fields in reader:
-                    if any(fields):
-                        yield line, fields
-                    line = reader.line_num + 1
-            except csv.Error as error:
-                raise DataError(f"Cannot read {self.file}, line {line}: {error}.") from error
-
-    def place_of(self, row: int) -> str:
-        """File and line of a row of data."""
-        wanted = row + self.has_header
-        line = next((line for line, _ in islice(self.records(), wanted, None)), wanted + 1)
-        return f"{self.file}, line {line}"
-
-
 def read_text(
     folder: Folder,
     name: str,
@@ -122,68 +71,116 @@ def read_text(
     numbers: Mapping[str, pl.DataType] | None = None,
     encodings: tuple[str, ...] = UTF8,
     is_quoted: bool = True,
+    n_skipped: int = 0,
+    text: bytes | None = None,
 ) -> Sheet:
     """A text file as a sheet: strings but for the `numbers`, empty fields missing.
 
     `columns` names the columns of a file without a header; `encodings` are tried in
-    order. Raises DataError for an empty file, a wrong encoding, a row with more or
+    order; `n_skipped` lines stand before the header or the first row; `text` is read in the place
+    of what the file holds. A quote that is never
+    closed is a letter. Raises DataError for an empty file, a wrong encoding, a row with more or
     fewer fields than columns, and a number that cannot be read.
     """
-    file, on_disk = folder.where(name), folder.path / name
-    # Polars cuts at one byte; the unit separator is in no text.
-    cut = separator if len(separator) == 1 else "\x1f"
+    file, on_disk = folder.where(name), folder.on_disk(name) if text is None else None
+    cut = separator if len(separator) == 1 else CUT
 
-    def load() -> _Text:
-        """Of UTF-8 on disk the place alone; all else is decoded in memory."""
-        place: Path | bytes = on_disk
-        if encodings != UTF8 or cut != separator or not on_disk.is_file():
-            data = _decode(folder.read(name), file, encodings)
-            place = data if cut == separator else data.replace(separator.encode(), cut.encode())
-        return _Text(place, file, cut, is_quoted=is_quoted, has_header=columns is None)
+    def read(size: int = -1) -> bytes:
+        return folder.read(name, size) if text is None else text[: size if size >= 0 else None]
 
-    text = load()
-    if b"\0" in text.start[:4096]:
+    def load() -> CutText:
+        """Of UTF-8 on disk the place alone; all else is unpacked and decoded in memory."""
+        place: Path | bytes | None = on_disk
+        is_old_mac = _is_of_old_mac(read(2**16))
+        if encodings != UTF8 or cut != separator or is_old_mac or place is None:
+            data = _decode(read(), file, encodings)
+            place = data if cut == separator else _cut_anew(data, separator)
+        end = "\r" if is_old_mac else "\n"
+        return CutText(place, file, cut, is_quoted and separator != SPACES, n_skipped, end)
+
+    if read(4).startswith(PACKED):
+        raise DataError(f"Wanted text; {file} is packed. Unpack it, or pack it once, with gzip.")
+    loaded = load()
+    if b"\0" in loaded.start:
         raise DataError(
             f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
             "files that are no text do. Save it as UTF-8, or name its encoding."
         )
     try:
-        frame = _read(text, columns, numbers or {})
+        if columns is None:
+            columns, n_lines = _header(loaded)
+            loaded = replace(loaded, n_skipped=n_skipped + n_lines)
+        repeated = {name for name in columns if columns.count(name) > 1}
+        if repeated:
+            raise DataError(
+                f"Wanted distinct column names in the first line of {file}; "
+                f"'{min(repeated)}' occurs more than once. Rename one."
+            )
+        frame, is_by_line = _read(loaded, list(columns), numbers or {})
     except UnicodeDecodeError:
-        _decode(folder.read(name), file, encodings)  # says in which line
+        _decode(read(), file, encodings)  # says in which line
         raise
+    loaded = replace(loaded, is_by_line=is_by_line)
+    notes = tuple(_letters(loaded)) if is_by_line else ()
     # The bytes are not kept for the sake of a line that may never be asked for.
-    return Sheet(frame, file, lambda row: load().place_of(row))
+    n_before = loaded.n_skipped
+    del loaded
+
+    def place(row: int) -> str:
+        return replace(load(), n_skipped=n_before, is_by_line=is_by_line).place_of(row)
+
+    return Sheet(frame, file, place, notes)
+
+
+def _is_of_old_mac(start: bytes) -> bool:
+    return b"\r" in start and b"\n" not in start
+
+
+def _cut_anew(data: bytes, separator: str) -> bytes:
+    """Text parted by bytes of its own, where a separator is none that Polars cuts at."""
+    if separator != SPACES:
+        return data.replace(separator.encode(), CUT.encode())
+    data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
+    return re.sub(rb"[ \t]+", CUT.encode(), data)
 
 
 def _read(
-    text: _Text, columns: Sequence[str] | None, numbers: Mapping[str, pl.DataType]
-) -> pl.DataFrame:
-    """The rows of a text; UnicodeDecodeError where it is not UTF-8."""
-    names = _header(text) if columns is None else list(columns)
+    text: CutText, names: list[str], numbers: Mapping[str, pl.DataType]
+) -> tuple[pl.DataFrame, bool]:
+    """The rows of a text, and whether each line is one; UnicodeDecodeError if it isn't UTF-8."""
+    n_lines, n_cuts, n_quotes = text.count()
     try:
         frame = text.scan({name: numbers.get(name, pl.String()) for name in names}).collect()
     except _UNREADABLE:
-        frame = _read_strictly(text, names, numbers)
+        frame = None
+    is_by_line = False
+    if frame is None or (n_quotes and frame.height != n_lines):
+        is_by_line = n_quotes > 0 and _is_by_line(text, len(names))
+    if frame is None or is_by_line:
+        frame = _read_strictly(replace(text, is_by_line=is_by_line), names, numbers)
     if frame.height and frame[:, -1].null_count():
-        _refuse_short_rows(text, frame.height + text.has_header, len(names))
+        # Polars fills a short row up with missing values. Without quotes, counting separators
+        # settles it: too long rows are refused already.
+        if not is_by_line and (n_quotes or n_cuts != n_lines * (len(names) - 1)):
+            for _ in _whole_rows(text, len(names)):
+                pass
         frame = frame.filter(~_BLANK)
     if frame.is_empty():
         raise _empty(text.file)
-    return frame
+    return frame, is_by_line
 
 
 def _read_strictly(
-    text: _Text, names: list[str], numbers: Mapping[str, pl.DataType]
+    text: CutText, names: list[str], numbers: Mapping[str, pl.DataType]
 ) -> pl.DataFrame:
     """The rows that Polars cannot read as they are, written anew by csv; DataError with the line.
 
-    Polars loses count at a lone quote, as in 5" screen, and knows no quotes in names of columns.
+    Polars loses count at a lone quote, as in 5" screen.
     """
     written = io.StringIO()
     writer = csv.writer(written, delimiter=text.separator, lineterminator="\r\n")
     writer.writerows(_whole_rows(text, len(names)))
-    strict = replace(text, place=written.getvalue().encode(), is_quoted=True, has_header=False)
+    strict = CutText(written.getvalue().encode(), text.file, text.separator, is_quoted=True)
     if not strict.place:
         raise _empty(text.file)
     frame = strict.scan(dict.fromkeys(names, pl.String())).collect()
@@ -194,22 +191,37 @@ def _read_strictly(
     return sheet.frame
 
 
-def _refuse_short_rows(text: _Text, n_lines: int, n_columns: int) -> None:
-    """Polars fills a short row up with missing values: it is looked for where there are any."""
-    n_cuts = n_quotes = 0
-    with text.opened() as stream:
-        while piece := stream.read(_PIECE):
-            n_cuts += piece.count(text.separator.encode())
-            n_quotes += piece.count(b'"') if text.is_quoted else 0
-    # Without quotes, counting separators settles it: too long rows are refused already.
-    if n_quotes or n_cuts != n_lines * (n_columns - 1):
-        for _ in _whole_rows(text, n_columns):
-            pass
+def _is_by_line(text: CutText, n_columns: int) -> bool:
+    """Whether quotes would join lines of which each is a row, as lone quotes do.
+
+    Where quotes do their work elsewhere in the file, they do so here, unless they cannot.
+    """
+    is_used = False
+    for _, line in text.lines():
+        fields = cut_line(line, text.separator)
+        if any(fields) and len(fields) != n_columns:
+            return False
+        is_used |= fields != line.split(text.separator)
+    try:
+        return not is_used or not all(_whole_rows(text, n_columns))
+    except DataError:
+        return True
 
 
-def _whole_rows(text: _Text, n_columns: int) -> Iterator[list[str]]:
+def _letters(text: CutText) -> Iterator[str]:
+    """A note on the first quote that opens a field and is never closed."""
+    for line, fields in text.records():
+        if any(field.startswith('"') for field in fields):
+            yield (
+                f"A quote in {text.file}, line {line} opens a field and doesn't close it: such "
+                "quotes are letters, and every line is a row."
+            )
+            return
+
+
+def _whole_rows(text: CutText, n_columns: int) -> Iterator[list[str]]:
     """The fields of each row of data; DataError where a row has more or fewer than columns."""
-    for line, fields in islice(text.records(), int(text.has_header), None):
+    for line, fields in text.records():
         if len(fields) != n_columns:
             raise DataError(
                 f"Wanted {n_columns} fields in every row; {text.file}, line {line} has "
@@ -218,17 +230,21 @@ def _whole_rows(text: _Text, n_columns: int) -> Iterator[list[str]]:
         yield fields
 
 
-def _header(text: _Text) -> list[str]:
-    names = next((fields for _, fields in text.records()), None)
+def _header(text: CutText) -> tuple[list[str], int]:
+    """The names of the columns, and how many lines there are up to their end."""
+    line, names = next(text.records(), (0, None))
     if names is None:
         raise _empty(text.file)
-    repeated = {name for name in names if names.count(name) > 1}
-    if repeated:
+    with replace(text, n_skipped=0).opened() as stream:
+        skipped = [stream.readline() for _ in range(line)]
+    if re.search(rb"\r(?!\n)", skipped[-1]) and text.end == "\n":
         raise DataError(
-            f"Wanted distinct column names in the first line of {text.file}; "
-            f"'{min(repeated)}' occurs more than once. Rename one."
+            f"Wanted lines that all end alike; those of {text.file} end in \\r here and in \\n "
+            "there. Save it anew."
         )
-    return names
+    n_more = sum(len(re.findall(r"\r\n|\r|\n", name)) for name in names)
+    named = [name or f"column_{n}" for n, name in enumerate(names, 1)]  # as of a row's number
+    return named, line + n_more - text.n_skipped
 
 
 def _empty(file: str) -> DataError:
@@ -269,7 +285,7 @@ def stack(sheets: Sequence[Sheet], file: str) -> Sheet:
         raise IndexError(row)
 
     frame = pl.concat([sheet.frame for sheet in sheets], how="diagonal_relaxed")
-    return Sheet(frame, file, place)
+    return Sheet(frame, file, place, tuple(note for sheet in sheets for note in sheet.notes))
 
 
 def require_columns(sheet: Sheet, wanted: Sequence[str], remedy: str) -> None:

@@ -40,7 +40,8 @@ def pair_loss(task: Task, step: Step) -> torch.Tensor:
     pairs = EmbeddedPairs(
         *step.embeddings(task), batch.users, batch.items, rows.user_positions, rows.item_positions
     )
-    targets = Targets(rows.labels, rows.expected, batch.share, step.done, batch.item_weights)
+    labels = head.counted(rows.labels)
+    targets = Targets(labels, rows.expected, batch.share, step.done, batch.item_weights)
     return head.loss(pairs, targets)
 
 

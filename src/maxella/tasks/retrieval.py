@@ -16,7 +16,10 @@ from maxella.tasks.task import Kind, Step, Task
 
 
 def labels(log: pl.DataFrame, task: Task) -> TaskLabels:
-    """1 at each row of the task, or what its event and its repeats make it count."""
+    """1 at each row of the task, or what its event and its count make it count.
+
+    A row that counts 0 or less, as a quantity that was sent back, is no pick.
+    """
     chosen, _ = chosen_rows(log, task.rows, where=f"tasks.{task.name}.rows")
     weights = np.ones(log.height, dtype=np.float32)
     if task.event_weights:
@@ -26,11 +29,31 @@ def labels(log: pl.DataFrame, task: Task) -> TaskLabels:
                 where = f"tasks.{task.name}.event_weights"
                 raise ConfigError(f"{where}: {unknown_name('event', event, known)}")
             weights[(log[EVENT] == event).to_numpy()] = weight
-    if task.counts_repeats and "count" in log.columns:
-        weights *= 1 + np.log(log["count"].to_numpy().astype(np.float32))
+    if "count" in log.columns:
+        counts = log["count"].to_numpy()
+        chosen = chosen & (counts > 0)
+        if task.counts_repeats:
+            weights *= confidence(counts, chosen)
     weights[~chosen] = np.nan
     # Of a pair with several events the strongest speaks.
     return TaskLabels(weights, keep="largest" if task.event_weights else "last")
+
+
+def confidence(counts: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(n,) counts of any unit, (n,) bool → (n,) float32, 1 at the median of those that are chosen.
+
+    In proportion up to it, 1 + log beyond: of plays as of seconds, ten times as much is not ten
+    times as sure (Hu, Koren and Volinsky 2008). Of repeats, most of which are 1, all is beyond.
+
+    >>> confidence(np.array([1, 2, 4, 8, 40]), np.ones(5, dtype=bool)).round(1).tolist()
+    [0.25, 0.5, 1.0, 1.7000000476837158, 3.299999952316284]
+    """
+    if not chosen.any():
+        return np.ones(len(counts), dtype=np.float32)
+    median = np.quantile(counts[chosen], 0.5, method="lower")  # so of repeats it is one of them
+    share = np.maximum(counts / median, 0)
+    found: np.ndarray = np.where(share > 1, 1 + np.log(np.maximum(share, 1)), share)
+    return found.astype(np.float32)
 
 
 def loss(task: Task, step: Step) -> torch.Tensor:

@@ -233,7 +233,7 @@ def _find_offsets(
         answers.append(
             head(EmbeddedPairs(users[block[0]], items[block[1]], block[0], block[1], each, each))
         )
-    errors = torch.from_numpy(train.labels) - torch.cat(answers)
+    errors = head.counted(torch.from_numpy(train.labels)) - torch.cat(answers)
     table = asked.part.table
     bags = asked.contexts.take(_contexts(train))
     table[0] = ridge(bags, table.shape[1], errors.unsqueeze(1)).table.squeeze(1)
