@@ -5,13 +5,12 @@ import pytest
 
 from maxella.errors import DataError
 from maxella.report.files import read_report, write_report
-from maxella.report.findings import findings
 
 
 def test_a_report_comes_back_as_it_was(report, tmp_path):
     path = tmp_path / "run" / "report.json"
     write_report(report, path)
-    assert read_report(path) == report | {"findings": findings(report)}
+    assert read_report(path) == report
     assert [child.name for child in path.parent.iterdir()] == ["report.json"]
 
 
@@ -80,9 +79,3 @@ def test_the_file_is_plain_json(report, tmp_path):
         json.loads(path.read_text(encoding="utf-8"))["models"][0]["metrics"]["stars"]["coverage_80"]
         is None
     )
-
-
-def test_findings_are_those_of_the_figures_not_of_an_older_report(report, tmp_path):
-    path = tmp_path / "report.json"
-    write_report(report | {"findings": ["All is well."], "test_reads": 2}, path)
-    assert read_report(path)["findings"][-1].startswith("The test part was read 2 times")

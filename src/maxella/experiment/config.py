@@ -347,6 +347,12 @@ class CompareOptions(Section):
         names = [entry.name for entry in models]
         if len({entry.folder for entry in models}) < len(names):
             raise ValueError(f"wanted names with a folder of its own for each; got {names}")
+        taken = [name for name in names if name.casefold() in BASELINES]
+        if taken:
+            raise ValueError(
+                f"'{taken[0]}' is the name of a baseline, which stands in the same table; give the "
+                "model another name"
+            )
         return models
 
 

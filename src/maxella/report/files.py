@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from maxella.errors import DataError
 from maxella.mark import where
-from maxella.report.findings import findings
 from maxella.report.schema import Report
 from maxella.seal import opened, read_json, sealed
 from maxella.writing import write_text
@@ -19,7 +18,7 @@ FORMAT = 2
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write a report as JSON, its `findings` computed from the figures.
+    """Write a report as JSON.
 
     DataError: it holds a NaN or an infinity, or is of another format.
     """
@@ -30,7 +29,7 @@ def write_report(report: dict[str, Any], path: Path) -> None:
             f"A report holds finite numbers or null; {place} is not finite (for {path}). "
             "Write null where there is no figure."
         )
-    report = sealed(report | {"findings": findings(report)})
+    report = sealed(report)
     write_text(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 
