@@ -67,7 +67,7 @@ def test_a_task_that_makes_no_sense_is_named(task, wanted):
         ([STARS | {"shapes_encoders": False}], "something to make the encoders"),
         ([STARS | {"members": 2}], "another head than dot with members above 1"),
         ([BUY | {"loss": "in_batch_softmax"}, STARS | {"head": "ordinal"}], "batches of rows"),
-        ([BUY | {"uses_time": True}], r"model\.history_dim above 0 with uses_time for buy"),
+        ([BUY | {"uses_time": "past"}], r"model\.history_dim above 0 with uses_time for buy"),
         ([STARS | {"neighbours": 5}], "neighbours is for tasks of the kind retrieval, not rating"),
     ],
 )

@@ -30,7 +30,7 @@ from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
 from maxella.model.build import ModelSpec, least_weights
-from maxella.model.head import SPREAD, HeadSpec
+from maxella.model.head import SPREAD, HeadSpec, UsesTime
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
@@ -220,7 +220,7 @@ def _events(config: Config, train: Log) -> list[str]:
     return wanted
 
 
-def _uses_time(task: TaskOptions, train: Log) -> bool:
+def _uses_time(task: TaskOptions, train: Log) -> UsesTime | None:
     if task.uses_time and train.rows.timestamps is None:
         raise ConfigError(
             f"tasks.{task.name}.uses_time wants a timestamp in every interaction; this source has "

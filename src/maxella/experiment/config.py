@@ -20,6 +20,7 @@ from maxella.errors import unknown_name
 from maxella.experiment.clashes import clashes
 from maxella.experiment.option_types import LocalPath, OneOf
 from maxella.model.build import USER_ENCODERS
+from maxella.model.head import UsesTime
 from maxella.model.heads import HEADS
 from maxella.tasks.kinds import KINDS
 from maxella.tasks.losses import LOSSES
@@ -232,10 +233,11 @@ class TaskOptions(Section):
     answers kept within the range of the training labels; false: as they are, as in the notebook."""
     shapes_encoders: bool = True
     """Whether its loss trains the encoders too, or reads what other tasks make of them."""
-    uses_time: bool = False
-    """Whether it looks at the order in which a user did things, never at how long a gap was.
-    retrieval: the latest items count most, for what comes next; rating: how the user rated around
-    then."""
+    uses_time: UsesTime | None = None
+    """Whether it looks at the order in which a user did things, never at how long a gap was. past,
+    retrieval: the latest items count most, for what comes next; past, rating: how the user rated
+    shortly before; around, rating: how they rated before and after, which is known of a rating in
+    hindsight alone. Absent: it looks at no order."""
     kept_labels: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of its training labels that is kept: what do the other tasks teach?"""
 
@@ -251,6 +253,7 @@ class TaskOptions(Section):
             (self.neighbours > 0, "neighbours", "retrieval"),
             (bool(self.event_weights), "event_weights", "retrieval"),
             (self.distillation > 0, "distillation", "retrieval"),
+            (self.uses_time == "around", "uses_time = 'around'", "rating"),
         ):
             if is_set and self.kind != kind:
                 raise ValueError(f"{name} is for tasks of the kind {kind}, not {self.kind}")

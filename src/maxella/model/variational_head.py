@@ -33,7 +33,7 @@ class VariationalHead(GaussianFactors):
             ½ Σ over labels of [log σ² + E(r − prediction)² / σ²] + β · priors
 
         E(r − μ − b_u − b_i − m·n)² = (r − μ − b_u − b_i − m·n)² + s·(n² + t) + m²·t, with s and
-        t the variances. Members are averaged.
+        t the variances, and those of the biases. Members are averaged.
         """
         users, items = self.factors(pairs)
         m, n = users.means, items.means
@@ -45,7 +45,8 @@ class VariationalHead(GaussianFactors):
         )
         of_squares, of_variances = sums.chunk(2, dim=1)  # (U, width) each
         spread = (s * of_squares + m.square() * of_variances).view(len(s), self.members, -1)
-        squares = errors.square().sum(dim=0) + spread.sum(dim=(0, 2))  # (members,)
+        squares = errors.square() + self.bias_variances(pairs, users, items)
+        squares = squares.sum(dim=0) + spread.sum(dim=(0, 2))  # (members,)
         fit = (squares / self.log_noise.exp() + len(errors) * self.log_noise).sum()
         bound = fit + self.priors(users, items, targets)
         return bound / (2 * self.members * targets.expected)

@@ -53,7 +53,7 @@ class TaskFacts(BaseModel):
     weight: Annotated[float, Field(ge=0)]
     dim: int
     members: int
-    uses_time: Any
+    uses_time: str | None = None
     head: str | None = None
 
 
@@ -160,7 +160,9 @@ def _of_head(head: HeadSpec, log: Log, task: TaskFacts) -> Iterator[tuple[bool, 
         yield got != wanted, f"{name} is {got!r}, in config.toml {wanted!r}"
     yield min(head.factors, head.members) < 1, "factors or members are below 1"
     yield head.neighbours < 0, "neighbours is below 0"
-    yield head.uses_time and log.rows.timestamps is None, "it uses time, and known.parquet has none"
+    has_no_times = head.uses_time is not None and log.rows.timestamps is None
+    yield has_no_times, "it uses time, and known.parquet has none"
+    yield head.unit <= 0, "its unit is not above 0"
     yield any(a >= b for a, b in pairwise(head.levels)), "its levels do not ascend"
     yield HEADS[head.head].few_levels and not head.levels, "it wants levels"
     yield head.range is not None and head.range[0] > head.range[1], "its range is turned"
