@@ -20,7 +20,8 @@ MODULES = {
     "ctypes",
 }
 OF_MODULES = {("torch", "load"), ("np", "load"), ("numpy", "load"), ("os", "system")}
-# Names of the package come from a table in it. pip fetches a wheel by its name and hash.
+# Names of the package come from a table in it. pip fetches a wheel by its name and hash; no word
+# of the command comes from outside.
 ALLOWED = {("__init__.py", "import_module"), ("sources/download.py", "subprocess")}
 
 
