@@ -46,7 +46,7 @@ def hostile(tmp_path_factory):
         [compare]
         baselines = ["popularity"]
         [[compare.models]]
-        name = {_toml("one" + LIVE + ESCAPES)}
+        name = {_toml("one<script>" + ESCAPES)}
         """
     )
     maxella.run(_config(folder), folder / "run")

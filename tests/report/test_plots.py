@@ -200,7 +200,8 @@ def test_names_are_text_and_nothing_else(report, name):
         assert not {"b", "loss-0-b"} & {element.get("id") for element in root_of(plot).iter()}
     for place in ("trade-off-1", "metric-0-0", "loss-0", "reliability-2"):
         assert name in texts(plots[place])
-    assert f"{name}: RMSE  (lower is better)" in texts(plots["trade-off-1"])
+    assert "RMSE  (lower is better)" in texts(plots["trade-off-1"])
+    assert name in plots["trade-off-1"].title
 
 
 def test_a_long_name_is_cut(report):
@@ -212,3 +213,10 @@ def test_many_models_are_drawn(report):
     joint = report["models"][1]
     report["models"] = [joint | {"name": f"joint {number}"} for number in range(14)]
     assert {f"joint {number}" for number in range(14)} <= set(texts(drawn(report)["trade-off-1"]))
+
+
+def test_of_curves_that_run_as_one_each_shows(report):
+    joint, alone = report["models"][1], report["models"][0]
+    alone["history"] = joint["history"]  # of purchase the same losses
+    widths = re.findall(r"stroke-width: ([\d.]+)", drawn(report)["loss-0"].svg)
+    assert {"5", "2"} <= set(widths)  # the wider below

@@ -3,6 +3,7 @@
 import gzip
 import struct
 import zipfile
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -129,6 +130,15 @@ def test_a_file_that_polars_would_unpack_by_itself(tmp_path):
         path.write_bytes(magic + b",user_id\n1,2\n")
         with pytest.raises(DataError, match="is packed"):
             load_source("delimited", path)
+
+
+@pytest.mark.parametrize("name", ["zero", "zero.csv", "zero.zip"])
+def test_a_device_is_not_read(tmp_path, name):
+    path = Path("/dev/zero") if name == "zero" else tmp_path / name
+    if name != "zero":
+        path.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="is a device"):
+        load_source(None, path)
 
 
 def test_a_parquet_of_more_rows_than_its_bytes_can_tell(tmp_path):

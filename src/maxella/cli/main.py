@@ -56,6 +56,12 @@ def _options(
     del version
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    """Also as torch says it: its error has no type of its own on the CPU."""
+    told = ("can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(one in str(error) for one in told)
+
+
 def main() -> None:
     """Run a command; an error that a user can mend is one message and exit code 2."""
     try:
@@ -66,6 +72,15 @@ def main() -> None:
     except OSError as error:  # a full disk, a folder that may not be written
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         say_error(f"the system refused: {reason}.")
+        sys.exit(EXIT_CODE)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        say_error(
+            f"the memory does not suffice ({str(error).strip() or 'no more is said'}). Lower "
+            "model.dim, dim and members of the tasks, or training.batch_size; or take a machine "
+            "with more."
+        )
         sys.exit(EXIT_CODE)
     except KeyboardInterrupt:  # before the command began
         sys.exit(INTERRUPTED)

@@ -24,10 +24,11 @@ from maxella.experiment.config import (
     DataOptions,
     TaskOptions,
 )
+from maxella.experiment.machine import memory_bytes
 from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
-from maxella.model.build import ModelSpec
+from maxella.model.build import ModelSpec, least_weights
 from maxella.model.head import SPREAD, HeadSpec, UsesTime
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
@@ -167,7 +168,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 neighbours=task.neighbours,
             )
         )
-    return ModelSpec(
+    spec = ModelSpec(
         n_user_rows=dataset.users.n_rows,
         n_item_rows=dataset.items.n_rows,
         encoder=options.encoder,
@@ -180,6 +181,21 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
         seen_penalty_dim=options.seen_penalty_dim,
         feature_layers=config.features.layers,
     )
+    _refuse_huge(spec)
+    return spec
+
+
+def _refuse_huge(spec: ModelSpec) -> None:
+    """Raise ConfigError where the weights, and what training keeps of each, exceed the memory."""
+    weights, memory = 4 * least_weights(spec), memory_bytes()  # of 4 bytes each
+    wanted = 4 * weights  # the optimiser's two means and the best epoch
+    if memory is not None and wanted > memory:
+        raise ConfigError(
+            f"Training wants {wanted / 1e9:,.1f} GB or more: four times the {weights / 1e9:,.1f} GB"
+            f" of the weights of {spec.n_user_rows:,} users and {spec.n_item_rows:,} items. This "
+            f"machine has {memory / 1e9:,.1f} GB. Lower model.dim, model.history_dim, or dim, "
+            "members or neighbours of the tasks."
+        )
 
 
 def _median_count(rows: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from maxella.errors import DataError
-from maxella.sources.bounded import PACKED
+from maxella.sources.bounded import PACKED, refuse_wide
 from maxella.sources.cut_text import CutText
 from maxella.sources.files import Folder
 from maxella.sources.lines import SPACES, cut_line
@@ -235,6 +235,7 @@ def _header(text: CutText) -> tuple[list[str], int]:
     line, names = next(text.records(), (0, None))
     if names is None:
         raise _empty(text.file)
+    refuse_wide(len(names), text.file)
     with replace(text, n_skipped=0).opened() as stream:
         skipped = [stream.readline() for _ in range(line)]
     if re.search(rb"\r(?!\n)", skipped[-1]) and text.end == "\n":
@@ -262,7 +263,7 @@ def _decode(data: bytes, file: str, encodings: tuple[str, ...]) -> bytes:
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             problem = f"byte {data[error.start]:#04x} in {file}, line {line}"
-        except LookupError as error:
+        except (LookupError, ValueError) as error:  # of codecs that are no encodings of texts
             raise DataError(f"Wanted the name of an encoding; got '{encoding}'.") from error
         else:
             return data if encoding == "utf-8" else text.encode()
