@@ -162,3 +162,10 @@ def test_every_option_is_read_outside_the_page_that_declares_it():
     for option in TaskOptions.model_fields:
         is_read = re.search(rf"(task|options)\.{option}\b", code) or f"self.{option}" in derived
         assert is_read or option in Task.__dataclass_fields__ or f'"{option}"' in by_name, option
+
+
+def test_a_log_in_place_of_a_config_is_told_how_to_get_one(tmp_path):
+    log = tmp_path / "my log.csv"
+    log.write_text("user,item\n1,2\n")
+    with pytest.raises(ConfigError, match=r"`maxella init '.*my log.csv'` makes one"):
+        load_config(log)
