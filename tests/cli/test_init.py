@@ -301,7 +301,8 @@ def test_nothing_is_written_over(cli, tmp_path):
     [
         (b"1\t2\t3\t4\n2\t3\t4\t5\n", "Add a first line with the names of the columns"),
         (b"user_id,item_id\n1,2\n1\n", "line 3 has 1"),
-        (b"user_id,item_id\n1,\xe9\n", "name its encoding (such as iso-8859-1)"),
+        (b"user_id,item_id\n1,\xe9\n", "such as iso-8859-1 (--encoding of init,"),
+        (b"item\n1\n2\n1\n", "two columns, of users and of items; there is item alone"),
         (b"user_id,item_id\n1,2\n,3\n", "wants its user_id"),
         (b"", "is empty"),
     ],

@@ -57,6 +57,10 @@ def test_a_task_that_makes_no_sense_is_named(task, wanted):
         parse([task])
 
 
+def test_tasks_may_be_left_to_the_log():
+    assert not parse([], model={"start": "closed_form"}).tasks
+
+
 @pytest.mark.parametrize(
     ("tasks", "wanted"),
     [

@@ -4,6 +4,7 @@ Nothing heavy is imported at the top: help must come at once, and a command pays
 for what it uses.
 """
 
+import io
 import sys
 from collections.abc import Callable
 
@@ -64,6 +65,8 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def main() -> None:
     """Run a command; an error that a user can mend is one message and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # one in ASCII takes no titles in Japanese
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="maxella")
     except MaxellaError as error:
