@@ -110,7 +110,9 @@ def test_ratings_with_files_of_users_and_items(init, train, tmp_path):
     assert tasks(config) == {"retrieval": "retrieval", "rating": "rating"}
     retrieval, rating = config["tasks"]
     assert retrieval["loss"] == "leave_one_out_softmax"
-    assert (retrieval["every"], rating["head"], rating["shapes_encoders"]) == (8, "mixed", False)
+    assert (rating["head"], rating["shapes_encoders"]) == ("mixed", False)
+    # A head wants 600 steps or 120 epochs, retrieval four or a few more of these.
+    assert (config["training"]["epochs"], retrieval["every"]) == (120, 32)
     assert "rows" not in retrieval
     assert config["model"] == {"dim": 64, "history_dim": 64, "start": "closed_form"}
     assert config["training"]["encoder_learning_rate"] == 0.0005
@@ -299,7 +301,8 @@ def test_nothing_is_written_over(cli, tmp_path):
     [
         (b"1\t2\t3\t4\n2\t3\t4\t5\n", "Add a first line with the names of the columns"),
         (b"user_id,item_id\n1,2\n1\n", "line 3 has 1"),
-        (b"user_id,item_id\n1,\xe9\n", "name its encoding (such as iso-8859-1)"),
+        (b"user_id,item_id\n1,\xe9\n", "such as iso-8859-1 (--encoding of init,"),
+        (b"item\n1\n2\n1\n", "two columns, of users and of items; there is item alone"),
         (b"user_id,item_id\n1,2\n,3\n", "wants its user_id"),
         (b"", "is empty"),
     ],

@@ -9,10 +9,11 @@ import pytest
 import tomli_w
 
 import maxella
-from maxella.errors import BundleError, ConfigError, MaxellaError, TrainingError
+from maxella.errors import BundleError, ConfigError, DataError, MaxellaError, TrainingError
 from maxella.experiment.read_config import parse_config
-from maxella.experiment.reevaluate import reevaluate
+from maxella.experiment.reevaluate import reevaluate, reopen
 from maxella.experiment.run import compare
+from maxella.experiment.run_folder import locked
 from maxella.report.files import read_report
 
 
@@ -42,6 +43,27 @@ def test_two_runs_are_equal_and_a_loaded_bundle_answers_bit_for_bit(options, tmp
     assert one.recommend(users, 5).equals(other.recommend(users, 5))
     manifest = json.loads((tmp_path / "a" / "bundle" / "manifest.json").read_text())
     assert manifest["sha256"]["weights.safetensors"] == first["models"][0]["checkpoint"]
+
+
+def test_without_resamples_a_report_has_differences_but_claims_nothing(options):
+    options["evaluation"] = {"resamples": 0}
+    options["training"] = {"epochs": 1}
+    # A task called like a baseline: the model is told from it.
+    options["tasks"] = [{"name": "popularity", "kind": "retrieval"}]
+    options["compare"] = {"baselines": ["popularity"]}
+    report = maxella.run(options)
+    model, popularity = report["models"]
+    assert (model["name"], popularity["name"]) == ("popularity model", "popularity")
+    assert model["intervals"] == {"popularity": {}}
+    found = model["paired"]["popularity"]
+    assert found.keys() >= {*report["tasks"][0]["headline"]}
+    assert all(of.keys() == {"against", "difference"} for of in found.values())
+    assert " has the best figure" in report["findings"][0]
+    assert any(line.startswith("No interval says how surely") for line in report["findings"])
+    # Its lists hold half of the candidates at most.
+    lengths = [int(key.partition("@")[2]) for key in report["tasks"][0]["headline"] if "@" in key]
+    assert lengths
+    assert max(lengths) <= report["candidates"] / 2
 
 
 def test_a_run_says_what_trained_it(options, tmp_path, device):
@@ -166,6 +188,21 @@ def test_a_second_evaluation_finds_the_same_and_is_counted(options, tmp_path):
     assert figures(second) == figures(first)
     assert (first["test_reads"], second["test_reads"]) == (1, 2)
     assert json.loads((tmp_path / "run" / "report.json").read_text())["test_reads"] == 2
+
+
+def test_evaluations_count_one_after_the_other(options, tmp_path, monkeypatch):
+    monkeypatch.setattr("maxella.experiment.reevaluate._PATIENCE", 0.0)
+    maxella.run(options, tmp_path / "run")
+    one, other = (reopen(tmp_path / "run") for _ in range(2))  # both before either has written
+    assert [one.reported()["test_reads"], other.reported()["test_reads"]] == [2, 3]
+    with locked(tmp_path / "run"), pytest.raises(ConfigError, match="Another command is writing"):
+        one.reported()
+    late = reopen(tmp_path / "run")
+    options["training"]["seed"] = 9
+    maxella.run(options, tmp_path / "run", overwrite=True)
+    with pytest.raises(DataError, match="was trained anew meanwhile"):
+        late.reported()
+    assert read_report(tmp_path / "run" / "report.json")["test_reads"] == 1
 
 
 def test_a_model_of_a_comparison_can_be_judged_again(options, tmp_path):

@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from maxella.report.importance import cross_maps, importance_table, print_importance
-from maxella.report.page import html_page
 
 
 @pytest.fixture
@@ -47,6 +46,22 @@ def test_what_costs_most_comes_first(with_importance):
     assert not any(cell.shows for cell in rows[-1][1])
 
 
+def test_the_console_shows_whole_columns_the_headline_first(with_importance):
+    found = with_importance["importance"]
+    others = {f"stars.other_{n}": 0.5 for n in range(9)}
+    found["metrics"] = others | found["metrics"]
+    for row in found["features"]:
+        row["losses"] |= dict.fromkeys(others, row["losses"]["stars.rmse"])
+    out = io.StringIO()
+    print_importance(with_importance, Console(file=out, width=80))
+    text = out.getvalue()
+    assert "…" not in text
+    assert "+0.1000" in text
+    assert "[+0.0800, +0.1000]" in text  # of RMSE
+    assert "Left out for want of width: " in text
+    assert "stars.other_8." in text
+
+
 @pytest.mark.parametrize("width", [60, 120])
 def test_the_console_names_what_shows_no_effect(with_importance, width):
     out = io.StringIO()
@@ -58,10 +73,12 @@ def test_the_console_names_what_shows_no_effect(with_importance, width):
     assert max(map(len, out.getvalue().splitlines())) <= width
 
 
-def test_the_page_has_the_table_and_the_cross_map(with_importance, read):
-    page = html_page(with_importance)
+def test_the_page_has_the_table_and_the_cross_map(with_importance, read, page_of):
+    page = page_of(with_importance)
     section = re.search(
-        r"<section>\s<h2>Importance of features</h2>.*?</section>", page, re.DOTALL
+        r"<section id=\"importance-of-features\">\s<h2>Importance of features</h2>.*?</section>",
+        page,
+        re.DOTALL,
     )[0]
     table, norms = read(section).tables
     assert table[1] == [
@@ -77,12 +94,12 @@ def test_the_page_has_the_table_and_the_cross_map(with_importance, read):
     assert "--shade: 13.0%" in section
 
 
-def test_a_report_without_importance_has_none_of_it(report):
-    assert "Importance of features" not in html_page(report)
+def test_a_report_without_importance_has_none_of_it(report, page_of):
+    assert "Importance of features" not in page_of(report)
     assert cross_maps(report) == []
 
 
-def test_layers_of_zeros_have_no_shade(with_importance):
+def test_layers_of_zeros_have_no_shade(with_importance, page_of):
     zeros = {"names": ["a", "b"], "norms": [[0.0] * 2] * 2}
     with_importance["importance"]["cross"] = {"user tower": zeros}
-    assert "--shade: 0.0%" in html_page(with_importance)
+    assert "--shade: 0.0%" in page_of(with_importance)

@@ -1,21 +1,25 @@
 """The loop: where it leaves the model, what it logs, and how it goes on."""
 
 import json
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from maxella.data.batches import UserBatches
 from maxella.data.columns import WholeCatalogue
 from maxella.errors import ConfigError, TrainingError
 from maxella.model.build import build_model
 from maxella.model.user_encoder import UserEncoder
+from maxella.seal import opened, sealed
 from maxella.tasks.teacher import Teacher
-from maxella.training.checkpoint import Checkpoint
+from maxella.training.checkpoint import Checkpoint, _hash
 from maxella.training.closed_form_start import ClosedFormStart
-from maxella.training.gradient_steps import GradientSteps, Plan, Validation
+from maxella.training.gradient_steps import GradientSteps, Plan, Validation, _groups
 from maxella.training.log import RunLog
 
 USERS, ITEMS = 12, 9
@@ -166,6 +170,47 @@ def test_a_checkpoint_of_other_options_and_a_damaged_one_are_refused(make, steps
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_bit_flipped_in_a_checkpoint_is_noticed(make, steps, tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    undisturbed, broken = make(), make()
+    steps(undisturbed, checkpoint=Checkpoint(path, ""))
+    whole, rng = path.read_bytes(), random.Random(0)
+    told = 0
+    for _ in range(60):
+        data = bytearray(whole)
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data)
+        try:
+            steps(broken, checkpoint=Checkpoint(path, ""), resume=True)
+        except TrainingError as error:  # and no other
+            told += f"{path} is damaged: " in str(error)
+        else:  # nothing that is read has changed
+            assert same(broken.state_dict(), undisturbed.state_dict())
+            told += 1
+    assert told == 60
+
+
+def test_a_checkpoint_sealed_anew_that_does_not_fit_is_named(make, steps, tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    steps(make(), checkpoint=Checkpoint(path, ""))
+    with safe_open(path, framework="pt") as file:
+        facts = opened(json.loads(file.metadata()["maxella"]))
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    name = next(name for name in tensors if name.startswith("model/"))
+    others = [
+        (tensors | {name: tensors[name][:-1].clone()}, facts),
+        ({key: of for key, of in tensors.items() if key != name}, facts),
+        (tensors | {"optimiser/x/y": torch.zeros(1)}, facts),
+        (tensors, facts | {"progress": {"epoch": "1"}}),
+        (tensors, {key: of for key, of in facts.items() if key != "progress"}),
+    ]
+    for changed, told in others:
+        header = json.dumps(sealed(told | {"sha256": _hash(changed)}))
+        save_file(changed, path, metadata={"maxella": header})
+        with pytest.raises(TrainingError, match=r"is damaged: .* train anew"):
+            steps(make(), checkpoint=Checkpoint(path, ""), resume=True)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(make, steps):
     model = make()
     with torch.no_grad():
@@ -273,3 +318,16 @@ def test_an_encoder_that_reads_order_gets_histories_in_the_order_of_time(make, f
             assert item == latest.get(user, 0)
     assert set(found) == set(range(USERS + 1))
     assert not model.user_encoder.items.weight[0].any()
+
+
+@pytest.mark.parametrize(("n", "share"), [(300, 0.1), (7_500, 0.5), (30_000, 1.0), (10**6, 1.0)])
+@pytest.mark.parametrize("head", ["variational", "ordinal", "mixed"])
+def test_links_learn_at_a_rate_that_falls_with_the_labels_of_a_batch(make, head, n, share):
+    model = make(head)
+    groups = _groups(model, replace(PLAN, n_labels={"rating": n}))
+    rates = {id(weight): group["peak"] for group in groups for weight in group["params"]}
+    of_encoders = {id(weight) for weight in model.encoder_parameters()}
+    for name, weight in model.named_parameters():
+        is_link = name.endswith("_link.weight")
+        wanted = 0.02 if id(weight) in of_encoders else 0.05 * share if is_link else 0.05
+        assert rates[id(weight)] == pytest.approx(wanted), name

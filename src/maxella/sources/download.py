@@ -256,7 +256,10 @@ def _by_pip(wheel: str, place: str, _: None) -> None:
 def _local_path(mirror: str | Path | None) -> Path | None:
     if mirror is None or isinstance(mirror, Path):
         return mirror
-    parts = urllib.parse.urlsplit(mirror)
+    try:
+        parts = urllib.parse.urlsplit(mirror)
+    except ValueError as error:
+        raise DataError(f"Wanted a URL or a path; got {mirror} ({error}).") from error
     if parts.scheme == "file":
         return Path(urllib.request.url2pathname(parts.path))
     return None if "://" in mirror else Path(mirror)
