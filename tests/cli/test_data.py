@@ -92,6 +92,16 @@ def test_check_takes_a_config_or_the_data(cli, config, write_log, tmp_path):
     assert cli("data", "check", config, "--json", "--html", page).out == by_config.out
 
 
+def test_what_init_accepts_can_be_looked_at_before_it(cli, tmp_path):
+    path = tmp_path / "plays.tsv"
+    rows = [f"u{u}\tband {i}\t{1 + u * i}" for u in range(8) for i in range(6) if (u + i) % 3]
+    path.write_text("\n".join(["listener\tartist\tplays", *rows]) + "\n")
+    for command in ("describe", "check"):
+        done = cli("data", command, path, "--json")
+        assert (done.code, json.loads(done.out)["n_users"]) == (0, 8)
+        assert "Taken: listener as user_id, artist as item_id, plays as count." in done.err
+
+
 def test_check_looks_at_the_split_of_the_config(cli, config, write_log):
     write_log()
     config.write_text(config.read_text() + '[split]\nkind = "random"\ntest = 0.5\n')

@@ -46,7 +46,7 @@ def hostile(tmp_path_factory):
         [compare]
         baselines = ["popularity"]
         [[compare.models]]
-        name = {_toml("one" + LIVE + ESCAPES)}
+        name = {_toml("one<script>" + ESCAPES)}
         """
     )
     maxella.run(_config(folder), folder / "run")
@@ -89,7 +89,7 @@ ERRORS = {
     "an unknown option": ("train", "config.toml", "--out", "x", "--set", f"model.{ESCAPES}=1"),
     "a file that is not there": ("data", "describe", f"{ESCAPES}.csv"),
     "a mapping to no column": ("data", "describe", "mapped.toml"),
-    "a row of the log": ("data", "describe", "short.csv"),
+    "a row of the log": ("data", "describe", f"short{ESCAPES}.csv"),
 }
 
 
@@ -106,7 +106,7 @@ def test_no_error_prints_what_a_terminal_obeys(cli, hostile, monkeypatch, name):
     monkeypatch.chdir(hostile)
     mapping = f"[data]\npath = 'log.csv'\ncolumns = {{ user_id = {_toml(ESCAPES)} }}\n"
     (hostile / "mapped.toml").write_text(mapping)
-    (hostile / "short.csv").write_text(f"user_id,item_id,rating\n1,2,{ESCAPES}\n3,4\n")
+    (hostile / f"short{ESCAPES}.csv").write_text(f"user_id,item_id,rating\n1,2,{ESCAPES}\n3,4\n")
     done = cli(*ERRORS[name])
     assert (done.code, refused(done.out + done.err)) == (2, set())
     assert "owned" in done.err

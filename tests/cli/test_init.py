@@ -112,7 +112,7 @@ def test_ratings_with_files_of_users_and_items(init, train, tmp_path):
     assert retrieval["loss"] == "leave_one_out_softmax"
     assert (retrieval["every"], rating["head"], rating["shapes_encoders"]) == (8, "mixed", False)
     assert "rows" not in retrieval
-    assert config["model"] == {"dim": 16, "history_dim": 16, "start": "closed_form"}
+    assert config["model"] == {"dim": 64, "history_dim": 64, "start": "closed_form"}
     assert config["training"]["encoder_learning_rate"] == 0.0005
     report = train()
     assert report["models"][0]["metrics"].keys() == {"retrieval", "rating"}
@@ -176,7 +176,7 @@ def test_a_split_that_the_files_give(init, train, tmp_path):
     (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[-9:]]))
     facts, config = init(tmp_path)
     assert roles(facts)["part"] == "split"
-    assert config["split"] == {"kind": "column", "column": "part"}
+    assert config["split"] == {"kind": "column", "column": "part", "validation": 0.1}
     assert train()["dataset"]["test"] == 9
 
 
@@ -299,7 +299,8 @@ def test_nothing_is_written_over(cli, tmp_path):
     [
         (b"1\t2\t3\t4\n2\t3\t4\t5\n", "Add a first line with the names of the columns"),
         (b"user_id,item_id\n1,2\n1\n", "line 3 has 1"),
-        (b"user_id,item_id\n1,\xe9\n", "name its encoding (such as iso-8859-1)"),
+        (b"user_id,item_id\n1,\xe9\n", "such as iso-8859-1 (--encoding of init,"),
+        (b"item\n1\n2\n1\n", "two columns, of users and of items; there is item alone"),
         (b"user_id,item_id\n1,2\n,3\n", "wants its user_id"),
         (b"", "is empty"),
     ],
@@ -355,4 +356,4 @@ def test_real_data(init, train, tmp_path, shared_data, archive, log, items, user
 def test_taobao(init, shared_data):
     _, config = init(shared_data / "taobao-mb.zip")
     assert tasks(config) == dict.fromkeys(["buy", "cart", "view"], "retrieval")
-    assert config["split"] == {"kind": "column", "column": "part"}
+    assert config["split"] == {"kind": "column", "column": "part", "validation": 0.1}

@@ -181,7 +181,7 @@ def test_facts_go_with_whom_they_tell_of():
     ("columns", "message"),
     [
         (["1", "2.5", "x"], r"user.*there are 1, 2.5, x. Name it user_id"),
-        (["price"], r"Cannot tell which column holds the users' ids"),
+        (["price"], "two columns, of users and of items; there is price alone"),
     ],
 )
 def test_no_ids(columns, message):
@@ -287,3 +287,15 @@ def test_the_form_of_the_times_is_told():
 def test_a_count_says_how_many_rows_are_no_picks():
     reason = roles_of(log(quantity=[-1, 0, *PLAYS[2:]])).columns["quantity"].reason
     assert "2 rows of 0 or less are no picks" in reason
+
+
+def test_numbers_that_may_be_ratings_are_not_left_out_in_silence():
+    levels = [min(1 + (3 * row % 8) / 2, 4) for row in range(N)]
+    assert column_of(log(Bewertung=levels), "rating") == "Bewertung"
+    left_out = roles_of(log(oceny=levels)).columns["oceny"]
+    assert left_out.name == "left out"
+    assert 'its 7 levels from 1 to 4 may be ratings: if they are, add rating = "oceny"' in (
+        left_out.reason
+    )
+    beside = roles_of(log(oceny=levels, rating=levels[::-1])).columns["oceny"]
+    assert "may be ratings" not in beside.reason

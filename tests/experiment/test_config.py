@@ -57,6 +57,10 @@ def test_a_task_that_makes_no_sense_is_named(task, wanted):
         parse([task])
 
 
+def test_tasks_may_be_left_to_the_log():
+    assert not parse([], model={"start": "closed_form"}).tasks
+
+
 @pytest.mark.parametrize(
     ("tasks", "wanted"),
     [
@@ -67,7 +71,7 @@ def test_a_task_that_makes_no_sense_is_named(task, wanted):
         ([STARS | {"shapes_encoders": False}], "something to make the encoders"),
         ([STARS | {"members": 2}], "another head than dot with members above 1"),
         ([BUY | {"loss": "in_batch_softmax"}, STARS | {"head": "ordinal"}], "batches of rows"),
-        ([BUY | {"uses_time": True}], r"model\.history_dim above 0 with uses_time for buy"),
+        ([BUY | {"uses_time": "past"}], r"model\.history_dim above 0 with uses_time for buy"),
         ([STARS | {"neighbours": 5}], "neighbours is for tasks of the kind retrieval, not rating"),
     ],
 )
@@ -158,3 +162,40 @@ def test_every_option_is_read_outside_the_page_that_declares_it():
     for option in TaskOptions.model_fields:
         is_read = re.search(rf"(task|options)\.{option}\b", code) or f"self.{option}" in derived
         assert is_read or option in Task.__dataclass_fields__ or f'"{option}"' in by_name, option
+
+
+@pytest.mark.parametrize(
+    ("section", "option"),
+    [
+        ("model", "dim"),
+        ("model", "history_dim"),
+        ("model", "seen_penalty_dim"),
+        ("training", "epochs"),
+        ("training", "uniform_negatives"),
+        ("evaluation", "resamples"),
+    ],
+)
+@pytest.mark.parametrize("size", [10**9, 10**30])
+def test_an_absurd_size_is_refused(section, option, size):
+    with pytest.raises(ConfigError, match=f"{section}.{option}: .*less than or equal to 1000000"):
+        parse([BUY], **{section: {option: size}})
+
+
+def test_brackets_without_end_are_named(tmp_path):
+    path = tmp_path / "deep.toml"
+    path.write_text("a = " + "[" * 100_000)
+    with pytest.raises(ConfigError, match=r"deep\.toml is none: it is nested too deeply"):
+        load_config(path)
+
+
+@pytest.mark.parametrize("names", [("a a", "A-A"), ("é", "e\u0301"), ("a/b", "a?b")])
+def test_models_that_would_share_a_folder_are_refused(names):
+    models = [{"name": name} for name in names]
+    with pytest.raises(ConfigError, match="a folder of its own"):
+        parse([BUY], compare={"models": models})
+
+
+@pytest.mark.parametrize("name", ["", "x" * 300])
+def test_a_name_that_no_folder_can_have_is_refused(name):
+    with pytest.raises(ConfigError, match=r"compare\.models\.0\.name"):
+        parse([BUY], compare={"models": [{"name": name}]})

@@ -19,7 +19,12 @@ def run(log, folder):
     retrieval = {"name": "picks", "kind": "retrieval", "loss": "leave_one_out_softmax"}
     heads = [
         {"name": f"{head}_{'timed' if timed else 'plain'}", "kind": "rating", "head": head}
-        | {"dim": 2, "weight": 0.3, "uses_time": timed, "shapes_encoders": head == "dot"}
+        | {
+            "dim": 2,
+            "weight": 0.3,
+            "uses_time": "around" if timed else None,
+            "shapes_encoders": head == "dot",
+        }
         for head in HEADS
         for timed in (False, True)
     ]

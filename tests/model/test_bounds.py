@@ -56,21 +56,28 @@ def bound_by_draws(head, pairs, n_draws, loss_of):
             for mean, variance in zip(means, (s, t), strict=True)
         )
         match = (m[:, USER_POSITIONS] * n[:, ITEM_POSITIONS]).sum(dim=2)
-        user_biases = head.user_biases(USERS)[USER_POSITIONS, member]
-        item_biases = head.item_biases(ITEMS)[ITEM_POSITIONS, member]
-        sums = head.mean + user_biases + item_biases + match
+        of_users, of_items = (
+            table(rows)[:, member]
+            + (logs(rows)[:, member] / 2).exp()
+            * torch.randn(n_draws, len(rows), generator=generator, dtype=torch.float64)
+            for table, logs, rows in (
+                (head.user_biases, head.user_bias_log_variances, USERS),
+                (head.item_biases, head.item_bias_log_variances, ITEMS),
+            )
+        )
+        sums = head.mean + of_users[:, USER_POSITIONS] + of_items[:, ITEM_POSITIONS] + match
         total = total + loss_of(sums, member).mean(dim=0).sum()
-    for table, rows, variances, log_prior, share in (
-        (head.user_factors, USERS, s, head.user_log_prior, 1.0),
-        (head.item_factors, ITEMS, t, head.item_log_prior, TARGETS.share),
-    ):
-        posterior = torch.distributions.Normal(table(rows), variances.sqrt())
-        prior = torch.distributions.Normal(torch.zeros(4).double(), (log_prior / 2).exp())
-        divergence = torch.distributions.kl_divergence(posterior, prior).sum()
-        # The bound leaves a constant of ½ a factor out.
-        total = total + share * (divergence + variances.numel() / 2)
-    total = total + head.user_biases(USERS).square().sum() / (2 * 0.15)
-    total = total + TARGETS.share * head.item_biases(ITEMS).square().sum() / (2 * 0.3)
+    for side, rows, share in (("user", USERS, 1.0), ("item", ITEMS, TARGETS.share)):
+        for of_means, of_logs, log_prior in (
+            ("factors", "log_variances", "log_prior"),
+            ("biases", "bias_log_variances", "bias_log_prior"),
+        ):
+            means, logs = (getattr(head, f"{side}_{name}")(rows) for name in (of_means, of_logs))
+            deviations = (getattr(head, f"{side}_{log_prior}") / 2).exp()
+            posterior = torch.distributions.Normal(means, (logs / 2).exp())
+            prior = torch.distributions.Normal(torch.zeros_like(deviations), deviations)
+            divergence = torch.distributions.kl_divergence(posterior, prior)
+            total = total + share * divergence.sum()
     for link in (head.user_link, head.item_link):
         total = total + TARGETS.share * link.weight.square().sum() / 2
     return total / (2 * len(TARGETS.labels))
@@ -98,7 +105,12 @@ def test_the_ordinal_bound_is_what_drawing_the_factors_finds(make_head, pairs, v
         return -head.log_likelihood(pairs, tastes, TARGETS.labels)[0].T
 
     with torch.no_grad():
-        for table in (head.user_log_variances, head.item_log_variances):
+        for table in (
+            head.user_log_variances,
+            head.item_log_variances,
+            head.user_bias_log_variances,
+            head.item_bias_log_variances,
+        ):
             table.weight.fill_(variance).log_()
         gaps = head.user_gaps(USERS).square().sum() / (2 * 0.1)
         found = head.loss(pairs, TARGETS)

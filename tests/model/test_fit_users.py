@@ -182,7 +182,7 @@ def test_a_variational_head_finds_the_posterior():
         w = head.user_link(pairs.user_embeddings)[0]
         precision = (-head.log_noise).exp()
         f, spread = (torch.nn.functional.pad(x, (1, 0), value=v) for x, v in ((n, 1.0), (t, 0.0)))
-        prior = torch.cat([torch.tensor([1 / 0.15]).double(), (-head.user_log_prior).exp()])
+        prior = (-torch.cat([head.user_bias_log_prior, head.user_log_prior])).exp()
         bend = precision * (f.T @ f + spread.sum(dim=0).diag()) + prior.diag()
         item_biases = head.item_biases.weight[pairs.items[pairs.item_positions], 0]
         left = labels - head.mean - item_biases - n @ w
@@ -190,8 +190,9 @@ def test_a_variational_head_finds_the_posterior():
         means = torch.linalg.solve(bend, precision * pull)
         of_user = torch.cat([found.user_biases.weight[1], found.user_factors.weight[1]])
         torch.testing.assert_close(of_user, means)
-        variances = found.user_log_variances.weight[1].exp()
-        torch.testing.assert_close(variances, 1 / bend.diagonal()[1:])
+        logs = (found.user_bias_log_variances, found.user_log_variances)
+        variances = torch.cat([table.weight[1].exp() for table in logs])
+        torch.testing.assert_close(variances, 1 / bend.diagonal())
 
 
 @pytest.mark.parametrize("n", [1, 50, 3000])

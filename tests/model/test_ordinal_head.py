@@ -84,10 +84,13 @@ def test_the_variance_of_a_sum_is_that_of_draws(make_head, name):
         return means + variances.sqrt() * noise
 
     match = (drawn(m, s) * drawn(n, t)).view(-1, 4, 2, 2).sum(dim=3)
-    # What is not known of a bias: 0.15 of a user's, 0.3 of an item's.
-    unknown = torch.tensor([0, 0.3, 0.15, 0.45]).double().unsqueeze(1)
+    # Of a bias that is not known it is that of its prior.
+    of_users, of_items = head.user_bias_log_variances.weight, head.item_bias_log_variances.weight
+    of_users, of_items = of_users[[1, 2, 0, 0]], of_items[[3, 0, 4, 0]]
+    of_users[2:], of_items[[1, 3]] = head.user_bias_log_prior, head.item_bias_log_prior
     found = head.member_variances(pairs, users, items)
-    torch.testing.assert_close(found, match.var(dim=0) + unknown, rtol=0.03, atol=0.0)
+    wanted = match.var(dim=0) + of_users.exp() + of_items.exp()
+    torch.testing.assert_close(found, wanted, rtol=0.03, atol=0.0)
 
 
 def test_an_unknown_user_has_the_variances_of_the_prior(make_head):

@@ -77,7 +77,7 @@ LOSS = "leave_one_out_softmax"
 TASKS = [
     {"name": "buy", "kind": "retrieval", "rows": "buy", "loss": LOSS, "neighbours": 3},
     {"name": "view", "kind": "retrieval", "rows": "view", "loss": LOSS},
-    {"name": "stars", "kind": "rating", "head": "ordinal", "dim": 2, "uses_time": True},
+    {"name": "stars", "kind": "rating", "head": "ordinal", "dim": 2, "uses_time": "around"},
     {"name": "liked", "kind": "binary", "rows": "rating >= 4"},
     {"name": "cart", "kind": "retrieval", "rows": "cart", "weight": 0.0, "loss": LOSS},
 ]

@@ -156,7 +156,7 @@ def test_the_penalty_on_seen_items_is_in_the_scores_of_a_raw_list_alone(dataset)
 
 
 def test_a_ranking_that_reads_the_latest_most_is_asked_nothing_by_time(dataset):
-    heads = (replace(HEADS[0], uses_time=True), HEADS[1])
+    heads = (replace(HEADS[0], uses_time="past"), HEADS[1])
     model = build_model(ModelSpec(61, 21, "sum", 3, 3, (), 10.0, 0.5, heads), seed=1).eval()
     log = dataset.known
     timed = log.of(replace(log.rows, timestamps=np.arange(len(log))))

@@ -1,11 +1,13 @@
 """What a model is right after its start in closed form, and the teacher that comes with it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from maxella.closed_form.edlae import low_rank_edlae
-from maxella.closed_form.ials import ials
+from maxella.closed_form.ials import ials, usual_l2
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.errors import ConfigError
@@ -14,6 +16,7 @@ from maxella.model.user_encoder import UserEncoder
 from maxella.seeds import torch_generator
 from maxella.tasks.teacher import blend
 from maxella.training.closed_form_start import GAIN, ID_WEIGHT, SHARPNESS, ClosedFormStart
+from maxella.training.trial import best_of
 
 CPU = torch.device("cpu")
 
@@ -66,6 +69,12 @@ def test_a_model_of_histories_starts_at_edlae(history, started):
     sums = history.matrix(torch.arange(1, 41)) @ readings
     # All histories have the mean length, so the factor of lengths is 1.
     torch.testing.assert_close(scores[1:], GAIN * sums @ items.T)
+
+
+def test_readings_and_items_start_on_one_scale(start, log):
+    model, _ = start(log, dim=0)
+    readings, items = model.user_encoder.history.readings.weight, model.item_encoder.table.weight
+    torch.testing.assert_close(readings.norm(), items.norm())
 
 
 def test_the_whole_and_its_teacher_know_the_planted_tastes(started):
@@ -141,6 +150,56 @@ def test_of_several_events_the_history_part_starts_by_the_tasks_own(start, shop,
         odd, even = found[1::2], found[2::2]
         assert odd[:, 1:7].mean() > odd[:, 7:].mean()
         assert even[:, 7:].mean() > even[:, 1:7].mean()
+
+
+@pytest.mark.parametrize("taste", [True, False])
+def test_penalties_and_their_blend_are_those_that_rank_the_validation_part_best(
+    taste, make_spec, dataset_of, picks_of, scores_of
+):
+    """Where popularity alone chose, a strong penalty lets in the least of chance."""
+    rng = np.random.default_rng(3)
+    popular = 1 / np.arange(1, 61)
+    taken = []
+    for user in range(200):
+        liked = np.arange(60) % 2 == user % 2 if taste else np.ones(60)
+        chances = liked * (1 if taste else popular)
+        taken.append(rng.choice(60, 9, replace=False, p=chances / chances.sum()) + 1)
+    train, held = (
+        picks_of(
+            np.repeat(np.arange(1, 201), n), np.concatenate([of[part] for of in taken]), (201, 61)
+        )
+        for part, n in ((slice(7), 7), (slice(7, 9), 2))
+    )
+    dataset = replace(dataset_of(train), validation=held)
+    facts = {"n_user_rows": 201, "n_item_rows": 61, "mean_history": 7.0}
+    stage = ClosedFormStart("retrieval", 2, CPU)
+    stage(build_model(make_spec(dim=8, history_dim=8, **facts), 1).eval(), dataset)
+    chosen = stage.facts["chosen"]
+    assert chosen.keys() == {"iALS", "EDLAE", "history beside ids"}
+    alone = build_model(make_spec(dim=8, history_dim=0, **facts), 1).eval()
+    stage = ClosedFormStart("retrieval", 2, CPU)
+    stage(alone, dataset)
+    penalty = stage.facts["chosen"]["iALS"]
+    assert penalty == chosen["iALS"]
+    assert penalty <= 1 if taste else penalty >= 2, penalty
+    own = train.history()
+    l2 = penalty * usual_l2(own)
+    users, items = ials(own, 8, torch_generator(2, "closed form"), l2=l2)
+    torch.testing.assert_close(scores_of(alone, train)[1:], GAIN * users[1:] @ items.T)
+
+
+def test_without_a_validation_part_nothing_is_tried(make_spec, dataset_of, log):
+    stage = ClosedFormStart("retrieval", 2, CPU)
+    stage(build_model(make_spec(n_user_rows=41, n_item_rows=13), 1), dataset_of(log))
+    assert stage.facts == {}
+
+
+def test_the_plain_value_stays_unless_another_is_surely_better():
+    rng = np.random.default_rng(1)
+    noise = {value: rng.normal(size=400) for value in (1.0, 2.0, 3.0)}
+    assert best_of([1.0, 2.0, 3.0], lambda value: noise[1.0] + 0.01 * value * noise[value]) == 1.0
+    better = {1.0: noise[1.0], 2.0: noise[1.0] + 0.1 + 0.1 * noise[2.0], 3.0: noise[3.0]}
+    assert best_of([1.0, 2.0, 3.0], better.get) == 2.0
 
 
 def test_an_encoder_that_has_no_such_parts_is_refused(make_spec, dataset_of, log):

@@ -10,6 +10,7 @@ from maxella.baselines.events import other_events
 from maxella.data.interactions import pair_keys
 from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.data.ranges import is_first, is_last
+from maxella.evaluation.metric import of_users
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.evaluation.ranks import Ranker
 from maxella.features.id import UNKNOWN_ROW
@@ -76,13 +77,18 @@ class Trial:
 
     def ndcg(self, ranker: Ranker) -> float:
         """NDCG@100 among all items without those known in the task; 0 where nothing is asked."""
+        found = self.ndcgs(ranker)
+        return float(found.mean()) if len(found) else 0.0
+
+    def ndcgs(self, ranker: Ranker) -> np.ndarray:
+        """(users,) the same of each user who is asked."""
         if not len(self.asked):
-            return 0.0
+            return np.empty(0)
         exam = RankingExam(
             "trial", self.asked, self.known.pairs, metrics=["ndcg@100"], protocols=["filtered"]
         )
         group = exam.ask(ranker, self.known.n_item_rows).group(None)
-        return group.statistics["filtered.ndcg@100"].value()
+        return of_users(group.statistics["filtered.ndcg@100"])
 
 
 def _last_of_each(pairs: LabelledPairs) -> np.ndarray:

@@ -16,7 +16,7 @@ from maxella.errors import ConfigError
 from maxella.seeds import torch_generator
 
 _TRIAL_FACTORS = 32
-_PENALTIES = (0.5, 1.0, 2.0)  # times the usual one
+_PENALTIES = (0.25, 0.5, 1.0, 2.0, 4.0)  # times the usual one
 _MOST_ROWS = 5_000_000  # of users and items: 2.6 GB of factors, and three times that to fit them
 
 
@@ -24,7 +24,7 @@ _MOST_ROWS = 5_000_000  # of users and items: 2.6 GB of factors, and three times
 class ImplicitALS:
     """The factors of `closed_form.ials`; popularity for who has no history.
 
-    Its penalty is what suits the log's size and density (`usual_l2`), or half or twice that.
+    Its penalty is a quarter to four times what suits the size and density of the log (`usual_l2`).
     Of several events a pair's confidence is the sum of what they count, the task's own 1.
     """
 

@@ -106,13 +106,21 @@ def _with(data: Path | None) -> list[object]:
 
 
 def _config(source: Path, data: Path | None) -> "Config":
-    """That of a file; of a bare source, the source itself and the default split."""
+    """That of a file; of a bare source, what `maxella init` finds of it and the default split."""
     from maxella.experiment.config import Config, DataOptions
     from maxella.experiment.read_config import load_config
+    from maxella.experiment.suggest import suggest
+    from maxella.sources.load import detect
 
     if source.suffix == ".toml":
         return load_config(source, data=data)
-    return Config(data=DataOptions(path=source))
+    if detect(source) != "delimited":  # a layout says itself what its columns are
+        return Config(data=DataOptions(path=source))
+    found = suggest(source).options["data"]
+    ours = {theirs: ours for ours, theirs in found["columns"].items() if theirs not in ("", ours)}
+    if ours:
+        say(f"Taken: {', '.join(f'{theirs} as {of}' for theirs, of in ours.items())}.")
+    return Config(data=DataOptions(**found))
 
 
 app = typer.Typer(help="Get a data set, look at one, or check one.", no_args_is_help=True)

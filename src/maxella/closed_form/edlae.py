@@ -6,6 +6,7 @@ from maxella.closed_form.gram import Gram, ItemWeights, gram, item_weights
 from maxella.closed_form.low_rank import leading_eigenvectors
 from maxella.data.history import History
 
+EDLAE_L2 = 400.0  # within .004 of the best on several logs (docs/log.md)
 DENSE_ITEM_ROWS = 5000  # up to here matrices of items by items are quicker
 
 
@@ -14,7 +15,7 @@ def low_rank_edlae(
     dim: int,
     generator: torch.Generator,
     *,
-    l2: float = 400.0,
+    l2: float = EDLAE_L2,
     dropout: float = 0.33,
     user_exponent: float = -0.5,
 ) -> tuple[torch.Tensor, torch.Tensor]:

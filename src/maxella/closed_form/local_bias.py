@@ -36,8 +36,12 @@ class LocalBias:
         keys = keys[order]
         return cls(times, keys, _places(keys, keys), errors[order].astype(np.float64))
 
-    def at(self, users: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
+    def at(
+        self, users: np.ndarray, times: np.ndarray | None = None, *, only_past: bool = False
+    ) -> np.ndarray:
         """(n,) user rows and the times asked about → (n,) float32; no time: after all others.
+
+        `only_past`: from what came before that time alone, as if asked just before it.
 
         Three ratings of user 1, each one star over its prediction; asked about the first's time,
         the distances are 0, 1, 2: (1 + e^−.1 + e^−.2) / (1 + e^−.1 + e^−.2 + 10) = 0.214.
@@ -51,14 +55,17 @@ class LocalBias:
         if times is None:
             between = np.full(len(users), 2 * n)
         else:  # odd at a known time, even between two
-            sides = [np.searchsorted(self.times, times, side) for side in ("left", "right")]
-            between = sides[0] + sides[1]
-        places = _places(self.keys, _keys(users, between, n))
+            left, right = (np.searchsorted(self.times, times, side) for side in ("left", "right"))
+            between = left + (left if only_past else right)
+        asked = _keys(users, between, n)
+        places = _places(self.keys, asked)
         nearest = np.floor(places).astype(np.int64)
         total, weights = np.zeros(len(users)), np.zeros(len(users))
         for step in range(-_REACH, _REACH + 1) if len(self.keys) else ():
             k = (nearest + step).clip(0, len(self.keys) - 1)
             counts = (k == nearest + step) & (self.keys[k] // (2 * n + 1) == users)
+            if only_past:
+                counts &= self.keys[k] < asked
             weight = counts * np.exp(-np.abs(self.places[k] - places) / _WIDTH)
             total += weight * self.errors[k]
             weights += weight

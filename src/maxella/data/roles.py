@@ -79,6 +79,12 @@ def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
     are looked at; events are counted in all.
     Raises DataError where a column of users or of items cannot be told.
     """
+    if log.width < 2:
+        raise DataError(
+            f"Wanted a log of at least two columns, of users and of items; there is "
+            f"{', '.join(log.columns)} alone. Give another file, or say what parts the fields "
+            "(--separator)."
+        )
     roles = Roles(log, rows_throughout(log, MOST_LOG_ROWS), spelled)
     for name in log.columns:
         if roles.sample[name].null_count() == len(roles.sample):
@@ -93,10 +99,19 @@ def infer_roles(log: pl.DataFrame, spelled: Mapping[str, str]) -> Roles:
     _find_flags(roles)
     _find_count(roles)
     for name in roles.free():
-        differs = "it changes within users and within items: of the moment, or of the pick"
-        is_one = _n_distinct(roles.sample[name]) == 1
-        roles.take(name, LEFT_OUT, "one value in all rows" if is_one else differs)
+        roles.take(name, LEFT_OUT, _why_left_out(roles, name))
     return roles
+
+
+def _why_left_out(roles: Roles, name: str) -> str:
+    values = roles.sample[name]
+    if _n_distinct(values) == 1:
+        return "one value in all rows" + " that have any" * bool(values.null_count())
+    if not roles.named("rating") and _look_like_ratings(values.drop_nulls()):
+        low, high = extent(values)
+        levels = f"{_n_distinct(values)} levels from {low:g} to {high:g}"
+        return f'its {levels} may be ratings: if they are, add rating = "{name}" to data.columns'
+    return "it changes within users and within items: of the moment, or of the pick"
 
 
 def _find_id(roles: Roles, ours: str, its_words: frozenset[str]) -> str:

@@ -14,7 +14,10 @@ ID = frozenset({"id", "uid", "uuid", "guid", "key", "code", "no", "nr"})
 NAME = frozenset({"title", "name"})
 ZIP = frozenset({"zip", "zipcode", "postcode", "postal"})
 CODE = frozenset({"label", "class", "type", "group", "category", "segment", "channel", "status"})
-RATING = frozenset({"rating", "ratings", "stars", "star", "score", "overall", "grade", "vote"})
+RATING = frozenset(
+    {"rating", "ratings", "stars", "star", "score", "overall", "grade", "vote"}
+    | {"bewertung", "sterne", "puntuación", "valoración", "valutazione", "avaliação"}
+)
 # A mean of others' ratings and a count of them are no ratings.
 NO_RATING = frozenset({"count", "avg", "average", "mean", "num", "total", "quantity"})
 TIME = frozenset(

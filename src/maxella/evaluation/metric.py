@@ -116,6 +116,12 @@ class UserSums:
             return self.of(totals)
 
 
+def of_users(mean: Statistic) -> np.ndarray:
+    """(users,) the value of each user who counts for a mean over users."""
+    counts = mean.counts
+    return np.asarray(mean.values(np.eye(len(counts)))[counts])
+
+
 @dataclass(frozen=True)
 class Group:
     """m of all evaluated users, and the metrics over them."""

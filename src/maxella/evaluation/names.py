@@ -19,6 +19,7 @@ PROTOCOLS = {
     "new": "items that the user met in no event before, among these",
     "visited": "items that the user met before, ranked as in filtered",
 }
+PAST = "past"  # of a rater that looks at what came later, too: what it predicts without
 POINTWISE_METRICS = {**DISTRIBUTION_METRICS, **RATING_METRICS, **BINARY_METRICS}
 DEFAULT_METRICS = (
     *(f"top_k_accuracy@{k}" for k in (1, 5, 10, 50, 100)),
@@ -57,6 +58,10 @@ def metric_of(key: str, pointwise: Mapping[str, Metric] = POINTWISE_METRICS) -> 
         if key not in pointwise:
             raise ConfigError(unknown_name("metric", key, pointwise))
         return pointwise[key]
+    if protocol == PAST:
+        metric = metric_of(name, pointwise)
+        meaning = f"{metric.meaning}, from what the user did before alone"
+        return replace(metric, label=f"{metric.label}, from the past", meaning=meaning)
     if protocol not in PROTOCOLS:
         raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
     table_key, k = parse_metric(name)

@@ -12,7 +12,7 @@ from maxella.data.labelled import LabelledPairs
 from maxella.errors import TrainingError
 from maxella.evaluation.distribution import DISTRIBUTION_METRICS
 from maxella.evaluation.metric import Group, Metric
-from maxella.evaluation.names import metric_of
+from maxella.evaluation.names import PAST, metric_of
 from maxella.evaluation.predictions import Predictions
 from maxella.evaluation.slices import Answers, Slice, is_within
 
@@ -24,7 +24,8 @@ class Rater(Protocol):
 
     One whose `reads_contexts` is true takes `contexts` too, (n,) int64 context rows, and one whose
     `rates_by_time` is true `times`, (n,) int64 seconds. One that has `levels`, (K,) ascending
-    labels, has a `distribution` over them: it is asked like `predict` and gives (n, K).
+    labels, has a `distribution` over them: it is asked like `predict` and gives (n, K). One that
+    looks at what came after a time has a `past_rater`, which does not, and is asked beside it.
     """
 
     def predict(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
@@ -67,6 +68,9 @@ class PointwiseExam:
         if len(levels):
             probabilities = _by_blocks(rater, rater.distribution, test)  # type: ignore[attr-defined]
             pairs = replace(pairs, probabilities=probabilities, levels=levels)
+        past = getattr(rater, "past_rater", None)
+        if past is not None:
+            pairs = replace(pairs, of_past=_by_blocks(past, past.predict, test))
         counts = {"users": len(rows), "interactions": len(test)}
         curves = {name: of(pairs) for name, of in self.curves.items()}
         return Answers(rows, partial(self._group, pairs), counts, curves=curves)
@@ -77,7 +81,12 @@ class PointwiseExam:
         positions, some = pairs.take(is_in)
         metrics = {**(DISTRIBUTION_METRICS if len(some.levels) else {}), **self.metrics}
         statistics = {key: of.function(some) for key, of in metrics.items() if len(positions)}
-        return Group(positions, statistics, interactions=int(is_in.sum()))
+        others = {}
+        if len(positions) and some.of_past is not None:
+            alone = replace(some, predictions=some.of_past)
+            for key, of in self.metrics.items():
+                others[f"{PAST}.{key}"] = of.function(alone).value()
+        return Group(positions, statistics, others, interactions=int(is_in.sum()))
 
 
 def _by_blocks(

@@ -20,6 +20,9 @@ class Predictions:
     labels: np.ndarray  # (n,) float64
     levels: np.ndarray = field(default_factory=lambda: np.empty(0))  # (K,) ascending
     probabilities: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))  # (n, K) float64
+    of_past: np.ndarray | None = (
+        None  # (n,) predictions from what came before, where others are not
+    )
 
     @property
     def errors(self) -> np.ndarray:
@@ -54,5 +57,7 @@ class Predictions:
         """Some of the pairs, (n,) bool; the positions of their users, who close up, come first."""
         positions, users = np.unique(self.users[is_in], return_inverse=True)
         told = self.probabilities[is_in] if len(self.levels) else self.probabilities
-        some = Predictions(users, self.predictions[is_in], self.labels[is_in], self.levels, told)
+        past = None if self.of_past is None else self.of_past[is_in]
+        taken = (self.predictions[is_in], self.labels[is_in], self.levels, told, past)
+        some = Predictions(users, *taken)
         return positions, some

@@ -17,7 +17,7 @@ def clashes(model: Any, tasks: Sequence[Any], training: Any) -> Iterator[str]:
     if not model.dim and not model.history_dim:
         yield "model.dim or model.history_dim above 0"
     yield from _of_batches(model, tasks, training, losses)
-    if is_started and not losses:
+    if tasks and is_started and not losses:
         yield "a retrieval task with model.start = 'closed_form': it starts from what users pick"
     if tasks and all(task.every > 1 for task in tasks):
         yield "every = 1 for one of the tasks"

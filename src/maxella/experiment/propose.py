@@ -23,10 +23,12 @@ REPEATS = 0.05  # share of rows that stand for several, from which on repeats co
 # Weight beside the goal: what people chose on the way to it, what they looked at.
 OF_CHOICE, OF_LOOK = 0.5, 0.2
 TEST = 0.2
+VALIDATION = 0.1  # of what is then left: penalties and shares are chosen by it
+NEIGHBOURS = 100
 PART_THEM = "The names of the events do not tell which is the goal: part them into tasks."
 # Interactions from which on → dimensions of each part of the encoders, factors of the heads. From
 # MANY_ITEMS on dimensions are 64 at most.
-SIZES = ((500_000, 128, 16), (50_000, 64, 8), (5_000, 32, 8), (0, 16, 4))
+SIZES = ((500_000, 128, 16), (5_000, 64, 8), (0, 64, 4))
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def choose_options(
     if is_large:  # a step's softmax is over drawn items
         training["uniform_negatives"] = 2000
     options = {
-        "split": {"kind": "column", "column": part} if part else _split(log, tasks[0]),
+        "split": ({"kind": "column", "column": part} if part else _split(log, tasks[0]))
+        | {"validation": VALIDATION},
         "model": {"dim": dim, "history_dim": dim, "start": "closed_form"},
         "training": training,
     }
@@ -178,7 +181,7 @@ def _retrieves(
     options: dict[str, Any] = {"name": _name(name), "kind": "retrieval"}
     if rows:
         options["rows"] = _rows(rows) if isinstance(rows, list) else rows
-    options |= {"loss": "leave_one_out_softmax", "weight": weight}
+    options |= {"loss": "leave_one_out_softmax", "weight": weight, "neighbours": NEIGHBOURS}
     if "count" in log.columns:
         chosen, _ = chosen_rows(log, options.get("rows"), where="rows")
         counts = log["count"].to_numpy()[chosen]

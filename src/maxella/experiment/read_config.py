@@ -21,9 +21,10 @@ def load_config(
         raise ConfigError(
             f"Wanted a config in TOML; {path} can't be read: {error.strerror}. Give another path."
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib follows each bracket
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise ConfigError(
-            f"Wanted a config in TOML; {path} is none: {error}. Mend it, or give another file "
+            f"Wanted a config in TOML; {path} is none: {reason}. Mend it, or give another file "
             "(--data takes a file of interactions)."
         ) from error
     _anchor(options, path.parent)
@@ -74,7 +75,7 @@ def _apply(options: Any, change: str) -> None:
         raise ConfigError(f"--set wants section.key=value, such as model.dim=32; got '{change}'.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text  # a bare word: names need no quotes on a command line
     for section in sections:
         if isinstance(options, list):  # of tables with a name each

@@ -213,10 +213,13 @@ def trained_row(
 
 def _uses_time(config: Config, bundle: Bundle) -> list[str]:
     """What of the model looks at times: kinds of its tasks, and the context."""
-    named = {"retrieval": "retrieval", "rating": "ratings"}
-    used = {
-        named[task.kind]: None for task in config.learnt if task.uses_time and task.kind in named
+    named = {
+        ("retrieval", "past"): "retrieval",
+        ("rating", "past"): "past_ratings",
+        ("rating", "around"): "ratings",
     }
+    asked = ((task.kind, task.uses_time) for task in config.learnt)
+    used = {named[one]: None for one in asked if one in named}
     context = bundle.features.context
     return [*used, *(["context"] if context and TIMESTAMP in context.columns else [])]
 

@@ -106,7 +106,7 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         revisits=nn.ModuleDict(revisits),
         contexts=contexts,
         events=spec.events,
-        uses_time=tuple(one.task for one in spec.heads if one.uses_time),
+        uses_time={one.task: one.uses_time for one in spec.heads if one.uses_time},
     )
 
 

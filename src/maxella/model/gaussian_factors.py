@@ -12,13 +12,14 @@ from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, PairSide, Tar
 from maxella.model.met_items import MetItems, by_member, with_bias
 from maxella.model.row_table import RowTable
 
-USER_BIAS_PRIOR = 0.15  # prior variances
-ITEM_BIAS_PRIOR = 0.3
 # Of a variance, and of what a user does to a gap, either way: what is learnt is far from it.
 LARGEST_LOG = 12.0
+START_NOISE = 0.72  # variance of a rating around its prediction
 _START_SCALE = 0.1  # standard deviation of the first means
 _START_VARIANCE = 0.024
 _START_PRIOR = 0.08  # prior variance of a factor
+_START_USER_PRIOR = 0.15  # and of a bias
+_START_ITEM_PRIOR = 0.3
 _START_LINK = 0.02
 _MOMENTUM = 0.05
 _RAMP = 0.4  # share of the run after which the priors count in full
@@ -28,13 +29,14 @@ class GaussianFactors(PairHead):
     """μ + b_u + b_i + m_u·n_i with m_u = P_u + W x_u, n_i = Q_i + V x_i.
 
     x are the encoders' embeddings, over their root mean square norm: the link through which
-    ratings learn from what was picked. P and Q are private tables with a variance for each
-    factor, which the bound of a head trains together with the prior of each
-    dimension: mean-field variational Bayes for matrix factorisation (Lim and Teh 2007).
+    ratings learn from what was picked. P, Q and the biases are private tables with a variance for
+    each entry, which the bound of a head trains together with the prior of each
+    dimension: mean-field variational Bayes for matrix factorisation (Lim and Teh 2007). So a log
+    of few ratings a user or item says itself how little a bias is to be moved by one.
 
     With several members the head holds that many independent factorisations, of
     `factors` factors each: still one table a side, of the factors laid side by side. An
-    unknown user or item has no bias and no private factors, and the variance of the prior.
+    unknown user or item has no bias and no private factors, and the variances of the priors.
 
     A head adds what it makes of the sum: `forward` gives the ratings, `distribution` how likely
     each level is.
@@ -55,10 +57,17 @@ class GaussianFactors(PairHead):
         self.item_log_variances = _constant(shape.n_item_rows, width, _START_VARIANCE)
         self.user_biases = nn.Embedding(shape.n_user_rows, shape.members, padding_idx=UNKNOWN_ROW)
         self.item_biases = nn.Embedding(shape.n_item_rows, shape.members, padding_idx=UNKNOWN_ROW)
+        # As far as the labels of the median row tell.
+        of_user = 1 / (shape.n_of_user / START_NOISE + 1 / _START_USER_PRIOR)
+        of_item = 1 / (shape.n_of_item / START_NOISE + 1 / _START_ITEM_PRIOR)
+        self.user_bias_log_variances = _constant(shape.n_user_rows, shape.members, of_user)
+        self.item_bias_log_variances = _constant(shape.n_item_rows, shape.members, of_item)
         self.user_link = nn.Linear(shape.dim, width, bias=False)
         self.item_link = nn.Linear(shape.dim, width, bias=False)
-        self.user_log_prior = nn.Parameter(torch.full((width,), _START_PRIOR).log())
-        self.item_log_prior = nn.Parameter(torch.full((width,), _START_PRIOR).log())
+        self.user_log_prior = _logs(width, _START_PRIOR)
+        self.item_log_prior = _logs(width, _START_PRIOR)
+        self.user_bias_log_prior = _logs(shape.members, _START_USER_PRIOR)
+        self.item_bias_log_prior = _logs(shape.members, _START_ITEM_PRIOR)
         for biases in (self.user_biases, self.item_biases):
             nn.init.zeros_(biases.weight)
         for link in (self.user_link, self.item_link):
@@ -68,15 +77,22 @@ class GaussianFactors(PairHead):
         self.register_buffer("item_norm", torch.zeros(()))
 
     def row_tables(self) -> dict[str, RowTable]:
-        """Factors, their variances and biases; who came too late has the variance of the prior."""
+        """Factors, biases and their variances; who came too late has those of the priors."""
+        of_users, of_items = self.user_bias_log_variances, self.item_bias_log_variances
         return {
             "user_factors": RowTable(self.user_factors, "user"),
             "user_log_variances": RowTable(self.user_log_variances, "user", self.user_log_prior),
             "user_biases": RowTable(self.user_biases, "user"),
+            "user_bias_log_variances": RowTable(of_users, "user", self.user_bias_log_prior),
             "item_factors": RowTable(self.item_factors, "item"),
             "item_log_variances": RowTable(self.item_log_variances, "item", self.item_log_prior),
             "item_biases": RowTable(self.item_biases, "item"),
+            "item_bias_log_variances": RowTable(of_items, "item", self.item_bias_log_prior),
         }
+
+    def links(self) -> list[torch.Tensor]:
+        """What reads factors off the embeddings."""
+        return [self.user_link.weight, self.item_link.weight]
 
     def factors(self, pairs: EmbeddedPairs) -> tuple["Factors", "Factors"]:
         """What it holds of the users, and of the items, of some pairs."""
@@ -96,25 +112,28 @@ class GaussianFactors(PairHead):
     ) -> torch.Tensor:
         """(n, members) variance of each sum: s·(n² + t) + m²·t, with s and t the variances.
 
-        A bias that is not known has the variance of its prior.
+        And those of the two biases.
         """
         s, t = users.variances(), items.variances()
         of_users = pairs.of_users(torch.cat([s, users.means.square()], dim=1))
         of_items = pairs.of_items(torch.cat([items.means.square() + t, t], dim=1))
         products = of_users * of_items
         spread = products.view(len(products), 2, self.members, self.n_factors).sum(dim=(1, 3))
-        no_user = pairs.of_users(pairs.user_side.is_unknown) * USER_BIAS_PRIOR
-        no_item = pairs.of_items(pairs.item_side.is_unknown) * ITEM_BIAS_PRIOR
-        return spread + (no_user + no_item).unsqueeze(1)
+        return spread + self.bias_variances(pairs, users, items)
+
+    def bias_variances(
+        self, pairs: EmbeddedPairs, users: "Factors", items: "Factors"
+    ) -> torch.Tensor:
+        """(n, members) what the biases add to the variance of each sum."""
+        return pairs.of_users(users.bias_variances()) + pairs.of_items(items.bias_variances())
 
     def priors(self, users: "Factors", items: "Factors", targets: Targets) -> torch.Tensor:
-        """2 β · (factors' KL to N(0, prior) + ½ |biases|² / prior + ½ |links|²), less a constant.
+        """2 β · (KL of factors and biases to N(0, prior) + ½ |links|²).
 
         The items' part counts as the share of the users that the batch holds, each item for as
         many as it stands for.
         """
-        of_users = users.divergence() + users.biases.square().sum(dim=1) / USER_BIAS_PRIOR
-        of_items = items.divergence() + items.biases.square().sum(dim=1) / ITEM_BIAS_PRIOR
+        of_users, of_items = users.divergence(), items.divergence()
         if targets.item_weights is not None:
             of_items = targets.item_weights * of_items
         of_all = of_items.sum() + sum(
@@ -132,11 +151,12 @@ class GaussianFactors(PairHead):
                 found.view(len(rows), self.members, -1)
                 for found in self.posterior(rows, self._met(pairs, group), given)
             )
-            logs = variances[..., 1:].log().clamp(-LARGEST_LOG, LARGEST_LOG)
+            logs = variances.log().clamp(-LARGEST_LOG, LARGEST_LOG)
             for table, found in (
                 (self.user_biases, means[..., 0]),
                 (self.user_factors, means[..., 1:].flatten(1)),
-                (self.user_log_variances, logs.flatten(1)),
+                (self.user_bias_log_variances, logs[..., 0]),
+                (self.user_log_variances, logs[..., 1:].flatten(1)),
             ):
                 table.weight[rows] = found.to(table.weight.dtype)
 
@@ -155,17 +175,17 @@ class GaussianFactors(PairHead):
         rest = self.mean + items.biases[at].double() + (means * linked.unsqueeze(1)).sum(dim=3)
         if pairs.offsets is not None:
             rest = rest + pairs.offsets[group.pairs].unsqueeze(2)
-        is_unknown = (pairs.items[at] == UNKNOWN_ROW).double()
-        precision = (-self.user_log_prior.double()).exp().view(members)
+        of_biases = items.bias_variances()[at].double()  # (G, n, members)
+        log_priors = [self.user_bias_log_prior.unsqueeze(1), self.user_log_prior.view(members)]
+        precision = (-torch.cat(log_priors, dim=1).double()).exp()
         return MetItems(
             group.given.repeat_interleave(self.members, dim=1),
             rest.flatten(1),
             by_member(with_bias(means, 1.0)),
             by_member(with_bias(variances, 0.0)),
-            ITEM_BIAS_PRIOR * is_unknown.repeat_interleave(self.members, dim=1),
+            of_biases.flatten(1),
             with_bias(linked, 0.0).flatten(1),
-            with_bias(precision, 1 / USER_BIAS_PRIOR).flatten(),
-            with_bias(torch.ones_like(precision), 0.0).flatten(),
+            precision.flatten(),
         )
 
 
@@ -187,7 +207,7 @@ class Factors:
     def linked(self) -> torch.Tensor:
         """(U, width) what the embeddings say of the factors, W x or V x."""
         norm = self._part("norm")
-        if self._head.training:
+        if self._head.training and self._side.n_pairs:
             _follow(norm, self._side.norm)
         return self._part("link")(self._side.embeddings / norm.clamp(min=1e-6))  # type: ignore[no-any-return]
 
@@ -201,29 +221,43 @@ class Factors:
         """(U, members) biases."""
         return self._side.read(self._part("biases"))
 
-    @property
-    def log_prior(self) -> torch.Tensor:
-        """(width,) logarithms of the prior variances."""
-        return self._part("log_prior")  # type: ignore[no-any-return]
-
     def variances(self) -> torch.Tensor:
         """(U, width) variances of the factors."""
         return self._log_variances.exp()
 
+    def bias_variances(self) -> torch.Tensor:
+        """(U, members) variances of the biases."""
+        return self._bias_log_variances.exp()
+
     def divergence(self) -> torch.Tensor:
-        """(U,) 2 KL(N(mean, variance) ‖ N(0, prior)) of the private factors, up to a constant."""
-        variances = self.variances()
-        expected = (self.own.square() + variances) / self.log_prior.exp()
-        return (expected + self.log_prior - variances.log()).sum(dim=1)
+        """(U,) 2 KL(N(mean, variance) ‖ N(0, prior)) of the private factors and the biases."""
+        of_factors = _divergence(self.own, self._log_variances, self._part("log_prior"))
+        of_biases = _divergence(self.biases, self._bias_log_variances, self._part("bias_log_prior"))
+        return of_factors + of_biases
 
     @cached_property
     def _log_variances(self) -> torch.Tensor:
-        learnt = self._side.read(self._part("log_variances"))
-        found = torch.where(self._side.is_unknown.unsqueeze(1), self.log_prior, learnt)
+        return self._logs("log_variances", "log_prior")
+
+    @cached_property
+    def _bias_log_variances(self) -> torch.Tensor:
+        return self._logs("bias_log_variances", "bias_log_prior")
+
+    def _logs(self, of_rows: str, prior: str) -> torch.Tensor:
+        learnt = self._side.read(self._part(of_rows))
+        found = torch.where(self._side.is_unknown.unsqueeze(1), self._part(prior), learnt)
         return found.clamp(-LARGEST_LOG, LARGEST_LOG)
 
     def _part(self, of_side: str) -> Any:
         return getattr(self._head, f"{self._name}_{of_side}")
+
+
+def _divergence(
+    means: torch.Tensor, log_variances: torch.Tensor, log_prior: torch.Tensor
+) -> torch.Tensor:
+    """(U, width) means and log variances, (width,) log prior variances → (U,) 2 KL."""
+    expected = (means.square() + log_variances.exp()) / log_prior.exp()
+    return (expected + log_prior - log_variances - 1).sum(dim=1)
 
 
 def prior_weight(done: float) -> float:
@@ -240,6 +274,10 @@ def _drawn(n_rows: int, width: int, generator: torch.Generator) -> nn.Embedding:
         table.weight.normal_(std=_START_SCALE, generator=generator)
         table.weight[UNKNOWN_ROW] = 0
     return table
+
+
+def _logs(width: int, variance: float) -> nn.Parameter:
+    return nn.Parameter(torch.full((width,), variance).log())
 
 
 def _constant(n_rows: int, width: int, variance: float) -> nn.Embedding:

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from torch import nn
@@ -21,6 +21,10 @@ SPREAD = 1.117
 _MOST_CELLS = 2**14  # of a group of users
 
 
+# What a task that looks at the order of what a user did sees: what came before, or after it too.
+UsesTime = Literal["past", "around"]
+
+
 @dataclass(frozen=True)
 class HeadSpec:
     """All that fixes the head of one task but its weights."""
@@ -34,10 +38,12 @@ class HeadSpec:
     mean: float = 0.0  # label of the training part, so counted
     levels: tuple[float, ...] = ()  # distinct labels of training, ascending; () for too many
     range: tuple[float, float] | None = None  # answers are clipped to it; None: not clipped
+    n_of_user: float = 0.0  # labels of the median user, and of the median item
+    n_of_item: float = 0.0
     item_biases: bool = False  # whether a score has a bias for each item
     projects: bool = False  # whether a score has a projection of the queries of its own
     reads_context: bool = False  # whether it is told the context of a question
-    uses_time: bool = False  # whether it looks at the order of what a user did
+    uses_time: UsesTime | None = None  # what of the order of what a user did it looks at
     patterns: tuple[int, ...] = ()  # of events by which items are visited; () to know none
     neighbours: int = 0  # items that speak for an item beside the dot product; 0: none
 
@@ -63,6 +69,11 @@ class PairSide:
         self.rows = rows  # (U,) int64
         self._positions = Reading(positions)
 
+    @property
+    def n_pairs(self) -> int:
+        """How many pairs there are."""
+        return len(self._positions.positions)
+
     def of_pairs(self, values: torch.Tensor) -> torch.Tensor:
         """(U, ...) values of this side → (n, ...) those of the pairs."""
         return self._positions.of(values)
@@ -80,8 +91,12 @@ class PairSide:
 
     @cached_property
     def norm(self) -> torch.Tensor:
-        """The root mean square norm of the embeddings, a scalar without a gradient."""
-        return self.embeddings.detach().square().sum(dim=1).mean().sqrt()
+        """The root mean square norm of the embeddings over the pairs, a scalar without a gradient.
+
+        Over the pairs: where most items have one, the few with many have norms far above the rest.
+        """
+        squares = self.embeddings.detach().square().sum(dim=1)
+        return self.of_pairs(squares).mean().sqrt()
 
 
 @dataclass(frozen=True)
@@ -220,6 +235,10 @@ class PairHead(Head, ABC):
         """Pairs → (n,) answers as labels are given, within their range where there is one."""
         low, high = self.range
         return (self.origin + self.unit * self(pairs)).clamp(low, high)  # type: ignore[no-any-return]
+
+    def links(self) -> list[torch.Tensor]:
+        """Weights that read embeddings as what the head holds of each row, where it does."""
+        return []
 
     @abstractmethod
     def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:

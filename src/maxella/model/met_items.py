@@ -19,15 +19,14 @@ class MetItems:
     rest: torch.Tensor  # (G, N) what y has without x
     design: torch.Tensor  # (G, N, D) 1 and the means of the item's factors, in the member's place
     variances: torch.Tensor  # (G, N, D) those of the item's factors, 0 elsewhere
-    unknown: torch.Tensor  # (G, N) variance of a bias that is not known
+    bias_variances: torch.Tensor  # (G, N) of the item
     linked: torch.Tensor  # (G, D) what the embedding says of the user's factors, 0 for biases
     precision: torch.Tensor  # (D,) 1 / prior variance
-    is_factor: torch.Tensor  # (D,) 1 for factors, 0 for biases
 
     @cached_property
     def squares(self) -> torch.Tensor:
-        """(G, N, D) expected squares of the item's factors, 0 elsewhere."""
-        return self.design.square() * self.is_factor + self.variances
+        """(G, N, D) expected squares of the design."""
+        return self.design.square() + self.variances
 
     def solve(self, labels: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(G, N) labels with Gaussian noise of (N,) variance → (G, D) means and (G, D) variances.

@@ -8,7 +8,7 @@ from torch import nn
 from maxella.data.history import History
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.feature_part import ColdStartMap, FeatureBags, FeaturePart
-from maxella.model.head import Head
+from maxella.model.head import Head, UsesTime
 from maxella.model.neighbours import NeighbourPart, PickedNeighbours
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.row_table import SIDES, RowTable, Side
@@ -24,7 +24,7 @@ class Model(nn.Module):
     Beside these stand what is found once all else is trained and moves nothing of it: maps from
     features to what new rows should hold, a penalty on seen items, what an item's neighbours say
     for it, what speaks for items that a user has visited, and what the context adds.
-    `uses_time` names the tasks that may look at the order of what a user did, once trained.
+    `uses_time` says which tasks look at the order of what a user did, once trained, and at what.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class Model(nn.Module):
         revisits: nn.ModuleDict | None = None,
         contexts: nn.ModuleDict | None = None,
         events: tuple[str, ...] = (),
-        uses_time: tuple[str, ...] = (),
+        uses_time: Mapping[str, UsesTime] | None = None,
     ) -> None:
         super().__init__()
         self.events = events  # that histories are made of and tell apart; none: all rows alike
-        self.uses_time = uses_time
+        self.uses_time = dict(uses_time or {})
         self.user_encoder = user_encoder
         self.item_encoder = item_encoder
         self.heads = nn.ModuleDict(heads)

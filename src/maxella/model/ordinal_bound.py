@@ -58,10 +58,11 @@ class OrdinalBound:
         found = found + (-torch.expm1(-width)).log()
         bends = s1.sum(dim=1)  # in noise scales, as v is
         precision, means = self._precision(bends), met.linked + x
-        s = met.is_factor / precision
-        v = _times(met.squares, s) + _times(met.variances, means.square()) + met.unknown
+        s = 1 / precision
+        v = _times(met.squares, s) + _times(met.variances, means.square())
+        v = v + met.bias_variances
         v = (v / self.scale**2).unsqueeze(1)
-        of_s = (met.is_factor * (precision.log() + met.precision / precision)).sum(dim=1)
+        of_s = (precision.log() + met.precision / precision).sum(dim=1)
         fit = (given * (v * bends.unsqueeze(1) - 2 * found)).sum(dim=(1, 2))
         values = fit + of_s + (self._hold * at.square()).sum(dim=1)
 

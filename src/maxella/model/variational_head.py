@@ -4,11 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from maxella.model.gaussian_factors import GaussianFactors
+from maxella.model.gaussian_factors import START_NOISE, GaussianFactors
 from maxella.model.head import EmbeddedPairs, HeadShape, Targets
 from maxella.model.met_items import MetItems
-
-_START_NOISE = 0.72  # variance of a rating around its prediction
 
 
 class VariationalHead(GaussianFactors):
@@ -19,7 +17,7 @@ class VariationalHead(GaussianFactors):
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__(shape, shape.mean)
-        self.log_noise = nn.Parameter(torch.full((shape.members,), _START_NOISE).log())
+        self.log_noise = nn.Parameter(torch.full((shape.members,), START_NOISE).log())
 
     def forward(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n,) ratings: the mean over the members."""
@@ -33,7 +31,7 @@ class VariationalHead(GaussianFactors):
             ½ Σ over labels of [log σ² + E(r − prediction)² / σ²] + β · priors
 
         E(r − μ − b_u − b_i − m·n)² = (r − μ − b_u − b_i − m·n)² + s·(n² + t) + m²·t, with s and
-        t the variances. Members are averaged.
+        t the variances, and those of the biases. Members are averaged.
         """
         users, items = self.factors(pairs)
         m, n = users.means, items.means
@@ -45,7 +43,8 @@ class VariationalHead(GaussianFactors):
         )
         of_squares, of_variances = sums.chunk(2, dim=1)  # (U, width) each
         spread = (s * of_squares + m.square() * of_variances).view(len(s), self.members, -1)
-        squares = errors.square().sum(dim=0) + spread.sum(dim=(0, 2))  # (members,)
+        squares = errors.square() + self.bias_variances(pairs, users, items)
+        squares = squares.sum(dim=0) + spread.sum(dim=(0, 2))  # (members,)
         fit = (squares / self.log_noise.exp() + len(errors) * self.log_noise).sum()
         bound = fit + self.priors(users, items, targets)
         return bound / (2 * self.members * targets.expected)

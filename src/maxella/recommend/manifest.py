@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from maxella.data.log import Log
 from maxella.errors import BundleError
@@ -15,7 +15,7 @@ from maxella.model.build import USER_ENCODERS, ModelSpec, least_weights
 from maxella.model.feature_part import LAYERS
 from maxella.model.head import HeadSpec
 from maxella.model.heads import HEADS
-from maxella.seal import opened, read_json, sealed
+from maxella.seal import opened, read_json, reason_of, sealed
 from maxella.tasks.kinds import KINDS
 
 FORMAT = 7  # as in Manifest
@@ -53,7 +53,7 @@ class TaskFacts(BaseModel):
     weight: Annotated[float, Field(ge=0)]
     dim: int
     members: int
-    uses_time: Any
+    uses_time: str | None = None
     head: str | None = None
 
 
@@ -109,12 +109,8 @@ def check_facts(
 
 def damaged(path: Path, reason: Exception | str) -> BundleError:
     """The error for a file of a bundle that cannot be what was written."""
-    if isinstance(reason, ValidationError):
-        first = reason.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    elif isinstance(reason, KeyError):
-        reason = f"it lacks {reason}"
-    return BundleError(f"{path} is damaged: {str(reason).strip().rstrip('.')}. {_REMEDY}")
+    told = reason if isinstance(reason, str) else reason_of(reason)
+    return BundleError(f"{path} is damaged: {told}. {_REMEDY}")
 
 
 def _broken(
@@ -164,7 +160,9 @@ def _of_head(head: HeadSpec, log: Log, task: TaskFacts) -> Iterator[tuple[bool, 
         yield got != wanted, f"{name} is {got!r}, in config.toml {wanted!r}"
     yield min(head.factors, head.members) < 1, "factors or members are below 1"
     yield head.neighbours < 0, "neighbours is below 0"
-    yield head.uses_time and log.rows.timestamps is None, "it uses time, and known.parquet has none"
+    has_no_times = head.uses_time is not None and log.rows.timestamps is None
+    yield has_no_times, "it uses time, and known.parquet has none"
+    yield head.unit <= 0, "its unit is not above 0"
     yield any(a >= b for a, b in pairwise(head.levels)), "its levels do not ascend"
     yield HEADS[head.head].few_levels and not head.levels, "it wants levels"
     yield head.range is not None and head.range[0] > head.range[1], "its range is turned"

@@ -31,6 +31,7 @@ class TaskAnswers:
     task: str
     contexts: Contexts | None = None  # those that a question may name
     sinks_seen: bool = False  # whether its scores hold the model's penalty on seen items
+    only_past: bool = False  # whether it looks at nothing that came after the time asked about
 
     @torch.inference_mode()
     def score(self, users: torch.Tensor, contexts: torch.Tensor | None = None) -> torch.Tensor:
@@ -69,7 +70,8 @@ class TaskAnswers:
         """(n,) user rows, (n,) item rows → (n,) answers, clipped where the task has a range.
 
         (n,) times in seconds: when they would be given; not given: after all that is known.
-        Only a task that uses time looks at them. (n,) context rows.
+        Only a task that uses time looks at them, and one that uses the past at nothing that came
+        at that time or later. (n,) context rows.
         """
         return self.users.heads[self.task].answers(self._pairs(users, items, times, contexts))
 
@@ -117,6 +119,17 @@ class TaskAnswers:
     def rates_by_time(self) -> bool:
         """Whether `predict` looks at the times it is given."""
         return self._local_bias is not None
+
+    @property
+    def past_rater(self) -> "TaskAnswers | None":
+        """The same from what came before the time asked about; nothing where that is no other."""
+        if not self.rates_by_time or self._looks_back:
+            return None
+        return replace(self, only_past=True)
+
+    @property
+    def _looks_back(self) -> bool:
+        return self.only_past or self._model.uses_time.get(self.task) == "past"
 
     @property
     def reads_contexts(self) -> bool:
@@ -208,7 +221,8 @@ class TaskAnswers:
     ) -> EmbeddedPairs:
         offsets = self._added(contexts, items)
         if self._local_bias is not None:
-            of_times = torch.from_numpy(self._local_bias.at(users.numpy(), times))
+            found = self._local_bias.at(users.numpy(), times, only_past=self._looks_back)
+            of_times = torch.from_numpy(found)
             offsets = of_times if offsets is None else of_times + offsets
         return self._embedded(users, items, offsets)
 

@@ -143,7 +143,7 @@ def ranks(model: Model, task: str) -> bool:
 
 def timed(model: Model, known: Log) -> tuple[str, ...]:
     """The tasks that look at the order of what users did."""
-    return model.uses_time if known.rows.timestamps is not None else ()
+    return tuple(model.uses_time) if known.rows.timestamps is not None else ()
 
 
 def picks(model: Model, known: Log) -> History:

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from maxella.errors import DataError
 from maxella.mark import where
 from maxella.report.schema import Report
-from maxella.seal import opened, read_json, sealed
+from maxella.seal import opened, read_json, reason_of, sealed
 from maxella.writing import write_text
 
 FORMAT = 2
@@ -53,11 +51,9 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path, reason: Exception) -> DataError:
-    if isinstance(reason, ValidationError):
-        first = reason.errors()[0]
-        reason = ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
     return DataError(
-        f"{path} is damaged: {reason}. Copy it again from where it was written, or train again."
+        f"{path} is damaged: {reason_of(reason)}. Copy it again from where it was written, or "
+        "train again."
     )
 
 

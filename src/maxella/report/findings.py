@@ -17,7 +17,9 @@ from maxella.report.verdict import compare, paired_difference
 _Model = dict[str, Any]
 _NO_FIGURE = "No model of this report has a figure to judge it by."
 _USES_OF_TIME = {
-    "ratings": "a held-out rating is predicted knowing when among the user's others it was given",
+    "ratings": "a held-out rating is predicted from the user's others around it, those given after "
+    "it among them",
+    "past_ratings": "a held-out rating is predicted from those that the user gave before it",
     "retrieval": "its lists are for after the last known interaction of a user",
     "context": "it is told when each held-out item was asked for, which data split at random may "
     "give away",
@@ -110,11 +112,26 @@ def headline(report: dict[str, Any]) -> str:
 def uses_of_time(report: dict[str, Any]) -> list[str]:
     """Which models look at the order in which their users did things, and at what."""
     return [
-        f"{model['name']} uses time: {_USES_OF_TIME[use]}."
+        f"{model['name']} uses time: {_USES_OF_TIME[use]}{_of_past(model, use)}."
         for model in report["models"]
         for use in model.get("uses_time") or []
         if use in _USES_OF_TIME
     ]
+
+
+def _of_past(model: _Model, use: str) -> str:
+    """What its figures are without what came later."""
+    if use != "ratings":
+        return ""
+    figures = {
+        task: (found["rmse"], found["past"]["rmse"])
+        for task, found in (model.get("metrics") or {}).items()
+        if "rmse" in (found.get("past") or {})
+    }
+    return "".join(
+        f"; {task}: RMSE {both:.4f}, and {past:.4f} from earlier ones alone"
+        for task, (both, past) in figures.items()
+    )
 
 
 def trained_on_cuda(report: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from maxella.errors import DataError
 MOST_EXPANSION = 200
 MOST_BYTES = 32 * 2**30  # of one file; MovieLens 32M's ratings have 0.9 GB
 SMALL = 2**20  # bytes that any file may grow to
+MOST_COLUMNS = 10_000
 MOST_CELLS = 2**24  # of any packed table; of a larger one, MOST_EXPANSION for each byte
 GZIP = b"\x1f\x8b"
 # What Polars would unpack by itself, without a limit: gzip, Zstandard, zlib.
@@ -50,8 +51,17 @@ def read_bounded(stream: IO[bytes], n_packed: int, file: str, size: int = -1) ->
 
 def refuse_vast(n_rows: int, n_columns: int, n_packed: int, file: str) -> None:
     """Raises DataError where a packed table (Parquet, Arrow) has more cells than its bytes may."""
+    refuse_wide(n_columns, file)
     if n_rows * n_columns > max(MOST_CELLS, MOST_EXPANSION * n_packed):
         raise grows(file, n_packed, f"{n_rows:,} rows of {n_columns:,} columns")
+
+
+def refuse_wide(n_columns: int, file: str) -> None:
+    """Raises DataError where there are more columns than anybody would look at one by one."""
+    if n_columns > MOST_COLUMNS:
+        raise DataError(
+            f"Wanted at most {MOST_COLUMNS:,} columns; {file} has {n_columns:,}. Leave some out."
+        )
 
 
 def grows(file: str, n_packed: int, to: str) -> DataError:

@@ -99,6 +99,8 @@ def open_folders(path: str | Path) -> list[Folder]:
         )
     if path.is_dir():
         return _folders_on_disk(path)
+    if not path.is_file():  # /dev/zero never ends
+        raise DataError(f"Wanted a zip, a folder or a file; {path} is a device. Give another path.")
     if path.suffix.lower() not in EXCEL and (zipfile.is_zipfile(path) or path.suffix == ".zip"):
         return _folders_in_zip(path)
     return [Folder(path.parent, "", (path.name,))]

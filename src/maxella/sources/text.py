@@ -15,12 +15,13 @@ from pathlib import Path
 import polars as pl
 
 from maxella.errors import DataError
-from maxella.sources.bounded import PACKED
+from maxella.sources.bounded import PACKED, refuse_wide
 from maxella.sources.cut_text import CutText
 from maxella.sources.files import Folder
 from maxella.sources.lines import SPACES, cut_line
 
 UTF8 = ("utf-8",)
+NAME_IT = "name its encoding, such as iso-8859-1 (--encoding of init, data.encoding in a config)"
 # Old MovieLens files are ISO-8859-1; copies of them are often saved anew as UTF-8,
 # and ISO-8859-1 text with letters beyond ASCII is practically never valid UTF-8.
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
@@ -104,7 +105,7 @@ def read_text(
     if b"\0" in loaded.start:
         raise DataError(
             f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
-            "files that are no text do. Save it as UTF-8, or name its encoding."
+            f"files that are no text do. Save it as UTF-8, or {NAME_IT}."
         )
     try:
         if columns is None:
@@ -235,6 +236,7 @@ def _header(text: CutText) -> tuple[list[str], int]:
     line, names = next(text.records(), (0, None))
     if names is None:
         raise _empty(text.file)
+    refuse_wide(len(names), text.file)
     with replace(text, n_skipped=0).opened() as stream:
         skipped = [stream.readline() for _ in range(line)]
     if re.search(rb"\r(?!\n)", skipped[-1]) and text.end == "\n":
@@ -262,14 +264,19 @@ def _decode(data: bytes, file: str, encodings: tuple[str, ...]) -> bytes:
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             problem = f"byte {data[error.start]:#04x} in {file}, line {line}"
-        except LookupError as error:
-            raise DataError(f"Wanted the name of an encoding; got '{encoding}'.") from error
+        except (LookupError, ValueError) as error:  # of codecs that are no encodings of texts
+            raise no_encoding(encoding) from error
         else:
             return data if encoding == "utf-8" else text.encode()
     raise DataError(
         f"Wanted text in {encodings[-1].upper()}; {problem} is none. "
-        "Save the file as UTF-8, or name its encoding (such as iso-8859-1)."
+        f"Save the file as UTF-8, or {NAME_IT}."
     )
+
+
+def no_encoding(name: str) -> DataError:
+    """The error for a name that is none of an encoding of texts."""
+    return DataError(f"Wanted the name of an encoding, such as iso-8859-1; got '{name}'.")
 
 
 def stack(sheets: Sequence[Sheet], file: str) -> Sheet:

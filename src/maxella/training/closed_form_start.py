@@ -1,13 +1,17 @@
 """Encoders started from factors found in closed form, and a teacher made of these."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
-from maxella.closed_form.edlae import low_rank_edlae
-from maxella.closed_form.ials import ials
+from maxella.baselines.choice import Trial
+from maxella.closed_form.edlae import EDLAE_L2, low_rank_edlae
+from maxella.closed_form.ials import ials, usual_l2
 from maxella.data.dataset import Dataset
 from maxella.data.history import History
 from maxella.errors import ConfigError
@@ -16,12 +20,17 @@ from maxella.model.sum_encoder import SumEncoder
 from maxella.seeds import torch_generator
 from maxella.tasks.teacher import Teacher, blend
 from maxella.training.device import on_device
+from maxella.training.trial import best_of
 
 # The closed forms give scores near 0 and 1; ten times that is the scale of fitted logits.
 GAIN = 10.0
 ID_WEIGHT = 0.55  # of the id part in the teacher's blend; the history part has the rest
 SHARPNESS = 1.6  # of the teacher, in standard deviations of its scores
 _SAMPLE = 1000  # users that a scale is found from
+# Tried on the validation part, the usual ones first: penalties, and what a score of the history
+# part counts beside one of the id part.
+_PENALTIES = (1.0, 2.0, 0.5, 4.0, 0.25)
+_RATIOS = (1.0, 0.3, 3.0, 0.03, 30.0)
 
 Factors = tuple[torch.Tensor, torch.Tensor]  # (user or item rows, d), (item rows, d)
 
@@ -39,6 +48,9 @@ class ClosedFormStart:
     pairs, and EDLAE of all that users met, whatever the event: which items go together is
     learnt from views, too. Both read the task's own events, the others count nothing yet: what
     somebody viewed says less of what they will buy than what they bought (docs/log.md).
+
+    The penalty of each form, then what the history part counts beside the id part, are those that
+    surely rank the validation part best by NDCG@100 (`trial.best_of`), else the usual ones.
     """
 
     task: str  # of which the labels are the pairs to account for
@@ -66,13 +78,89 @@ class ClosedFormStart:
                 weights = torch.tensor([float(event in own) for event in model.events])
                 encoder.history.event_weights.copy_(weights)  # type: ignore[union-attr]
         with on_device(model, self.device):
-            generator = torch_generator(self.seed, "closed form")
             picks = [history.to(self.device) for history in picks]
-            self.teacher = _start(model, encoder, picks, generator)
+            settings = _Settings.of(self.task, dataset, picks[0], self.seed)
+            generator = torch_generator(self.seed, "closed form")
+            self.teacher = _start(model, encoder, picks, settings, generator)
+        self.facts = {"chosen": settings.chosen} if settings.chosen else {}
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Factors as a ranker of users."""
+
+    users: torch.Tensor  # (user rows, d)
+    items: torch.Tensor  # (item rows, d)
+
+    def score(self, users: torch.Tensor) -> torch.Tensor:
+        """(batch,) user rows → (batch, item rows)."""
+        return (self.users[users.to(self.users.device)] @ self.items.T).cpu()
+
+
+@dataclass
+class _Settings:
+    """Of the closed forms: the best of some on the validation part, or the usual ones."""
+
+    own: History  # the pairs of the task, which users are read from
+    seed: int
+    trial: Trial | None  # None where there is no validation part that can be asked
+    chosen: dict[str, float] = field(default_factory=dict)  # of those that were tried
+
+    @classmethod
+    def of(cls, task: str, dataset: Dataset, own: History, seed: int) -> "_Settings":
+        """For a data set."""
+        asked, train = dataset.validation.pairs(task), dataset.train.task_data(task, "retrieval")
+        has_any = np.isin(asked.users, train.pairs.users).any()
+        return cls(own, seed, Trial.of(train, asked) if has_any else None)
+
+    def ials(self, dim: int) -> float:
+        """The penalty of iALS in so many dimensions."""
+        usual = usual_l2(self.own)
+
+        def fit(penalty: float) -> Factors:
+            return ials(self.own, dim, self._generator, l2=usual * penalty)
+
+        return usual * self._best("iALS", _PENALTIES, fit)
+
+    def edlae(self, picks: History, dim: int) -> float:
+        """That of EDLAE of these pairs; users are read from their own."""
+
+        def fit(penalty: float) -> Factors:
+            found = low_rank_edlae(picks, dim, self._generator, l2=EDLAE_L2 * penalty)
+            return _read(self.own, found[0]), found[1]
+
+        name = "EDLAE" if picks is self.own else "EDLAE of all events"
+        return EDLAE_L2 * self._best(name, _PENALTIES, fit)
+
+    def ratio(self, ids: Factors, histories: list[Factors]) -> float:
+        """What a score of the history part counts beside one of the id part."""
+        users, items = (torch.cat(sides, dim=1) for sides in zip(ids, *histories, strict=True))
+
+        def fit(ratio: float) -> Factors:
+            scales = torch.full((users.shape[1],), ratio, device=users.device)
+            scales[: ids[0].shape[1]] = 1.0
+            return users * scales, items
+
+        return self._best("history beside ids", _RATIOS, fit)
+
+    @property
+    def _generator(self) -> torch.Generator:
+        return torch_generator(self.seed, "closed form trial")
+
+    def _best(self, name: str, values: tuple[float, ...], fit: Callable[[float], Factors]) -> float:
+        if self.trial is None:
+            return values[0]
+        trial = self.trial
+        self.chosen[name] = best_of(values, lambda value: trial.ndcgs(_Scores(*fit(value))))
+        return self.chosen[name]
 
 
 def _start(
-    model: Model, encoder: SumEncoder, picks: list[History], generator: torch.Generator
+    model: Model,
+    encoder: SumEncoder,
+    picks: list[History],
+    settings: _Settings,
+    generator: torch.Generator,
 ) -> Teacher:
     """From the pairs of the task and, where there are other events, all pairs."""
     ids, reading, own = encoder.ids, encoder.history, picks[0]
@@ -80,7 +168,7 @@ def _start(
     weights: list[float] = []
     items: list[torch.Tensor] = []  # what the rows of the item encoder are made of
     if ids is not None:
-        of_users, of_items = ials(own, ids.dim, generator)
+        of_users, of_items = ials(own, ids.dim, generator, l2=settings.ials(ids.dim))
         ids.table.weight.copy_(of_users * GAIN**0.5)
         items.append(of_items * GAIN**0.5)
         factors.append((of_users, of_items))
@@ -88,9 +176,11 @@ def _start(
     if reading is not None:
         n, dim = len(picks), reading.readings.embedding_dim
         widths = [dim - dim // n * (n - 1), *[dim // n] * (n - 1)]
-        found = _on_one_scale(
-            own, [low_rank_edlae(*one, generator) for one in zip(picks, widths, strict=True)]
-        )
+        forms = []
+        for of_picks, width in zip(picks, widths, strict=True):
+            l2 = settings.edlae(of_picks, width)
+            forms.append(low_rank_edlae(of_picks, width, generator, l2=l2))
+        found = _on_one_scale(own, forms)
         readings = []
         for of_history, of_items in found:
             # One scale for both sides, so that one learning rate suits them.
@@ -102,6 +192,12 @@ def _start(
             weights.append(1 / n * (1 if ids is None else 1 - ID_WEIGHT))
         reading.readings.weight.copy_(torch.cat(readings, dim=1))
         reading.log_gain.fill_(GAIN).log_()
+    if ids is not None and reading is not None:
+        ratio = settings.ratio(factors[0], factors[1:])
+        ids.table.weight.mul_(2 / (1 + ratio))
+        reading.log_gain.add_(math.log(2 * ratio / (1 + ratio)))
+        weights = [weights[0], *(weight * ratio for weight in weights[1:])]
+        weights = [weight / sum(weights) for weight in weights]
     model.item_encoder.table.weight.copy_(torch.cat(items, dim=1))
     return blend(own, factors, weights if len(factors) > 1 else [1.0], SHARPNESS)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from maxella.data.dataset import Dataset
 from maxella.data.interactions import pair_keys
+from maxella.evaluation.metric import of_users
 from maxella.evaluation.ranking_exam import RankingExam
 from maxella.model.model import Model
 from maxella.recommend.engine import Engine
@@ -36,20 +37,38 @@ class Trial:
         return cls(model, dataset, exam)
 
     def best(self, values: Sequence[float], put: Callable[[float], None]) -> float | None:
-        """The first of the values with the highest NDCG@100 once it is `put` into the model.
-
-        None where there is nothing to ask.
-        """
+        """As `best_of` NDCG@100 once a value is `put` into the model; None: nothing to ask."""
         if not len(self.exam.test):
             return None
-        found = []
-        for value in values:
-            put(value)
-            found.append(self._ndcg())
-        return values[int(np.argmax(found))]
 
-    def _ndcg(self) -> float:
+        def quality(value: float) -> np.ndarray:
+            put(value)
+            return self._ndcgs()
+
+        return best_of(values, quality)
+
+    def _ndcgs(self) -> np.ndarray:
+        """(users,) of each user who is asked."""
         engine = Engine.of(self.model, self.dataset.known_in_validation)
         answers = self.exam.ask(engine.answers(self.exam.name), len(engine.items))
         (ndcg,) = answers.group(None).statistics.values()
-        return ndcg.value()
+        return of_users(ndcg)
+
+
+def best_of(values: Sequence[float], quality: Callable[[float], np.ndarray]) -> float:
+    """The value of highest mean quality, or the first where that is not surely worse.
+
+    `quality` gives (users,) numbers, of the same users each time. The first value is the plain one:
+    it stays unless it falls behind the best by more than one standard error of the paired
+    difference (Breiman et al. 1984, "Classification and regression trees", section 3.4.3).
+
+    >>> best_of([1.0, 2.0], lambda value: np.array([value, value + 0.1, value]))
+    2.0
+    >>> best_of([1.0, 2.0], lambda value: np.array([value, -0.9 * value]))
+    1.0
+    """
+    found = [quality(value) for value in values]
+    best = int(np.argmax([of.mean() for of in found]))
+    ahead = found[best] - found[0]
+    error = ahead.std(ddof=1) / len(ahead) ** 0.5 if len(ahead) > 1 else np.inf
+    return values[best] if ahead.mean() > error else values[0]
