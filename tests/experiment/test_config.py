@@ -199,3 +199,10 @@ def test_models_that_would_share_a_folder_are_refused(names):
 def test_a_name_that_no_folder_can_have_is_refused(name):
     with pytest.raises(ConfigError, match=r"compare\.models\.0\.name"):
         parse([BUY], compare={"models": [{"name": name}]})
+
+
+def test_a_log_in_place_of_a_config_is_told_how_to_get_one(tmp_path):
+    log = tmp_path / "my log.csv"
+    log.write_text("user,item\n1,2\n")
+    with pytest.raises(ConfigError, match=r"`maxella init '.*my log.csv'` makes one"):
+        load_config(log)

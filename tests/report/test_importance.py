@@ -46,6 +46,22 @@ def test_what_costs_most_comes_first(with_importance):
     assert not any(cell.shows for cell in rows[-1][1])
 
 
+def test_the_console_shows_whole_columns_the_headline_first(with_importance):
+    found = with_importance["importance"]
+    others = {f"stars.other_{n}": 0.5 for n in range(9)}
+    found["metrics"] = others | found["metrics"]
+    for row in found["features"]:
+        row["losses"] |= dict.fromkeys(others, row["losses"]["stars.rmse"])
+    out = io.StringIO()
+    print_importance(with_importance, Console(file=out, width=80))
+    text = out.getvalue()
+    assert "…" not in text
+    assert "+0.1000" in text
+    assert "[+0.0800, +0.1000]" in text  # of RMSE
+    assert "Left out for want of width: " in text
+    assert "stars.other_8." in text
+
+
 @pytest.mark.parametrize("width", [60, 120])
 def test_the_console_names_what_shows_no_effect(with_importance, width):
     out = io.StringIO()

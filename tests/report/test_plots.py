@@ -140,6 +140,17 @@ def test_a_loss_is_drawn_for_the_models_that_learn_it(report):
     assert "joint: 8.2 in epoch 1, 7.347 in epoch 3" in alt(plots["loss-0"])
 
 
+def test_what_priors_add_is_drawn_apart(report):
+    before = drawn(report)
+    assert "priors-1" not in before
+    history = next(model for model in report["models"] if model["name"] == "joint")["history"]
+    for entry in history:
+        entry |= {"stars_fit": 0.5 / entry["epoch"], "stars_priors": 0.25 * entry["epoch"]}
+    plots = drawn(report)
+    assert "joint: 0.5 in epoch 1, 0.1667 in epoch 3" in alt(plots["loss-1"])
+    assert "joint: 0.25 in epoch 1, 0.75 in epoch 3" in alt(plots["priors-1"])
+
+
 def test_losses_of_other_magnitude_get_a_logarithmic_axis(report):
     assert "purchase loss" in texts(drawn(report)["loss-0"])
     for entry in report["models"][1]["history"]:

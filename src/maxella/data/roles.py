@@ -137,7 +137,7 @@ def _find_id(roles: Roles, ours: str, its_words: frozenset[str]) -> str:
     likely = likely if len(likely) >= n_wanted else repeating
     most = sorted(likely, key=lambda name: -n_values[name] if roles.is_named else 0)[:n_wanted]
     if len(most) < n_wanted:
-        remedy = f"Name it {ours} in the file's first line."
+        remedy = f"Name it {ours}."
         if not roles.is_named:
             remedy = f"Add a first line with the names of the columns, {ours} among them."
         raise DataError(

@@ -1,5 +1,6 @@
 """A TOML file, or options as a dict → a checked config, or an error that names each wrong one."""
 
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any, get_args
@@ -24,8 +25,8 @@ def load_config(
     except (ValueError, RecursionError) as error:  # tomllib follows each bracket
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise ConfigError(
-            f"Wanted a config in TOML; {path} is none: {reason}. Mend it, or give another file "
-            "(--data takes a file of interactions)."
+            f"Wanted a config in TOML; {path} is none: {reason}. Mend it; of a file of "
+            f"interactions `maxella init {shlex.quote(str(path))}` makes one."
         ) from error
     _anchor(options, path.parent)
     for change in changes or []:

@@ -204,7 +204,7 @@ class Head(nn.Module):
 class PairHead(Head, ABC):
     """A head that answers pairs: a rating, a probability.
 
-    `forward` gives the answers, `loss` what training minimises, `distribution` how likely each
+    `forward` gives the answers, `terms` what training minimises, `distribution` how likely each
     level is, for a head that knows. It counts in units of its own, so that a scale of 20 to 100
     is learnt as one of 1 to 5: labels come in by `counted`, and answers go out by `answers`.
     """
@@ -241,8 +241,15 @@ class PairHead(Head, ABC):
         return []
 
     @abstractmethod
+    def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:
+        """Pairs and their labels, counted → the terms of a label's loss, scalars.
+
+        `fit`, how far answers are from labels, and of a head that has them `priors`.
+        """
+
     def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
         """Pairs and their labels, counted → the loss of a label, a scalar."""
+        return torch.stack([*self.terms(pairs, targets).values()]).sum()
 
     def distribution(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels; of a head without, none of none."""

@@ -23,7 +23,7 @@ class VariationalHead(GaussianFactors):
         """Pairs → (n,) ratings: the mean over the members."""
         return self.member_ratings(pairs, *self.factors(pairs)).mean(dim=1)
 
-    def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
+    def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:
         """Negative evidence lower bound, in nats a label.
 
         For each member, with P, Q ~ N(mean, variance) and noise variance σ²:
@@ -46,8 +46,8 @@ class VariationalHead(GaussianFactors):
         squares = errors.square() + self.bias_variances(pairs, users, items)
         squares = squares.sum(dim=0) + spread.sum(dim=(0, 2))  # (members,)
         fit = (squares / self.log_noise.exp() + len(errors) * self.log_noise).sum()
-        bound = fit + self.priors(users, items, targets)
-        return bound / (2 * self.members * targets.expected)
+        count = 2 * self.members * targets.expected
+        return {"fit": fit / count, "priors": self.priors(users, items, targets) / count}
 
     def posterior(
         self, rows: torch.Tensor, met: MetItems, labels: torch.Tensor

@@ -33,7 +33,7 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     models, columns = in_table_order(report), shown_columns(report)
     shown, with_intervals = columns, True
     table = _table(report, models, shown, console, with_intervals=True)
-    while shown and _width(table, console) > console.width:
+    while shown and width_of(table, console) > console.width:
         if not with_intervals:
             least = max(reversed(shown), key=lambda column: column.importance)
             shown = [column for column in shown if column is not least]
@@ -45,7 +45,7 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     left_out = ["95 % intervals"] if has_any and not with_intervals else []
     left_out += [column.full_label for column in columns if column not in shown]
     if left_out:
-        print_line(console, f"Left out for want of width: {', '.join(left_out)}.", "dim")
+        print_left_out(left_out, console)
     _print_against(report, console)
     for line in report["findings"]:
         print_line(console, line)
@@ -191,9 +191,14 @@ def _head(column: Column) -> list[str]:
     return [task, *[""] * (2 - len(lines)), *lines]
 
 
-def _width(table: Table, console: Console) -> int:
+def width_of(table: Table, console: Console) -> int:
     """What a table would take, had it all the room there is."""
     return console.measure(table, options=console.options.update(max_width=10_000)).maximum
+
+
+def print_left_out(labels: Sequence[str], console: Console) -> None:
+    """Say which columns there was no room for."""
+    print_line(console, f"Left out for want of width: {', '.join(labels)}.", "dim")
 
 
 def print_line(console: Console, line: str, style: str = "") -> None:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from maxella.printed import one_line
 from maxella.report.columns import metric_column
-from maxella.report.console import plain_or_ruled_table, print_line
+from maxella.report.console import plain_or_ruled_table, print_left_out, print_line, width_of
+from maxella.report.tasks import tasks_of
 
 NO_EFFECT = "shows no effect here"
 
@@ -27,10 +29,14 @@ class Cell:
 def importance_table(report: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[Cell]]]]:
     """Labels of the metrics, and a row for each feature: its name and a cell for each metric.
 
-    The largest share of a metric that is lost comes first.
+    Headline metrics come first, and the feature with the largest share of a metric that is lost.
     """
     found = report.get("importance") or {}
+    headlines = {f"{t['name']}.{key}" for t in tasks_of(report) for key in t.get("headline") or []}
     metrics = found.get("metrics") or {}
+    metrics = {
+        name: metrics[name] for name in sorted(metrics, key=lambda one: one not in headlines)
+    }
 
     def share(row: dict[str, Any]) -> float:
         """The largest loss against the figure itself that leaves 0 out."""
@@ -47,15 +53,26 @@ def importance_table(report: dict[str, Any]) -> tuple[list[str], list[tuple[str,
 
 
 def print_importance(report: dict[str, Any], console: Console) -> None:
-    """Print the table, what its figures mean, and what multiplies what most."""
+    """Print the table as far as there is room, what its figures mean, and what multiplies what."""
     labels, rows = importance_table(report)
-    table = plain_or_ruled_table(console)
-    table.add_column("feature", vertical="top", no_wrap=True)
-    for label in labels:
-        table.add_column(Text(one_line(label)), justify="right")
-    for name, cells in rows:
-        table.add_row(Text(one_line(name)), *(_text(cell) for cell in cells))
-    console.print(table)
+
+    def table_of(n_metrics: int) -> Table:
+        table = plain_or_ruled_table(console)
+        table.add_column("feature", vertical="top", no_wrap=True)
+        for label in labels[:n_metrics]:
+            head = Text(one_line(label).replace(": ", ":\n").replace(" ", "\n", 2), justify="right")
+            table.add_column(head, justify="right", no_wrap=True, vertical="bottom")
+        for name, cells in rows:
+            table.add_row(Text(one_line(name)), *map(_text, cells[:n_metrics]))
+        return table
+
+    fitting = (
+        n for n in range(len(labels), 1, -1) if width_of(table_of(n), console) <= console.width
+    )
+    n_shown = next(fitting, 1)
+    console.print(table_of(n_shown))
+    if labels[n_shown:]:
+        print_left_out(labels[n_shown:], console)
     for line in importance_lines(report):
         print_line(console, line)
 

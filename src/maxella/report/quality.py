@@ -30,7 +30,7 @@ def headline(quality: dict[str, Any]) -> str:
         if name in severities
     ]
     return (
-        f"{' and '.join(counts) or 'Nothing'} on {quality['name']}: "
+        f"{' and '.join(counts) or 'No warning and no note'} on {quality['name']}: "
         f"{quality['n_interactions']:,} interactions of {quality['n_users']:,} users with "
         f"{quality['n_items']:,} items; {len(severities)} checks."
     )
