@@ -136,6 +136,12 @@ def test_a_model_of_a_comparison_changes_tasks_by_their_names():
         config_of_model(config, misspelt)
 
 
+@pytest.mark.parametrize("name", ["popularity", "EASE"])
+def test_a_model_called_like_a_baseline_is_refused(name):
+    with pytest.raises(ConfigError, match=f"'{name}' is the name of a baseline.*another name"):
+        parse([BUY], compare={"models": [{"name": name}]})
+
+
 @pytest.mark.parametrize("other", ["a b", "A-b"])
 def test_each_model_of_a_comparison_has_a_folder_of_its_own(other):
     with pytest.raises(ConfigError, match=r"a folder of its own for each; got \['a b', "):
