@@ -48,7 +48,7 @@ def test_a_single_hit_leaves_more_doubt_than_the_middle_of_the_resamples():
     ("effects", "freedom"),
     [
         ([1.0, -1.0] * 10, 19),  # all alike: n − 1
-        ([3.0, -3.0] + [1.0, -1.0] * 9, 2 / (1 / (36**2 / 180) - 1 / 20)),  # Σz² 36, Σz⁴ 180
+        ([4.0, -4.0] + [1.0, -1.0] * 9, 2 / (1 / (50**2 / 530) - 1 / 20)),  # Σz² 50, Σz⁴ 530
     ],
 )
 def test_the_ends_lie_where_t_does(effects, freedom):
@@ -99,6 +99,16 @@ def test_interactions_of_one_user_are_drawn_together():
     sums = UserSums.ratio(np.array([0.0, 1.0, 1.0]), np.array([98.0, 1.0, 1.0]))
     low, high = intervals({"m": sums}, 1000, rng())["m"]
     assert (low, high) == (0.0, 1.0)
+
+
+def test_a_part_of_the_users_is_resampled_with_the_whole():
+    values = np.random.default_rng(6).normal(size=40)
+    is_in = np.arange(40) >= 25
+    whole = UserSums.ratio(values * is_in, is_in)
+    part = UserSums.mean_over_users(values[is_in])
+    groups = [Group(np.arange(40), {"m": whole}), Group(is_in.nonzero()[0], {"m": part})]
+    found, expected = bootstrap.intervals(groups, 40, 300, rng())
+    assert found["m"] == pytest.approx(expected["m"])
 
 
 def test_chunks_do_not_show(monkeypatch):

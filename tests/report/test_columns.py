@@ -104,6 +104,9 @@ def test_an_interval_around_the_target_is_the_clearly_best(coverage):
     # Distances: 0 to .02 and .05 to .15.
     near, far = row(coverage, 0.8, [0.79, 0.82]), row(coverage, 0.9, [0.85, 0.95])
     assert coverage.clearly_best([far, near]) == {1}
+    # .003 to .006 away from it: the near one may be nearer, its distance is 0 to .02.
+    beside = row(coverage, 0.805, [0.803, 0.806])
+    assert coverage.clearly_best([near, beside]) == set()
 
 
 def test_baselines_come_last_in_their_order(report):

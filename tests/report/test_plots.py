@@ -231,3 +231,11 @@ def test_of_curves_that_run_as_one_each_shows(report):
     alone["history"] = joint["history"]  # of purchase the same losses
     widths = re.findall(r"stroke-width: ([\d.]+)", drawn(report)["loss-0"].svg)
     assert {"5", "2"} <= set(widths)  # the wider below
+
+
+def test_the_large_dot_is_the_epoch_kept(report):
+    svgs = []
+    for epoch in (1, 2, 3):
+        report["models"][1]["best_epoch"] = epoch
+        svgs.append(drawn(report)["loss-0"].svg)
+    assert len({*svgs}) == 3

@@ -72,6 +72,12 @@ def test_a_model_of_histories_starts_at_edlae(history, started):
     torch.testing.assert_close(scores[1:], GAIN * sums @ items.T)
 
 
+def test_readings_and_items_start_on_one_scale(start, log):
+    model, _ = start(log, dim=0)
+    readings, items = model.user_encoder.history.readings.weight, model.item_encoder.table.weight
+    torch.testing.assert_close(readings.norm(), items.norm())
+
+
 def test_the_whole_and_its_teacher_know_the_planted_tastes(started):
     found, teacher = started()
     for scores in (found, teacher.users @ teacher.items.T):

@@ -63,7 +63,7 @@ def difference(one: Drawn, other: Drawn) -> dict[str, float]:
     """One's value minus the other's, and its 95 % interval where enough users tell it."""
     found = {"difference": one.value - other.value}
     effects = one.effects - other.effects
-    if len(one.values) and are_enough(min(one.n_users, other.n_users), effects):
+    if len(one.values) and are_enough(one.n_users, effects):
         low, high = percentiles(one.values - other.values, effects)
         found |= {"low": low, "high": high}
     return found

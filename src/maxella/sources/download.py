@@ -46,6 +46,11 @@ WHEEL_FILE = "recbole-1.2.1-py3-none-any.whl"
 WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two parts of the answer
 
+_FROM_WHEEL = (
+    f"These are the files of MovieLens 100K in {WHEEL} of the package index: GroupLens could not "
+    "be reached when they were fetched."
+)
+
 
 @dataclass(frozen=True)
 class Fetched:
@@ -86,7 +91,7 @@ def get(
         return Fetched(target, "the cache", _told_hash(name, known))
     has_wheel = name == "ml-100k" and mirror is None
     if has_wheel and wheel.exists() and _hash_of(wheel, "sha256") == WHEEL_SHA256:
-        return Fetched(wheel, f"the cache ({WHEEL})")
+        return Fetched(wheel, f"the cache ({WHEEL})", (_FROM_WHEEL,))
     url = str(mirror or GROUPLENS)
     url = url if url.endswith(".zip") else f"{url.rstrip('/')}/{target.name}"
     try:
@@ -98,7 +103,7 @@ def get(
             _retrieve(WHEEL, f"sha256:{WHEEL_SHA256}", wheel, _by_pip)
         except (OSError, ValueError, subprocess.TimeoutExpired) as second:
             raise DataError(f"{first}\nThe package index did not help either: {second}") from second
-        return Fetched(wheel, f"the package index ({WHEEL})", notes=(str(first),))
+        return Fetched(wheel, f"the package index ({WHEEL})", (_FROM_WHEEL,))
     if known is None:
         known = f"sha256:{_hash_of(target, 'sha256')}"
         write_text(f"{known}\n", _pin(target))

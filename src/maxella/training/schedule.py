@@ -17,6 +17,8 @@ def one_cycle(step: int, steps: int) -> float:
 
     >>> [round(one_cycle(step, 10), 2) for step in (0, 1, 5, 9)]
     [1.0, 0.98, 0.5, 0.02]
+    >>> one_cycle(0, 5)  # a short run starts at the peak
+    1.0
     """
     warm = max(1.0, WARM_UP * steps)
     if step + 1 < warm:
