@@ -158,20 +158,6 @@ BEHIND = {
 }
 
 
-# Where a baseline still is ahead, and by what.
-BEHIND = {
-    "sparse": "iALS of 128 dimensions by raw top-100",
-    "many users": "iALS by ndcg@10: the history part is no help, and not surely so",
-    "0 to 100": "iALS by ndcg@10, as above",
-    "events": "iALS at views, which help the goal",
-    "blocks": "item-kNN by top-100, .989 against .983",
-    "drift": "the Markov chain: no part of the model reads what follows what",
-    "ring": "the Markov chain, as above",
-    "noise": "popularity by raw top-100: dot products lift what a user has",
-    "very active and hardly there": "iALS by ndcg@10 and raw top-100",
-}
-
-
 @pytest.fixture(scope="module", params=WORLDS)
 def report(request, tmp_path_factory):
     """What came of training as `init` proposes; made once for all tests of a world."""
