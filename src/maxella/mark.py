@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from maxella.errors import BundleError
-from maxella.seal import opened, read_json, sealed
+from maxella.seal import opened, read_json, reason_of, sealed
 from maxella.writing import write_text
 
 MARK = "maxella-run.json"
@@ -50,10 +50,9 @@ def read_mark(root: Path) -> Mark | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, TypeError, ValueError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise BundleError(
-            f"{path} is damaged: {reason}. Copy it again from where it was written; or move what "
-            "you want to keep to another folder, and train into a new one."
+            f"{path} is damaged: {reason_of(error)}. Copy it again from where it was written; or "
+            "move what you want to keep to another folder, and train into a new one."
         ) from error
 
 

@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 KEY = "MAXELLA_BUNDLE_KEY"  # the environment variable that holds the key
 
 
@@ -56,6 +58,16 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes().decode(), parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def reason_of(error: Exception) -> str:
+    """What a reader says of a file, on one line and without its dot."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _canonical(facts: dict[str, Any]) -> bytes:

@@ -1,5 +1,7 @@
 """Whatever is wrong with the data is one message that names the place and the remedy."""
 
+import io
+import sys
 import zipfile
 
 import polars as pl
@@ -99,3 +101,36 @@ def test_repeated_pairs_are_counted_and_the_last_kept(cli, config, write_log):
     done = cli("data", "describe", config)
     assert done.code == 0
     assert "1 of 3 interactions repeat the user and item of another" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize("encoding", ["zlib", "punycode", "undefined", "a\0b", "latin-9000"])
+def test_a_codec_that_is_no_encoding_of_texts(cli, write_log, tmp_path, encoding):
+    done = cli("init", write_log(), "--encoding", encoding, "--out", tmp_path / "made.toml")
+    assert (done.code, "Wanted the name of an encoding" in done.err) == (2, True)
+
+
+def test_more_columns_than_anybody_looks_at(cli, tmp_path):
+    names = ["user_id", "item_id", *(f"c{n}" for n in range(10_000))]
+    (tmp_path / "log.csv").write_text(",".join(names) + "\n" + ",".join(["1"] * 10_002) + "\n")
+    pl.DataFrame({name: [1] for name in names}).write_parquet(tmp_path / "log.parquet")
+    for file in ("log.csv", "log.parquet"):
+        done = cli("data", "describe", tmp_path / file)
+        assert done.code == 2
+        assert f"at most 10,000 columns; {tmp_path / file} has 10,002" in done.err
+
+
+def test_letters_that_the_console_lacks(cli, write_log, tmp_path, monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    write_log([(f"u{n}", "i1", "x") for n in range(3)], header="user_id,item_id,\u6620\u753b")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert cli("data", "describe", tmp_path / "log.csv").code == 0
+    out.flush()
+    assert b"\\u6620\\u753b" in out.buffer.getvalue()
+
+
+def test_a_rating_that_each_item_has_one_of(cli, write_log, tmp_path):
+    rows = [(f"u{u}", f"i{i}", 1 + i % 5) for u in range(20) for i in range(9) if (u + i) % 3]
+    write_log(rows, header="user_id,item_id,rating")
+    done = cli("init", tmp_path / "log.csv", "--out", tmp_path / "made.toml")
+    assert (done.code, "column of items" in done.out) == (0, True)
+    assert cli("data", "check", tmp_path / "made.toml").code == 0

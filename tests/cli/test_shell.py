@@ -238,3 +238,29 @@ def test_a_long_table_is_cut_and_said(monkeypatch, capsys):
     written = capsys.readouterr()
     assert "last" not in written.out
     assert written.err == "The first 3 of 4 rows; --json gives all.\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 7 TiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_too_little_memory_is_one_message(cli, trained, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("maxella.recommend.bundle.load_bundle", fail)
+    done = cli("similar", trained, "i1")
+    assert done.code == 2
+    assert done.err.startswith(f"Error: the memory does not suffice ({error})")
+
+
+def test_a_fault_of_the_code_is_no_message(cli, trained, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("maxella.recommend.bundle.load_bundle", fail)
+    with pytest.raises(RuntimeError, match="a fault"):
+        cli("similar", trained, "i1")

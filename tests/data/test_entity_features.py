@@ -33,6 +33,22 @@ def known():
     return EntityFeatures.fit(table, "item_id", ids, SPECS, np.ones(51, dtype=bool))
 
 
+def test_the_encoders_see_no_row_but_those_of_training():
+    table = pl.DataFrame(
+        {"item_id": ["a", "b", "c"], "genre": ["War", "Drama", "Noir"], "year": [1.0, 3.0, 900.0]}
+    )
+    specs = [FeatureSpec("genre", "category"), FeatureSpec("year", "number")]
+    ids = Vocabulary.fit(table["item_id"])
+    is_trained = np.array([False, True, True, False])  # the unknown row, a, b, c
+    found = EntityFeatures.fit(table, "item_id", ids, specs, is_trained)
+    alone = EntityFeatures.fit(
+        table.head(2), "item_id", Vocabulary.fit(table["item_id"].head(2)), specs, np.ones(3, bool)
+    )
+    assert found.features.n_columns == alone.features.n_columns  # no column for Noir
+    for name in ("genre", "year"):
+        assert blocks(found, name)[:3] == blocks(alone, name)
+
+
 @pytest.mark.parametrize("name", [spec.column for spec in SPECS])
 def test_permuting_a_feature_moves_its_blocks_whole_and_no_other(known, name):
     permuted = known.permuted(name, np.random.default_rng(1))

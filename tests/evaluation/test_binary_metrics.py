@@ -240,10 +240,21 @@ def test_a_task_of_zeros_and_ones_is_judged_whole_and_by_slices():
     assert len(points["edges"]) == binary.BINS + 1
 
 
+def test_effects_on_an_area_are_its_derivatives():
+    rng = np.random.default_rng(4)
+    users = np.concatenate([np.arange(9), rng.integers(9, size=40)])
+    predictions = rng.integers(6, size=49) / 5  # ties among them
+    area = binary.auc(Predictions(users, predictions, rng.integers(2, size=49).astype(float)))
+    step = 1e-5
+    more, less = (area.values(np.ones((9, 9)) + way * step * np.eye(9)) for way in (1, -1))
+    assert area.effects() == pytest.approx((more - less) / (2 * step), abs=1e-9)
+    assert area.effects().sum() == pytest.approx(0, abs=1e-12)
+
+
 def test_one_class_alone_has_no_area():
     test = LabelledPairs(np.arange(1, 61), np.ones(60, dtype=int), np.ones(60, dtype=np.float32))
     exam = PointwiseExam("liked", test, BINARY_METRICS)
     answers = {"liked": Liking(np.full((61, 2), 0.5))}
     found = evaluate([exam], answers, n_item_rows=2, seed=1, resamples=20)
-    expected = {"log_loss", "brier", "calibration_error"}
-    assert found.metrics["liked"].keys() == found.intervals["liked"].keys() == expected
+    assert found.metrics["liked"].keys() == {"log_loss", "brier", "calibration_error"}
+    assert found.intervals["liked"] == {}  # all users alike: nothing tells how far they may differ

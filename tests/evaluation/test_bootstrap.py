@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from maxella.evaluation import bootstrap
+from maxella.evaluation.bootstrap import carriers
 from maxella.evaluation.metric import Group, UserSums
 
 
@@ -27,10 +28,37 @@ def test_two_users_give_the_four_equally_likely_draws():
     assert found == {"m": [0.0, 1.0]}
 
 
-def test_users_that_do_not_differ_leave_no_doubt():
-    ones = np.full(9, 3.0)
+def test_users_that_do_not_differ_tell_no_interval():
+    # Not one of 60 has a hit: the next may.
+    ones = np.full(60, 3.0)
     sums = {"mean": UserSums.ratio(2 * ones, ones), "root": UserSums.ratio(4 * ones, ones).root}
-    assert intervals(sums, 50, rng()) == {"mean": [2.0, 2.0], "root": [2.0, 2.0]}
+    assert intervals(sums, 50, rng()) == {}
+
+
+def test_a_single_hit_leaves_more_doubt_than_the_middle_of_the_resamples():
+    hits = np.arange(60) == 0
+    low, high = intervals({"m": UserSums.mean_over_users(hits)}, 1000, rng())["m"]
+    # One user of 60 carries it: t has 2 / (1 − 1/60) degrees of freedom, 4.22 for 1.96.
+    assert low == 0
+    assert high >= 5 / 60  # 1.96 would give 3 / 60
+
+
+def test_carriers_are_those_who_decide():
+    n = 400
+    assert carriers(np.array([1.0, -1.0] * 200)) == pytest.approx(n)
+    assert carriers(np.random.default_rng(1).normal(size=n)) == pytest.approx(n / 3, rel=0.25)
+    assert carriers(np.array([5.0] + [0.0] * 9)) == 1
+    assert carriers(np.zeros(9)) == 0
+    assert carriers(1e-200 * np.array([1.0, -1.0])) == pytest.approx(2)
+
+
+def test_effects_are_the_derivatives_by_how_often_a_user_counts():
+    values = np.random.default_rng(5).random((2, 30))
+    for statistic in (UserSums(values), UserSums(values).root):
+        step = 1e-6
+        moved = statistic.values(np.ones((30, 30)) + step * np.eye(30))
+        expected = (moved - statistic.value()) / step
+        assert statistic.effects() == pytest.approx(expected, rel=1e-3, abs=1e-8)
 
 
 def test_interval_of_a_mean_has_the_width_that_theory_gives():

@@ -90,19 +90,38 @@ def test_each_report_is_asked_for_keys_of_its_own(reports):
     )
     assert [list(of) for of in drawn] == [["raw.ndcg@2", "raw.recall@3"], ["raw.ndcg@2"], []]
     same = drawn[0]["raw.recall@3"]
-    assert difference(same, same) == {"difference": 0, "low": 0, "high": 0}
+    assert difference(same, same) == {"difference": 0}  # nobody tells them apart: how surely?
 
 
 def test_metrics_of_lists_and_unknown_ones_have_no_difference(reports):
     assert differences("picks", *reports, keys=["raw.coverage@3", "raw.mrr"]) == {}
 
 
-def test_what_few_users_count_for_has_no_difference(reports):
+def test_what_few_users_count_for_has_a_difference_without_an_interval(reports):
     key = "visited.ndcg@2"
-    better = reports[0]
+    better, other = reports
     assert better.groups["picks"].statistics[key].counts.sum() < 50
-    assert key in better.values["picks"]
-    assert key not in differences("picks", *reports)
+    found = differences("picks", *reports)[key]
+    assert found == {"difference": better.values["picks"][key] - other.values["picks"][key]}
+
+
+@pytest.mark.parametrize(("n_apart", "has_interval"), [(0, False), (1, True)])
+def test_two_models_that_nobody_tells_apart_have_no_interval(reports, n_apart, has_interval):
+    better = reports[0]
+    values = np.random.default_rng(1).random(80)
+    pair = [
+        replace(better, groups={"picks": Group(np.arange(80), {"raw.mrr": _over_users(of)})})
+        for of in (values, values - 0.5 * (np.arange(80) < n_apart))
+    ]
+    found = differences("picks", *pair, keys=["raw.mrr"])["raw.mrr"]
+    assert found["difference"] == pytest.approx(0.5 * n_apart / 80)
+    assert ("low" in found) == has_interval
+
+
+def test_without_resamples_there_are_differences_but_no_intervals(reports):
+    found = differences("picks", *reports, resamples=0)
+    assert found.keys() == differences("picks", *reports).keys()
+    assert all(of.keys() == {"difference"} for of in found.values())
 
 
 def test_other_users_are_refused(reports):
@@ -131,6 +150,7 @@ def test_losses_of_reports_are_positive_where_a_figure_got_worse(reports):
     assert gained["stars.rmse"]["value"] == pytest.approx(-found["stars.rmse"]["value"])
 
 
+@pytest.mark.usefixtures("few_users")
 def test_a_loss_of_a_metric_with_a_target_is_how_much_further_it_got_from_it():
     before, after = {"coverage_80": _mean(0.75)}, {"coverage_80": _mean(0.9)}
     (loss,) = of(before, [after], np.random.default_rng(1)).values()
@@ -152,6 +172,7 @@ def of(before, afters, rng):
     return losses_of_task({key: metric_of(key) for key in before}, groups[0], groups[1:], rng)
 
 
+@pytest.mark.usefixtures("few_users")
 def test_no_change_costs_nothing():
     before = {"rmse": _root(4.0), "filtered.ndcg@2": _mean(0.5)}
     found = of(before, [before, before], np.random.default_rng(1))
@@ -159,6 +180,7 @@ def test_no_change_costs_nothing():
         assert loss == {"value": 0.0, "interval": [0.0, 0.0]}
 
 
+@pytest.mark.usefixtures("few_users")
 def test_a_loss_is_positive_where_the_change_does_harm():
     before = {"rmse": _root(4.0), "filtered.ndcg@2": _mean(0.5)}
     afters = [{"rmse": _root(9.0), "filtered.ndcg@2": _mean(0.2)} for _ in range(3)]
@@ -183,6 +205,7 @@ def test_users_move_the_interval_of_one_try_as_a_paired_difference():
     )
 
 
+@pytest.mark.usefixtures("few_users")
 def test_tries_that_differ_widen_the_interval_to_the_spread_of_one_more():
     shifts = np.array([-0.3, -0.1, 0.0, 0.1, 0.3])
     before = {"filtered.mrr": _mean(0.5)}
@@ -193,6 +216,7 @@ def test_tries_that_differ_widen_the_interval_to_the_spread_of_one_more():
     assert loss["interval"] == pytest.approx([-farthest, farthest])
 
 
+@pytest.mark.usefixtures("few_users")
 def test_who_has_no_rating_counts_for_none():
     before = {"rmse": UserSums.ratio(np.array([4.0, 0.0]), np.array([1.0, 0.0])).root}
     after = {"rmse": UserSums.ratio(np.array([9.0, 0.0]), np.array([1.0, 0.0])).root}
@@ -200,8 +224,23 @@ def test_who_has_no_rating_counts_for_none():
     assert loss["interval"] == pytest.approx([1.0, 1.0])
 
 
+def test_a_loss_that_fewer_than_50_users_tell_has_no_interval():
+    (loss,) = of({"rmse": _root(4.0, 49)}, [{"rmse": _root(9.0, 49)}], rng := _rng()).values()
+    assert loss == {"value": pytest.approx(1.0), "interval": None}
+    (loss,) = of({"rmse": _root(4.0, 50)}, [{"rmse": _root(9.0, 50)}], rng).values()
+    assert loss["interval"] == pytest.approx([1.0, 1.0])
+
+
+def _rng():
+    return np.random.default_rng(1)
+
+
 def _root(square, n_users=10):
     return UserSums.ratio(np.full(n_users, 2 * square), np.full(n_users, 2.0)).root
+
+
+def _over_users(values):
+    return UserSums.mean_over_users(values)
 
 
 def _mean(value, n_users=10):

@@ -83,7 +83,8 @@ def test_a_rater_with_a_distribution_gets_these_figures_with_intervals(make_worl
     found = evaluate(exams, {"stars": Foretelling(LEVELS)}, **options)
     assert found.metrics["stars"]["coverage_80"] == pytest.approx(2 / 3)
     assert found.metrics["stars"]["width_80"] == 2
-    assert found.intervals["stars"].keys() == found.metrics["stars"].keys()
+    # All widths are 2: nothing tells how far they may differ.
+    assert found.intervals["stars"].keys() == found.metrics["stars"].keys() - {"width_80"}
     assert found.metrics["stars"].keys() >= DISTRIBUTION_METRICS.keys()
     without = evaluate(exams, {"stars": Foretelling(np.empty(0))}, **options)
     assert not DISTRIBUTION_METRICS.keys() & without.metrics["stars"].keys()

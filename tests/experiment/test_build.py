@@ -4,10 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from maxella.errors import ConfigError
 from maxella.experiment.build import build_batches, build_data, build_spec
 from maxella.experiment.read_config import parse_config
 from maxella.model.build import build_model
 from maxella.sources.tables import Tables
+
+STARS = {"name": "stars", "kind": "rating", "head": "ordinal", "dim": 2}
 
 
 @pytest.fixture
@@ -57,3 +60,15 @@ def test_a_negative_for_each_pair_of_bpr(first_batch):
 
 def test_rows_for_the_notebook(first_batch):
     assert len(first_batch("in_batch_softmax")) == 1
+
+
+@pytest.mark.parametrize("change", [{"model": {"dim": 10**6}}, {"tasks": [STARS | {"dim": 10**6}]}])
+def test_more_weights_than_the_memory_holds_are_refused_before_they_are_made(monkeypatch, change):
+    monkeypatch.setattr("maxella.experiment.build.memory_bytes", lambda: 10**9)
+    rows = [(f"u{n}", f"i{n}", 1.0 + n % 5) for n in range(100)]
+    log = pl.DataFrame(rows, schema=["user_id", "item_id", "rating"], orient="row")
+    tables = Tables("toy", log, log.select("user_id"), log.select("item_id"))
+    options = {"data": {"name": "x"}, "split": {"kind": "none"}, "tasks": [STARS]} | change
+    config = parse_config(options, where="here")
+    with pytest.raises(ConfigError, match=r"Training wants .* GB or more: .* machine has 1\.0 GB"):
+        build_spec(config, build_data(config, tables))

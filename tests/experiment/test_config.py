@@ -169,3 +169,40 @@ def test_a_log_in_place_of_a_config_is_told_how_to_get_one(tmp_path):
     log.write_text("user,item\n1,2\n")
     with pytest.raises(ConfigError, match=r"`maxella init '.*my log.csv'` makes one"):
         load_config(log)
+
+
+@pytest.mark.parametrize(
+    ("section", "option"),
+    [
+        ("model", "dim"),
+        ("model", "history_dim"),
+        ("model", "seen_penalty_dim"),
+        ("training", "epochs"),
+        ("training", "uniform_negatives"),
+        ("evaluation", "resamples"),
+    ],
+)
+@pytest.mark.parametrize("size", [10**9, 10**30])
+def test_an_absurd_size_is_refused(section, option, size):
+    with pytest.raises(ConfigError, match=f"{section}.{option}: .*less than or equal to 1000000"):
+        parse([BUY], **{section: {option: size}})
+
+
+def test_brackets_without_end_are_named(tmp_path):
+    path = tmp_path / "deep.toml"
+    path.write_text("a = " + "[" * 100_000)
+    with pytest.raises(ConfigError, match=r"deep\.toml is none: it is nested too deeply"):
+        load_config(path)
+
+
+@pytest.mark.parametrize("names", [("a a", "A-A"), ("é", "e\u0301"), ("a/b", "a?b")])
+def test_models_that_would_share_a_folder_are_refused(names):
+    models = [{"name": name} for name in names]
+    with pytest.raises(ConfigError, match="a folder of its own"):
+        parse([BUY], compare={"models": models})
+
+
+@pytest.mark.parametrize("name", ["", "x" * 300])
+def test_a_name_that_no_folder_can_have_is_refused(name):
+    with pytest.raises(ConfigError, match=r"compare\.models\.0\.name"):
+        parse([BUY], compare={"models": [{"name": name}]})

@@ -77,7 +77,7 @@ def test_what_decides_cold_items_is_told_from_noise(cold_items):
 
 
 def test_what_decides_for_cold_users_is_told_from_noise(run):
-    _, folder = run(split={"kind": "cold_user", "test": 0.2, "given": 0.0})
+    _, folder = run(split={"kind": "cold_user", "test": 0.4, "given": 0.0})
     rows = of_features(importance(folder)["importance"])
     assert rows["user.club"]["retrieval.filtered.ndcg@10"]["interval"][0] > 0
     assert not leaves_out_0(rows["user.mood"]["retrieval.filtered.ndcg@10"])

@@ -9,10 +9,11 @@ import pytest
 import tomli_w
 
 import maxella
-from maxella.errors import BundleError, ConfigError, MaxellaError, TrainingError
+from maxella.errors import BundleError, ConfigError, DataError, MaxellaError, TrainingError
 from maxella.experiment.read_config import parse_config
-from maxella.experiment.reevaluate import reevaluate
+from maxella.experiment.reevaluate import reevaluate, reopen
 from maxella.experiment.run import compare
+from maxella.experiment.run_folder import locked
 from maxella.report.files import read_report
 
 
@@ -166,6 +167,21 @@ def test_a_second_evaluation_finds_the_same_and_is_counted(options, tmp_path):
     assert figures(second) == figures(first)
     assert (first["test_reads"], second["test_reads"]) == (1, 2)
     assert json.loads((tmp_path / "run" / "report.json").read_text())["test_reads"] == 2
+
+
+def test_evaluations_count_one_after_the_other(options, tmp_path, monkeypatch):
+    monkeypatch.setattr("maxella.experiment.reevaluate._PATIENCE", 0.0)
+    maxella.run(options, tmp_path / "run")
+    one, other = (reopen(tmp_path / "run") for _ in range(2))  # both before either has written
+    assert [one.reported()["test_reads"], other.reported()["test_reads"]] == [2, 3]
+    with locked(tmp_path / "run"), pytest.raises(ConfigError, match="Another command is writing"):
+        one.reported()
+    late = reopen(tmp_path / "run")
+    options["training"]["seed"] = 9
+    maxella.run(options, tmp_path / "run", overwrite=True)
+    with pytest.raises(DataError, match="was trained anew meanwhile"):
+        late.reported()
+    assert read_report(tmp_path / "run" / "report.json")["test_reads"] == 1
 
 
 def test_a_model_of_a_comparison_can_be_judged_again(options, tmp_path):

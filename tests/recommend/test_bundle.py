@@ -1,4 +1,5 @@
 import json
+import resource
 import shutil
 
 import numpy as np
@@ -91,6 +92,18 @@ def test_saving_replaces_nothing(trained, tmp_path):
     with pytest.raises(FileExistsError):
         save_bundle(tmp_path / "b", bundle, card="")
     assert [p.name for p in tmp_path.rglob("*")] == ["b", "mine.txt"]
+
+
+def test_a_full_disk_is_said_by_the_system_and_leaves_nothing(trained, tmp_path):
+    bundle, before = load_bundle(trained), resource.getrlimit(resource.RLIMIT_FSIZE)
+    for most in (100, 1000, 2000, 10_000):  # bytes of a file: as a disk that fills up
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                save_bundle(tmp_path / "b", bundle, card="")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_loaded_model_draws_nothing_anew(trained):

@@ -4,10 +4,14 @@
 """
 
 import copy
+from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+
+from maxella.report.findings import findings
+from maxella.report.page import html_page
 
 
 def _told(
@@ -195,12 +199,19 @@ _REPORT = {
             "filtered": {"top_k_accuracy@100": 0.871, "ndcg@10": 1.0},
         }
     },
+    "findings": [],
 }
 
 
 @pytest.fixture
 def report() -> dict[str, Any]:
     return copy.deepcopy(_REPORT)
+
+
+@pytest.fixture
+def page_of() -> Callable[[dict[str, Any]], str]:
+    """The page of a report, its findings found anew."""
+    return lambda report: html_page(report | {"findings": findings(report)})
 
 
 class Page(HTMLParser):

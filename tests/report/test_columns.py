@@ -2,7 +2,6 @@ import pytest
 
 from maxella.report.columns import (
     FIT_SECONDS,
-    MEMORY,
     headline_columns,
     metric_column,
     shown_columns,
@@ -47,7 +46,7 @@ def test_a_cell_has_the_figure_and_half_its_interval(rmse):
 
 
 def test_large_figures_are_grouped():
-    assert MEMORY.cell({"peak_memory_mb": 1532.4}) == "1,532"
+    assert FIT_SECONDS.cell({"seconds": {"fit": 1532.4}}) == "1,532.40"
     assert FIT_SECONDS.cell({"seconds": {"fit": 0.014}}) == "0.01"
 
 
@@ -80,9 +79,7 @@ def test_a_figure_of_a_task_that_was_not_learnt_is_no_best(rmse):
     assert rmse.best([*rows(rmse, 0.9, 0.8), row(rmse, 0.1, weight=0.0)]) == {1}
 
 
-def test_the_memory_of_a_shared_process_has_no_best():
-    models = [{"peak_memory_mb": 400.0}, {"peak_memory_mb": 500.0}]
-    assert MEMORY.best(models) == set()
+def test_seconds_have_a_best():
     assert FIT_SECONDS.best([{"seconds": {"fit": 2}}, {"seconds": {"fit": 1}}]) == {1}
 
 
@@ -126,7 +123,6 @@ def test_the_columns_are_the_headline_metrics_task_by_task(report):
         "liked: log loss",
         "fit s",
         "evaluate s",
-        "memory MB",
     ]
 
 

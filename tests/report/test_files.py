@@ -1,17 +1,18 @@
 import json
 import math
+import random
 
 import pytest
 
 from maxella.errors import DataError
 from maxella.report.files import read_report, write_report
-from maxella.report.findings import findings
+from maxella.seal import opened, sealed
 
 
 def test_a_report_comes_back_as_it_was(report, tmp_path):
     path = tmp_path / "run" / "report.json"
     write_report(report, path)
-    assert read_report(path) == report | {"findings": findings(report)}
+    assert read_report(path) == report
     assert [child.name for child in path.parent.iterdir()] == ["report.json"]
 
 
@@ -82,7 +83,40 @@ def test_the_file_is_plain_json(report, tmp_path):
     )
 
 
-def test_findings_are_those_of_the_figures_not_of_an_older_report(report, tmp_path):
+def test_a_bit_flipped_in_a_report_is_noticed(report, tmp_path):
     path = tmp_path / "report.json"
-    write_report(report | {"findings": ["All is well."], "test_reads": 2}, path)
-    assert read_report(path)["findings"][-1].startswith("The test part was read 2 times")
+    write_report(report, path)
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    for _ in range(100):
+        data = bytearray(whole)
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data)
+        if data.split() == whole.split():
+            continue  # white space
+        with pytest.raises(DataError, match=r"is damaged: |should be a report of format"):
+            read_report(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda report: report.update(models={}), "models"),
+        (lambda report: report["models"][0].pop("name"), r"models\.0\.name"),
+        (lambda report: report["models"][0].update(metrics=[1]), r"models\.0\.metrics"),
+        (lambda report: report["models"][0].update(seconds=None), r"models\.0\.seconds"),
+        (lambda report: report.update(test_reads="1"), "test_reads"),
+        (lambda report: report.update(test_reads=-1), "test_reads"),
+        (lambda report: report["dataset"].pop("users"), r"dataset\.users"),
+        (lambda report: report["tasks"][0].update(headline=3), r"tasks\.0\.headline"),
+        (lambda report: report.pop("findings"), "findings"),
+    ],
+)
+def test_a_report_sealed_anew_that_is_none_names_the_place(report, tmp_path, change, place):
+    path = tmp_path / "report.json"
+    write_report(report, path)
+    facts = opened(json.loads(path.read_text()))
+    change(facts)
+    path.write_text(json.dumps(sealed(facts)))
+    with pytest.raises(DataError, match=rf"report\.json is damaged: {place}"):
+        read_report(path)

@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from maxella.report.importance import cross_maps, importance_table, print_importance
-from maxella.report.page import html_page
 
 
 @pytest.fixture
@@ -74,10 +73,12 @@ def test_the_console_names_what_shows_no_effect(with_importance, width):
     assert max(map(len, out.getvalue().splitlines())) <= width
 
 
-def test_the_page_has_the_table_and_the_cross_map(with_importance, read):
-    page = html_page(with_importance)
+def test_the_page_has_the_table_and_the_cross_map(with_importance, read, page_of):
+    page = page_of(with_importance)
     section = re.search(
-        r"<section>\s<h2>Importance of features</h2>.*?</section>", page, re.DOTALL
+        r"<section id=\"importance-of-features\">\s<h2>Importance of features</h2>.*?</section>",
+        page,
+        re.DOTALL,
     )[0]
     table, norms = read(section).tables
     assert table[1] == [
@@ -93,12 +94,12 @@ def test_the_page_has_the_table_and_the_cross_map(with_importance, read):
     assert "--shade: 13.0%" in section
 
 
-def test_a_report_without_importance_has_none_of_it(report):
-    assert "Importance of features" not in html_page(report)
+def test_a_report_without_importance_has_none_of_it(report, page_of):
+    assert "Importance of features" not in page_of(report)
     assert cross_maps(report) == []
 
 
-def test_layers_of_zeros_have_no_shade(with_importance):
+def test_layers_of_zeros_have_no_shade(with_importance, page_of):
     zeros = {"names": ["a", "b"], "norms": [[0.0] * 2] * 2}
     with_importance["importance"]["cross"] = {"user tower": zeros}
-    assert "--shade: 0.0%" in html_page(with_importance)
+    assert "--shade: 0.0%" in page_of(with_importance)

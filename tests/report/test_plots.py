@@ -140,6 +140,17 @@ def test_a_loss_is_drawn_for_the_models_that_learn_it(report):
     assert "joint: 8.2 in epoch 1, 7.347 in epoch 3" in alt(plots["loss-0"])
 
 
+def test_what_priors_add_is_drawn_apart(report):
+    before = drawn(report)
+    assert "priors-1" not in before
+    history = next(model for model in report["models"] if model["name"] == "joint")["history"]
+    for entry in history:
+        entry |= {"stars_fit": 0.5 / entry["epoch"], "stars_priors": 0.25 * entry["epoch"]}
+    plots = drawn(report)
+    assert "joint: 0.5 in epoch 1, 0.1667 in epoch 3" in alt(plots["loss-1"])
+    assert "joint: 0.25 in epoch 1, 0.75 in epoch 3" in alt(plots["priors-1"])
+
+
 def test_losses_of_other_magnitude_get_a_logarithmic_axis(report):
     assert "purchase loss" in texts(drawn(report)["loss-0"])
     for entry in report["models"][1]["history"]:
@@ -200,7 +211,8 @@ def test_names_are_text_and_nothing_else(report, name):
         assert not {"b", "loss-0-b"} & {element.get("id") for element in root_of(plot).iter()}
     for place in ("trade-off-1", "metric-0-0", "loss-0", "reliability-2"):
         assert name in texts(plots[place])
-    assert f"{name}: RMSE  (lower is better)" in texts(plots["trade-off-1"])
+    assert "RMSE  (lower is better)" in texts(plots["trade-off-1"])
+    assert name in plots["trade-off-1"].title
 
 
 def test_a_long_name_is_cut(report):
@@ -212,3 +224,10 @@ def test_many_models_are_drawn(report):
     joint = report["models"][1]
     report["models"] = [joint | {"name": f"joint {number}"} for number in range(14)]
     assert {f"joint {number}" for number in range(14)} <= set(texts(drawn(report)["trade-off-1"]))
+
+
+def test_of_curves_that_run_as_one_each_shows(report):
+    joint, alone = report["models"][1], report["models"][0]
+    alone["history"] = joint["history"]  # of purchase the same losses
+    widths = re.findall(r"stroke-width: ([\d.]+)", drawn(report)["loss-0"].svg)
+    assert {"5", "2"} <= set(widths)  # the wider below

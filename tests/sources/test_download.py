@@ -203,6 +203,8 @@ def test_a_missing_file_and_a_closed_network_say_why(server, cache):
         get("ml-10m", mirror=server, cache=cache, show_progress=False)
     with pytest.raises(DataError, match=r"Connection refused. Try again, or give a mirror"):
         get("ml-10m", mirror=NOWHERE, cache=cache, show_progress=False)
+    with pytest.raises(DataError, match="Wanted a URL or a path"):
+        get("ml-10m", mirror="http://[::1", cache=cache)
     with pytest.raises(DataError, match="http or https"):
         get("ml-10m", mirror="ftp://example.org", cache=cache)
 

@@ -1,6 +1,7 @@
 """A zip is read in memory, never unpacked, and refused where it is broken or a trap."""
 
 import gzip
+import json
 import struct
 import zipfile
 from pathlib import Path
@@ -146,3 +147,21 @@ def test_a_parquet_of_more_rows_than_its_bytes_can_tell(tmp_path):
     rows.write_parquet(tmp_path / "log.parquet")
     with pytest.raises(DataError, match="20,000,000 rows of 2 columns, beyond reason"):
         load_source("delimited", tmp_path / "log.parquet")
+
+
+def test_arrow_of_more_rows_than_its_bytes_can_tell(tmp_path):
+    rows = pl.select(user_id=pl.repeat(1, 20_000_000), item_id=pl.lit(2))
+    rows.write_ipc(tmp_path / "log.feather", compression="zstd")
+    with pytest.raises(DataError, match="20,000,000 rows of 2 columns, beyond reason"):
+        load_source("delimited", tmp_path / "log.feather")
+    rows.head(1000).write_ipc_stream(tmp_path / "log.arrow", compression="lz4")
+    with pytest.raises(DataError, match="only files of Arrow may be compressed"):
+        load_source("delimited", tmp_path / "log.arrow")
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.json"])
+def test_objects_of_more_keys_than_anybody_looks_at(tmp_path, name):
+    row = {"user_id": 1, "item_id": 2} | {f"k{n}": 1 for n in range(10_000)}
+    (tmp_path / name).write_text(json.dumps([row] if name == "log.json" else row))
+    with pytest.raises(DataError, match=r"at most 10,000 columns; .* has 10,002"):
+        load_source("delimited", tmp_path / name)

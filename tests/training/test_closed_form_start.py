@@ -15,7 +15,7 @@ from maxella.model.build import build_model
 from maxella.model.user_encoder import UserEncoder
 from maxella.seeds import torch_generator
 from maxella.tasks.teacher import blend
-from maxella.training.closed_form_start import GAIN, ClosedFormStart
+from maxella.training.closed_form_start import GAIN, ID_WEIGHT, SHARPNESS, ClosedFormStart
 from maxella.training.trial import best_of
 
 CPU = torch.device("cpu")
@@ -77,6 +77,23 @@ def test_the_whole_and_its_teacher_know_the_planted_tastes(started):
         odd, even = scores[1::2], scores[2::2]
         assert (odd[:, 1:7].min(dim=1).values > odd[:, 7:].max(dim=1).values).all()
         assert (even[:, 7:].min(dim=1).values > even[:, 1:7].max(dim=1).values).all()
+
+
+def test_the_teacher_blends_both_forms_by_their_weights(history, start, log):
+    _, teacher = start(log)
+    generator = torch_generator(2, "closed form")
+    of_ids = ials(history, 4, generator)
+    readings, items = low_rank_edlae(history, 3, generator)
+    of_histories = (history.matrix(torch.arange(41)) @ readings, items)
+    lacks = history.matrix(torch.arange(41)) == 0
+    lacks[:, 0] = False
+    expected = torch.zeros(41, 13)
+    for (users, items), weight in ((of_ids, ID_WEIGHT), (of_histories, 1 - ID_WEIGHT)):
+        scores = users @ items.T
+        spread = [scores[user][lacks[user]].std(correction=0) for user in range(1, 41)]
+        expected[1:] += SHARPNESS * weight * scores[1:] / torch.stack(spread)[:, None]
+    found = teacher.users @ teacher.items.T
+    torch.testing.assert_close(found[1:, 1:], expected[1:, 1:], rtol=1e-3, atol=1e-3)
 
 
 def test_a_blend_has_the_stated_deviation_over_what_a_user_lacks(history):

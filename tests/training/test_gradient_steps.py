@@ -1,19 +1,23 @@
 """The loop: where it leaves the model, what it logs, and how it goes on."""
 
 import json
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from maxella.data.batches import UserBatches
 from maxella.data.columns import WholeCatalogue
 from maxella.errors import ConfigError, TrainingError
 from maxella.model.build import build_model
 from maxella.model.user_encoder import UserEncoder
+from maxella.seal import opened, sealed
 from maxella.tasks.teacher import Teacher
-from maxella.training.checkpoint import Checkpoint
+from maxella.training.checkpoint import Checkpoint, _hash
 from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.gradient_steps import GradientSteps, Plan, Validation
 from maxella.training.log import RunLog
@@ -164,6 +168,47 @@ def test_a_checkpoint_of_other_options_and_a_damaged_one_are_refused(make, steps
     with pytest.raises(TrainingError, match=r"is damaged: .* train anew"):
         steps(make(), checkpoint=Checkpoint(path, "one"), resume=True)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_bit_flipped_in_a_checkpoint_is_noticed(make, steps, tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    undisturbed, broken = make(), make()
+    steps(undisturbed, checkpoint=Checkpoint(path, ""))
+    whole, rng = path.read_bytes(), random.Random(0)
+    told = 0
+    for _ in range(60):
+        data = bytearray(whole)
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data)
+        try:
+            steps(broken, checkpoint=Checkpoint(path, ""), resume=True)
+        except TrainingError as error:  # and no other
+            told += f"{path} is damaged: " in str(error)
+        else:  # nothing that is read has changed
+            assert same(broken.state_dict(), undisturbed.state_dict())
+            told += 1
+    assert told == 60
+
+
+def test_a_checkpoint_sealed_anew_that_does_not_fit_is_named(make, steps, tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    steps(make(), checkpoint=Checkpoint(path, ""))
+    with safe_open(path, framework="pt") as file:
+        facts = opened(json.loads(file.metadata()["maxella"]))
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    name = next(name for name in tensors if name.startswith("model/"))
+    others = [
+        (tensors | {name: tensors[name][:-1].clone()}, facts),
+        ({key: of for key, of in tensors.items() if key != name}, facts),
+        (tensors | {"optimiser/x/y": torch.zeros(1)}, facts),
+        (tensors, facts | {"progress": {"epoch": "1"}}),
+        (tensors, {key: of for key, of in facts.items() if key != "progress"}),
+    ]
+    for changed, told in others:
+        header = json.dumps(sealed(told | {"sha256": _hash(changed)}))
+        save_file(changed, path, metadata={"maxella": header})
+        with pytest.raises(TrainingError, match=r"is damaged: .* train anew"):
+            steps(make(), checkpoint=Checkpoint(path, ""), resume=True)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(make, steps):

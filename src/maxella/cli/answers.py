@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _USERS = 512  # whose lists are found, and streamed, at once
 
 RunPath = Annotated[Path, typer.Argument(help="A run or bundle folder.", show_default=False)]
-Length = Annotated[int, typer.Option("-k", min=1, help="How many items.")]
+Length = Annotated[int, typer.Option("-k", min=1, max=10**9, help="How many items.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 History = Annotated[
     Path | None,
@@ -271,6 +271,7 @@ def _check_out(path: Path | None) -> None:
 
 def _write(frame: "pl.DataFrame", path: Path) -> None:
     from maxella.cli.spreadsheet import formulas, without_formulas
+    from maxella.recommend.bundle import parquet_bytes
     from maxella.writing import new_file
 
     if path.suffix == ".csv":
@@ -283,7 +284,7 @@ def _write(frame: "pl.DataFrame", path: Path) -> None:
     try:
         with new_file(path) as file:
             if path.suffix == ".parquet":
-                frame.write_parquet(file)
+                file.write(parquet_bytes(frame))
             else:
                 frame.write_csv(file)
     except OSError as error:

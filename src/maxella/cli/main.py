@@ -4,6 +4,7 @@ Nothing heavy is imported at the top: help must come at once, and a command pays
 for what it uses.
 """
 
+import io
 import sys
 from collections.abc import Callable
 
@@ -56,8 +57,16 @@ def _options(
     del version
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    """Also as torch says it: its error has no type of its own on the CPU."""
+    told = ("can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(one in str(error) for one in told)
+
+
 def main() -> None:
     """Run a command; an error that a user can mend is one message and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # one in ASCII takes no titles in Japanese
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="maxella")
     except MaxellaError as error:
@@ -66,6 +75,15 @@ def main() -> None:
     except OSError as error:  # a full disk, a folder that may not be written
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         say_error(f"the system refused: {reason}.")
+        sys.exit(EXIT_CODE)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        say_error(
+            f"the memory does not suffice ({str(error).strip() or 'no more is said'}). Lower "
+            "model.dim, dim and members of the tasks, or training.batch_size; or take a machine "
+            "with more."
+        )
         sys.exit(EXIT_CODE)
     except KeyboardInterrupt:  # before the command began
         sys.exit(INTERRUPTED)

@@ -48,6 +48,27 @@ class AreaUnderCurve:
                 found[row] = wins / matches
         return found
 
+    def effects(self) -> np.ndarray:
+        """(users,) a user's wins less their part of all matches (DeLong et al. 1988)."""
+        n_users, n_positives, n_negatives = (
+            len(self.counts),
+            len(self.positives),
+            len(self.negatives),
+        )
+        if not n_positives or not n_negatives:
+            return np.zeros(n_users)
+        wins = (self.below + self.up_to) / 2
+        losses = sum(  # the positives above each negative
+            n_positives - np.cumsum(np.bincount(of, minlength=n_negatives + 1))[:-1]
+            for of in (self.below, self.up_to)
+        )
+        share = np.bincount(self.positives, minlength=n_users) / n_positives
+        share += np.bincount(self.negatives, minlength=n_users) / n_negatives
+        won = np.bincount(self.positives, wins, n_users)
+        won += np.bincount(self.negatives, np.asarray(losses) / 2, n_users)
+        matches = n_positives * n_negatives
+        return np.asarray(won / matches - share * wins.sum() / matches)
+
 
 def auc(pairs: Predictions) -> AreaUnderCurve:
     """Area under the ROC curve over all pairs."""

@@ -1,17 +1,26 @@
 """How far two models differ, on the same resampled users: what they have in common falls out."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from maxella.evaluation.bootstrap import RESAMPLES, percentiles, resampled, with_enough_users
+from maxella.evaluation import bootstrap
+from maxella.evaluation.bootstrap import RESAMPLES, are_enough, percentiles, resampled
 from maxella.evaluation.evaluate import Report
 from maxella.evaluation.metric import Group, Metric
 from maxella.seeds import numpy_generator
 
-Drawn = Mapping[str, np.ndarray]  # flat key → a metric's value, and its value in each resample
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, what it is in each resample of the users, and how each of them moves it."""
+
+    value: float
+    values: np.ndarray  # (resamples,)
+    effects: np.ndarray  # (users,)
+    n_users: int  # that count for it
 
 
 def best_of(task: str, reports: Sequence[Report]) -> dict[str, int]:
@@ -32,11 +41,11 @@ def drawn_together(
     *,
     seed: int,
     resamples: int = RESAMPLES,
-) -> list[Drawn]:
-    """Some metrics of each of several reports of one exam, all on the same users.
+) -> list[dict[str, Drawn]]:
+    """Some metrics of each of several reports of one exam, all on the same users, by flat key.
 
-    The resamples are those of `evaluate` with this seed. What fewer than 50 users count for is
-    left out; so are metrics of lists, which belong to no user. ValueError: of other users.
+    The resamples are those of `evaluate` with this seed. Metrics of lists are left out, as they
+    belong to no user; so is what has no value. ValueError: of other users.
     """
     users = reports[0].user_rows[task]
     if not all(np.array_equal(of.user_rows[task], users) for of in reports):
@@ -45,14 +54,19 @@ def drawn_together(
     for report, wanted in zip(reports, keys, strict=True):
         known = report.groups[task].statistics
         some = {key: known[key] for key in wanted if key in known}
-        groups.append(with_enough_users(replace(report.groups[task], statistics=some)))
-    return _drawn(groups, len(users), resamples, numpy_generator(seed, "intervals"))
+        groups.append(replace(report.groups[task], statistics=some))
+    found = _drawn(groups, len(users), resamples, numpy_generator(seed, "intervals"))
+    return [{key: of for key, of in one.items() if not np.isnan(of.value)} for one in found]
 
 
-def difference(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
-    """One's value minus the other's, and its 95 % interval; both as in `Drawn`."""
-    low, high = percentiles(one[1:] - other[1:])
-    return {"difference": float(one[0] - other[0]), "low": low, "high": high}
+def difference(one: Drawn, other: Drawn) -> dict[str, float]:
+    """One's value minus the other's, and its 95 % interval where enough users tell it."""
+    found = {"difference": one.value - other.value}
+    effects = one.effects - other.effects
+    if len(one.values) and are_enough(min(one.n_users, other.n_users), effects):
+        low, high = percentiles(one.values - other.values, effects)
+        found |= {"low": low, "high": high}
+    return found
 
 
 def losses(before: Report, afters: Sequence[Report], *, seed: int) -> dict[str, dict[str, Any]]:
@@ -72,36 +86,47 @@ def losses_of_task(
     """How much worse each metric got, on the mean of several tries of one change.
 
     `value` is positive where the change did harm, whatever the metric; `interval` is the 95 %
-    one, over users and tries. A resample draws users with replacement, the same on both sides:
-    what these have in common falls out. The tries are draws too, and what stands is one more of
-    them where the change has no effect: then it differs from the mean of n tries by √(1 + 1/n) of
-    their spread. Users say nothing of that part, as an item's luck is the same for all of them;
-    so a resample adds the deviation of one try, widened to that spread. (A single try has none.)
+    one, over users and tries, None where fewer than 50 users count. A resample draws users with
+    replacement, the same on both sides: what these have in common falls out. The tries are
+    draws too, and what stands is one more of them where the change has no effect: then it differs
+    from the mean of n tries by √(1 + 1/n) of their spread. Users say nothing of that part, as an
+    item's luck is the same for all of them; so a resample adds the deviation of one try, widened to
+    that spread. (A single try has none.)
     """
     n_tries = len(afters)
     drawn = _drawn([before, *afters], len(before.positions), RESAMPLES, rng)
     widened = ((n_tries + 1) / max(1, n_tries - 1)) ** 0.5
     chosen = rng.integers(n_tries, size=RESAMPLES)
     found = {}
-    for name in before.statistics:
+    for name, of_name in before.statistics.items():
         if name not in metrics:  # it had nothing to measure
             continue
-        values = np.stack([of[name] for of in drawn], axis=1)  # (1 + resamples, 1 + tries)
-        values = metrics[name].turned(values)
-        means = values[:, 1:].mean(axis=1)
-        worse = values[:, 0] - means
-        others = means[1:] - values[1:, 1:][np.arange(RESAMPLES), chosen]
-        interval = percentiles(worse[1:] + widened * others)
-        found[name] = {"value": float(worse[0]), "interval": list(interval)}
+        figures = [of[name] for of in drawn]
+        start, *ends = (metrics[name].turned(of.value) for of in figures)
+        loss: dict[str, Any] = {"value": float(start - np.mean(ends)), "interval": None}
+        if of_name.counts.sum() >= bootstrap.FEWEST_USERS:
+            values = np.stack([metrics[name].turned(of.values) for of in figures], axis=1)
+            means = values[:, 1:].mean(axis=1)
+            others = means - values[:, 1:][np.arange(RESAMPLES), chosen]
+            effects = np.mean([of.effects for of in figures[1:]], axis=0) - figures[0].effects
+            worse = values[:, 0] - means + widened * others
+            loss["interval"] = list(percentiles(worse, effects))
+        found[name] = loss
     return found
 
 
 def _drawn(
     groups: Sequence[Group], n_users: int, resamples: int, rng: np.random.Generator
-) -> list[Drawn]:
-    """The metrics of each group over everyone, then in each resample."""
-    found = resampled(groups, n_users, resamples, rng)
+) -> list[dict[str, Drawn]]:
+    """The metrics of each group over everyone and in each resample."""
+    if resamples:
+        found = resampled(groups, n_users, resamples, rng)
+    else:
+        found = [dict.fromkeys(group.statistics, np.empty(0)) for group in groups]
     return [
-        {key: np.insert(values, 0, group.statistics[key].value()) for key, values in of.items()}
+        {
+            key: Drawn(known.value(), of[key], known.effects(), int(known.counts.sum()))
+            for key, known in group.statistics.items()
+        }
         for group, of in zip(groups, found, strict=True)
     ]

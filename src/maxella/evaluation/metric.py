@@ -6,6 +6,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+_STEP = 1e-3  # of a numerical derivative: a thousandth of a user
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -44,6 +46,10 @@ class Statistic(Protocol):
 
     def values(self, weights: np.ndarray) -> np.ndarray:
         """(resamples, m) how often each user counts → (resamples,) the metric."""
+        ...
+
+    def effects(self) -> np.ndarray:
+        """(m,) how fast the metric moves as a user counts more; all together they move nothing."""
         ...
 
 
@@ -95,6 +101,14 @@ class UserSums:
     def values(self, weights: np.ndarray) -> np.ndarray:
         """(resamples, users) → (resamples,)."""
         return self.of_totals(self.sums @ weights.T)
+
+    def effects(self) -> np.ndarray:
+        """(users,) the derivative of the metric by how often each user counts."""
+        total = self.sums.sum(axis=1, keepdims=True)
+        more, less = (self.of_totals(total + step * self.sums) for step in (_STEP, -_STEP))
+        found = np.asarray((more - less) / (2 * _STEP))
+        found[np.abs(found) < 1e-11 * abs(self.value())] = 0.0  # all that rounding left
+        return found
 
     def of_totals(self, totals: np.ndarray) -> np.ndarray:
         """(s, ...) sums over users → (...) the metric; NaN where no one counts."""

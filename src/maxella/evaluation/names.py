@@ -1,7 +1,7 @@
 """Names of figures as they stand in reports and configs: `filtered.ndcg@10`, `rmse`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -75,6 +75,26 @@ def metric_of(key: str, pointwise: Mapping[str, Metric] = POINTWISE_METRICS) -> 
         meaning=f"{metric.meaning}{length}; {protocol}: {PROTOCOLS[protocol]}",
         importance=metric.importance + [*PROTOCOLS].index(protocol),
     )
+
+
+def fitting(keys: Iterable[str], candidates: int) -> list[str]:
+    """The keys, with lists of half the candidates at most: longer ones hold what one likes or not.
+
+    Each takes the longest default list that fits; where none does, `mrr` stands for it.
+
+    >>> fitting(["filtered.top_k_accuracy@100", "filtered.ndcg@10", "rmse"], 60)
+    ['filtered.top_k_accuracy@10', 'filtered.ndcg@10', 'rmse']
+    >>> fitting(["filtered.ndcg@10"], 12)
+    ['filtered.mrr']
+    """
+    found = []
+    for key in keys:
+        start, at, length = key.partition("@")
+        protocol, _, name = start.rpartition(".")
+        lengths = [int(of.partition("@")[2]) for of in DEFAULT_METRICS if of.startswith(f"{name}@")]
+        fit = [k for k in lengths if k <= min(int(length or 0), candidates / 2)]
+        found.append(f"{start}@{max(fit)}" if fit else f"{protocol}.mrr" if at else key)
+    return list(dict.fromkeys(found))
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,12 +23,12 @@ from maxella.experiment.config import (
     Config,
     DataOptions,
     TaskOptions,
-    TrainingOptions,
 )
+from maxella.experiment.machine import memory_bytes
 from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
-from maxella.model.build import ModelSpec
+from maxella.model.build import ModelSpec, least_weights
 from maxella.model.head import SPREAD, HeadSpec, UsesTime
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
@@ -142,7 +142,8 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     ranking = [task.name for task in config.tasks if KINDS[task.kind].ranks]
     heads = []
     for task in config.tasks:
-        labels, ranks = train.pairs(task.name).labels, KINDS[task.kind].ranks
+        pairs, ranks = train.pairs(task.name), KINDS[task.kind].ranks
+        labels = pairs.labels
         is_counted = task.kind == "rating" and task.standardise and len(labels) > 0
         origin, unit = _units(labels) if is_counted else (0.0, 1.0)
         projects = task.name in ranking[1:] if task.projection is None else task.projection
@@ -157,6 +158,8 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 mean=(float(labels.mean(dtype=np.float64)) - origin) / unit if len(labels) else 0.0,
                 levels=() if ranks else _levels(task, labels),
                 range=(float(labels.min()), float(labels.max())) if is_counted else None,
+                n_of_user=_median_count(pairs.users),
+                n_of_item=_median_count(pairs.items),
                 item_biases=ranks and task.item_biases,
                 projects=ranks and projects,
                 reads_context=options.reads_context and task.kind != "binary",
@@ -165,7 +168,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 neighbours=task.neighbours,
             )
         )
-    return ModelSpec(
+    spec = ModelSpec(
         n_user_rows=dataset.users.n_rows,
         n_item_rows=dataset.items.n_rows,
         encoder=options.encoder,
@@ -178,6 +181,27 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
         seen_penalty_dim=options.seen_penalty_dim,
         feature_layers=config.features.layers,
     )
+    _refuse_huge(spec)
+    return spec
+
+
+def _refuse_huge(spec: ModelSpec) -> None:
+    """Raise ConfigError where the weights, and what training keeps of each, exceed the memory."""
+    weights, memory = 4 * least_weights(spec), memory_bytes()  # of 4 bytes each
+    wanted = 4 * weights  # the optimiser's two means and the best epoch
+    if memory is not None and wanted > memory:
+        raise ConfigError(
+            f"Training wants {wanted / 1e9:,.1f} GB or more: four times the {weights / 1e9:,.1f} GB"
+            f" of the weights of {spec.n_user_rows:,} users and {spec.n_item_rows:,} items. This "
+            f"machine has {memory / 1e9:,.1f} GB. Lower model.dim, model.history_dim, or dim, "
+            "members or neighbours of the tasks."
+        )
+
+
+def _median_count(rows: np.ndarray) -> float:
+    """How often the median row occurs, of those that do; 0 where none does."""
+    counts = np.bincount(rows)
+    return float(np.median(counts[counts > 0])) if len(rows) else 0.0
 
 
 def _units(labels: np.ndarray) -> tuple[float, float]:
@@ -302,8 +326,10 @@ def build_batches(config: Config, dataset: Dataset, model: Model) -> Batches:
     return UserBatches(train, options.batch_size, columns, model.events, in_time_order=reads_order)
 
 
-def build_plan(options: TrainingOptions) -> Plan:
-    """How to step."""
+def build_plan(config: Config, dataset: Dataset, n_batches: int) -> Plan:
+    """How to step over so many batches an epoch."""
+    options = config.training
+    answering = [task.name for task in config.learnt if not KINDS[task.kind].ranks]
     return Plan(
         optimiser=options.optimiser,
         learning_rate=options.learning_rate,
@@ -312,6 +338,7 @@ def build_plan(options: TrainingOptions) -> Plan:
         epochs=options.epochs,
         seed=options.seed,
         patience=options.patience,
+        n_labels={name: len(dataset.train.pairs(name)) / n_batches for name in answering},
     )
 
 

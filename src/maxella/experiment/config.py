@@ -28,6 +28,9 @@ from maxella.tasks.losses import LOSSES
 IN_MEMORY = "frame"  # the kind of a source that no file holds
 
 
+_MOST = 1_000_000  # of dimensions, epochs, resamples: beyond it something is misspelt
+
+
 class Section(BaseModel):
     """Refuses unknown keys and infinite numbers, and does not change once made."""
 
@@ -161,18 +164,18 @@ class ModelOptions(Section):
     encoder: Annotated[str, OneOf("encoder", USER_ENCODERS)] = "sum"
     """How users are encoded. sum: an embedding of the id beside the sum of readings of the
     history."""
-    dim: Annotated[int, Field(ge=0)] = 64
+    dim: Annotated[int, Field(ge=0, le=_MOST)] = 64
     """Dimensions of what the id says of a user; 0 leaves the id out."""
-    history_dim: Annotated[int, Field(ge=0)] = 0
+    history_dim: Annotated[int, Field(ge=0, le=_MOST)] = 0
     """Dimensions of what the history says of a user; 0 leaves the history out."""
     history: list[str] | None = None
     """Events that the history is made of, each read by itself; all events of the log, if absent."""
     start: Literal["random", "closed_form"] = "random"
     """closed_form: the encoders start from iALS (ids) and low-rank EDLAE (history) for the first
     retrieval task, whatever the number of items."""
-    seen_penalty_dim: Annotated[int, Field(ge=0)] = 0
+    seen_penalty_dim: Annotated[int, Field(ge=0, le=_MOST)] = 0
     """Dimensions that sink a user's seen items, for rankings that can't leave them out; 0: none."""
-    embedding_scale: Annotated[float, Field(gt=0)] = 0.05
+    embedding_scale: Annotated[float, Field(gt=0, le=1000)] = 0.05
     """Embeddings start uniform between minus and plus this."""
     reads_context: bool = True
     """Whether the model looks at features.context; every model is asked in each context where
@@ -210,9 +213,9 @@ class TaskOptions(Section):
     """The share of leave_one_out_softmax that a blend of the closed forms teaches."""
     head: Annotated[str | None, Field(json_schema_extra={"enum": list(HEADS)})] = None
     """What makes its answers; the first that fits the kind, if absent."""
-    dim: Annotated[int, Field(ge=1)] = 32
+    dim: Annotated[int, Field(ge=1, le=_MOST)] = 32
     """Factors of the dot product of a head that answers pairs."""
-    members: Annotated[int, Field(ge=1)] = 1
+    members: Annotated[int, Field(ge=1, le=_MOST)] = 1
     """Factorisations that a variational or ordinal head (a part of a mixed one) averages."""
     item_biases: bool = True
     """For retrieval: whether the score has a bias for each item."""
@@ -282,11 +285,11 @@ class TrainingOptions(Section):
     """Rows, or whole users, in a batch."""
     batches: Literal["users", "rows"] | None = None
     """What batches are made of. Absent: rows for in_batch_softmax, else whole users."""
-    epochs: Annotated[int, Field(ge=0)] = 8
+    epochs: Annotated[int, Field(ge=0, le=_MOST)] = 8
     """Passes over the training rows; 0 leaves a start in closed form as it is."""
     l2: Annotated[float, Field(ge=0)] = 0.04
     """Penalty on the mean squared norm of the embeddings that the rows name."""
-    uniform_negatives: Annotated[int, Field(ge=0)] | None = None
+    uniform_negatives: Annotated[int, Field(ge=0, le=_MOST)] | None = None
     """Puts leave_one_out_softmax and gramian on the batch's own items and this many drawn from all,
     so weighted that they stand for all (logQ correction). Absent: on all, up to 100,000."""
     seed: Annotated[int, Field(ge=0)] = 42
@@ -303,7 +306,7 @@ class TrainingOptions(Section):
 class EvaluationOptions(Section):
     """How the held-out interactions are judged."""
 
-    resamples: Annotated[int, Field(ge=0)] = 1000
+    resamples: Annotated[int, Field(ge=0, le=_MOST)] = 1000
     """Bootstrap resamples of the users for the intervals; 0 leaves the intervals out."""
     slices: tuple[str, ...] = ("activity", "popularity")
     """Every metric by these: activity (of users), popularity (of items), and any column of the
@@ -347,6 +350,12 @@ class CompareOptions(Section):
         names = [entry.name for entry in models]
         if len({entry.folder for entry in models}) < len(names):
             raise ValueError(f"wanted names with a folder of its own for each; got {names}")
+        taken = [name for name in names if name.casefold() in BASELINES]
+        if taken:
+            raise ValueError(
+                f"'{taken[0]}' is the name of a baseline, which stands in the same table; give the "
+                "model another name"
+            )
         return models
 
 

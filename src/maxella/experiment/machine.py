@@ -27,6 +27,14 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
+def memory_bytes() -> int | None:
+    """The memory of this machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 def command_line() -> str | None:
     """The `maxella` command that this process is; nothing where it is another program."""
     name = Path(sys.argv[0]).name

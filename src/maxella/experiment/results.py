@@ -12,6 +12,7 @@ from maxella.data.contexts import TIMESTAMP
 from maxella.data.dataset import Dataset
 from maxella.evaluation.differences import best_of, difference, drawn_together
 from maxella.evaluation.evaluate import Report as Evaluation
+from maxella.evaluation.names import fitting
 from maxella.experiment.config import Config, TaskOptions
 from maxella.experiment.machine import command_line, machine_facts, peak_memory_mb
 from maxella.recommend.bundle import Bundle, weights_hash
@@ -69,20 +70,29 @@ def report_dict(
             },
         },
         "split": config.split.model_dump(),
-        # Of a split by whole items a ranking is taken over those held out.
-        "candidates": len(np.unique(dataset.test.rows.items))
-        if config.split.kind == "cold_item"
-        else len(dataset.items),
+        "candidates": _candidates(config, dataset),
         "test_reads": 1 if len(dataset.test) else 0,
-        "tasks": [_task_facts(task, dataset, found) for task in config.tasks],
+        "tasks": [_task_facts(task, config, dataset, found) for task in config.tasks],
         "metrics": described,
-        "models": _with_paired(outcomes, config),
+        "models": _with_paired(outcomes, config, dataset),
         "ceiling": found[0].ceiling,
     }
     return report | {"findings": findings(report)}
 
 
-def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]) -> dict[str, Any]:
+def _candidates(config: Config, dataset: Dataset) -> int:
+    """How many items a ranking is taken over: of a split by whole items, those held out."""
+    is_cold = config.split.kind == "cold_item"
+    return len(np.unique(dataset.test.rows.items)) if is_cold else len(dataset.items)
+
+
+def _headline(task: TaskOptions, config: Config, dataset: Dataset) -> list[str]:
+    return fitting(KINDS[task.kind].headline, _candidates(config, dataset))
+
+
+def _task_facts(
+    task: TaskOptions, config: Config, dataset: Dataset, found: Sequence[Evaluation]
+) -> dict[str, Any]:
     rows = "all" if task.rows is None else task.rows
     counts = next((of.counts[task.name] for of in found if task.name in of.counts), {})
     return {
@@ -92,12 +102,14 @@ def _task_facts(task: TaskOptions, dataset: Dataset, found: Sequence[Evaluation]
         "among": [task.among] if isinstance(task.among, str) else task.among,
         "train": len(dataset.train.pairs(task.name)),
         "test": len(dataset.test.pairs(task.name)),
-        "headline": list(KINDS[task.kind].headline),
+        "headline": _headline(task, config, dataset),
         **{key: n for key, n in counts.items() if key == "visited"},
     }
 
 
-def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, Any]]:
+def _with_paired(
+    outcomes: Sequence[Outcome], config: Config, dataset: Dataset
+) -> list[dict[str, Any]]:
     """The rows; those of models with their paired differences, task by task.
 
     To the best baseline by each metric; and, of a task that it has learnt, to each other model that
@@ -114,14 +126,21 @@ def _with_paired(outcomes: Sequence[Outcome], config: Config) -> list[dict[str, 
         baselines = [one for one in of_task if is_baseline(one[0])]
         if not models or len(of_task) == 1:
             continue
-        best, headline = best_of(task.name, [of for _, of in baselines]), KINDS[task.kind].headline
+        best = best_of(task.name, [of for _, of in baselines])
+        headline = _headline(task, config, dataset)
         wanted = [[*dict.fromkeys([*best, *headline])] for _ in models]
         wanted += [
             [*dict.fromkeys([*(key for key in best if best[key] == n), *headline])]
             for n in range(len(baselines))
         ]
         found = [of for _, of in models + baselines]
-        drawn = drawn_together(task.name, found, wanted, seed=config.split.seed)
+        drawn = drawn_together(
+            task.name,
+            found,
+            wanted,
+            seed=config.split.seed,
+            resamples=config.evaluation.resamples,
+        )
         of_models, of_baselines = drawn[: len(models)], drawn[len(models) :]
         for (row, _), mine in zip(models, of_models, strict=True):
             row["paired"][task.name] = {

@@ -4,6 +4,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from maxella.baselines.table import BASELINES
 from maxella.experiment.build import build_bundle, build_checkpoint, build_features, build_spec
 from maxella.experiment.config import Config, ModelEntry
 from maxella.experiment.judge import Experiment, judge_baselines
@@ -47,6 +48,8 @@ def learn(
     """Train one model; gives the report, and the model with all that it is served with."""
     config = experiment.config
     name = "joint" if len(config.learnt) > 1 else config.learnt[0].name
+    if name in BASELINES:  # a task may be called so, but the table has one of that name
+        name = f"{name} model"
     report, (outcome,) = _carry_out(experiment, folder, [(name, config, folder)], on_step)
     return report, outcome.bundle  # type: ignore[return-value]  # baselines alone have none
 
@@ -93,10 +96,13 @@ def _carry_out(
     """Train the models, each by its name and config into its folder; report and save them."""
     config, tables, dataset = experiment.config, experiment.tables, experiment.dataset
     trained = [train(experiment, *model, on_step) for model in models]
+    for outcome, (_, _, of_model) in zip(trained, models, strict=True):
+        outcome.row["folder"] = of_model.below(folder)
     baselines, notes = judge_baselines(experiment, on_step)
     report = report_dict(config, tables, dataset, trained + baselines, notes)
     folder.finish(report)
     for outcome, (_, _, of_model) in zip(trained, models, strict=True):
+        outcome.row["folder"] = ""
         alone = report_dict(config, tables, dataset, [outcome])
         if of_model != folder:  # of a comparison: so that `maxella evaluate` can judge it again
             of_model.finish(alone)

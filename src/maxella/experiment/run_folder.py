@@ -37,6 +37,12 @@ class RunFolder:
         """The folder of one model of a comparison."""
         return RunFolder(self.path / "models" / name, self.resumes) if self.path else self
 
+    def below(self, run: "RunFolder") -> str:
+        """Where it lies within the folder of the whole run, which is itself ""."""
+        if self.path is None or run.path is None or self == run:
+            return ""
+        return self.path.relative_to(run.path).as_posix()
+
     @property
     def checkpoint(self) -> Path | None:
         """Where the state of an unfinished training run lies."""

@@ -66,10 +66,11 @@ def build_stages(
         stages.append(lambda: start)
 
     def gradient_steps() -> Stage:
+        batches = build_batches(config, dataset, model)
         return GradientSteps(
             build_objective(config),
-            build_batches(config, dataset, model),
-            build_plan(config.training),
+            batches,
+            build_plan(config, dataset, len(batches)),
             device,
             start,
             _validation(config, dataset, model),

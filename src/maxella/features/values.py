@@ -10,6 +10,7 @@ import polars as pl
 
 from maxella.errors import ConfigError, DataError
 
+MOST = 1_000_000  # of an option that counts
 TEXTS = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 DATES = (pl.Date, pl.Datetime)
 # From year 1 to the end of year 9999: what lies outside is no time in seconds.
@@ -78,9 +79,9 @@ def as_times(values: pl.Series) -> pl.Series:
 
 
 def require_whole_number(option: str, value: object, least: int) -> None:
-    """Raise ConfigError where an option is no whole number, or a smaller one than `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{option} wants a whole number from {least} on; got {value!r}.")
+    """Raise ConfigError where an option is no whole number from `least` to 1,000,000."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+        raise ConfigError(f"{option} wants a whole number from {least} to {MOST:,}; got {value!r}.")
 
 
 def _refuse(values: pl.Series, wanted: str, remedy: str) -> NoReturn:

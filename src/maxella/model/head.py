@@ -38,6 +38,8 @@ class HeadSpec:
     mean: float = 0.0  # label of the training part, so counted
     levels: tuple[float, ...] = ()  # distinct labels of training, ascending; () for too many
     range: tuple[float, float] | None = None  # answers are clipped to it; None: not clipped
+    n_of_user: float = 0.0  # labels of the median user, and of the median item
+    n_of_item: float = 0.0
     item_biases: bool = False  # whether a score has a bias for each item
     projects: bool = False  # whether a score has a projection of the queries of its own
     reads_context: bool = False  # whether it is told the context of a question
@@ -202,7 +204,7 @@ class Head(nn.Module):
 class PairHead(Head, ABC):
     """A head that answers pairs: a rating, a probability.
 
-    `forward` gives the answers, `loss` what training minimises, `distribution` how likely each
+    `forward` gives the answers, `terms` what training minimises, `distribution` how likely each
     level is, for a head that knows. It counts in units of its own, so that a scale of 20 to 100
     is learnt as one of 1 to 5: labels come in by `counted`, and answers go out by `answers`.
     """
@@ -234,9 +236,20 @@ class PairHead(Head, ABC):
         low, high = self.range
         return (self.origin + self.unit * self(pairs)).clamp(low, high)  # type: ignore[no-any-return]
 
+    def links(self) -> list[torch.Tensor]:
+        """Weights that read embeddings as what the head holds of each row, where it does."""
+        return []
+
     @abstractmethod
+    def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:
+        """Pairs and their labels, counted → the terms of a label's loss, scalars.
+
+        `fit`, how far answers are from labels, and of a head that has them `priors`.
+        """
+
     def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
         """Pairs and their labels, counted → the loss of a label, a scalar."""
+        return torch.stack([*self.terms(pairs, targets).values()]).sum()
 
     def distribution(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels; of a head without, none of none."""

@@ -34,6 +34,10 @@ class MixedHead(PairHead):
         """The parts."""
         return list(self.parts)  # type: ignore[arg-type]
 
+    def links(self) -> list[torch.Tensor]:
+        """Those of all parts."""
+        return [weight for head in self.heads for weight in head.links()]
+
     def row_tables(self) -> dict[str, RowTable]:
         """Those of all parts."""
         return {
@@ -53,9 +57,10 @@ class MixedHead(PairHead):
         """Pairs → (n,) answers: the mean over the parts."""
         return torch.stack([head(pairs) for head in self.heads]).mean(dim=0)
 
-    def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
-        """The mean of the parts' bounds."""
-        return torch.stack([head.loss(pairs, targets) for head in self.heads]).mean()
+    def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:
+        """The means of the parts' bounds."""
+        found = [head.terms(pairs, targets) for head in self.heads]
+        return {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}
 
     def distribution(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels: the mean over the parts."""

@@ -64,7 +64,7 @@ class OrdinalHead(GaussianFactors):
         below = torch.sigmoid((edges - tastes) / scales)
         return below.diff(dim=2).mean(dim=1)  # (n, members, K) before the mean
 
-    def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
+    def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:
         """As of `VariationalHead`, with the expectation taken to the second order:
 
             Σ over labels of [−log P(r | y) + ½ v · (−∂² log P(r | y) / ∂y²)]
@@ -78,8 +78,9 @@ class OrdinalHead(GaussianFactors):
         found, bends = self.log_likelihood(pairs, tastes, targets.labels)
         fit = (bends * self.member_variances(pairs, users, items) - 2 * found).sum()
         of_gaps = self.members * pairs.user_side.read(self.user_gaps).square().sum() / _GAP_PRIOR
-        bound = fit + self.priors(users, items, targets) + prior_weight(targets.done) * of_gaps
-        return bound / (2 * self.members * targets.expected)
+        priors = self.priors(users, items, targets) + prior_weight(targets.done) * of_gaps
+        count = 2 * self.members * targets.expected
+        return {"fit": fit / count, "priors": priors / count}
 
     def posterior(
         self, rows: torch.Tensor, met: MetItems, labels: torch.Tensor

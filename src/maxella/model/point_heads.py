@@ -36,9 +36,9 @@ class MlpHead(PairHead):
         u, v = pairs.of_users(pairs.user_embeddings), pairs.of_items(pairs.item_embeddings)
         return pairs.with_offsets(self.layers(torch.cat([u, v], dim=1)).squeeze(1))
 
-    def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
+    def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:
         """Σ (answer − label)² by the number of labels."""
-        return squared_error(self(pairs), targets.labels) / targets.expected
+        return {"fit": squared_error(self(pairs), targets.labels) / targets.expected}
 
 
 class DotHead(PairHead):
@@ -83,9 +83,9 @@ class DotHead(PairHead):
         biases = biases + pairs.of_items(pairs.item_side.read(self.item_biases))  # (n, 1)
         return pairs.with_offsets(self.mean + biases.squeeze(1) + (u * v).sum(dim=1))
 
-    def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
+    def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:
         """Σ (answer − label)² by the number of labels."""
-        return squared_error(self(pairs), targets.labels) / targets.expected
+        return {"fit": squared_error(self(pairs), targets.labels) / targets.expected}
 
     @torch.no_grad()
     def fit_users(self, pairs: EmbeddedPairs, labels: torch.Tensor) -> None:
@@ -119,11 +119,11 @@ class LogisticHead(DotHead):
         """Pairs → (n,) probabilities."""
         return self.sums(pairs).sigmoid()
 
-    def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
+    def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:
         """Binary cross-entropy, in nats, by the number of labels."""
         logits = self.sums(pairs)
         total = functional.binary_cross_entropy_with_logits(logits, targets.labels, reduction="sum")
-        return total / targets.expected
+        return {"fit": total / targets.expected}
 
     def best_bias(
         self, sums: torch.Tensor, labels: torch.Tensor, given: torch.Tensor

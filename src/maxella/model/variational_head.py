@@ -4,11 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from maxella.model.gaussian_factors import GaussianFactors
+from maxella.model.gaussian_factors import START_NOISE, GaussianFactors
 from maxella.model.head import EmbeddedPairs, HeadShape, Targets
 from maxella.model.met_items import MetItems
-
-_START_NOISE = 0.72  # variance of a rating around its prediction
 
 
 class VariationalHead(GaussianFactors):
@@ -19,13 +17,13 @@ class VariationalHead(GaussianFactors):
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__(shape, shape.mean)
-        self.log_noise = nn.Parameter(torch.full((shape.members,), _START_NOISE).log())
+        self.log_noise = nn.Parameter(torch.full((shape.members,), START_NOISE).log())
 
     def forward(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n,) ratings: the mean over the members."""
         return self.member_ratings(pairs, *self.factors(pairs)).mean(dim=1)
 
-    def loss(self, pairs: EmbeddedPairs, targets: Targets) -> torch.Tensor:
+    def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:
         """Negative evidence lower bound, in nats a label.
 
         For each member, with P, Q ~ N(mean, variance) and noise variance σ²:
@@ -48,8 +46,8 @@ class VariationalHead(GaussianFactors):
         squares = errors.square() + self.bias_variances(pairs, users, items)
         squares = squares.sum(dim=0) + spread.sum(dim=(0, 2))  # (members,)
         fit = (squares / self.log_noise.exp() + len(errors) * self.log_noise).sum()
-        bound = fit + self.priors(users, items, targets)
-        return bound / (2 * self.members * targets.expected)
+        count = 2 * self.members * targets.expected
+        return {"fit": fit / count, "priors": self.priors(users, items, targets) / count}
 
     def posterior(
         self, rows: torch.Tensor, met: MetItems, labels: torch.Tensor

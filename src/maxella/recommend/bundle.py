@@ -5,6 +5,7 @@ sealed itself; loading checks them. No pickle anywhere. Loading gives bit-equal 
 """
 
 import hashlib
+import io
 import json
 import tomllib
 from collections.abc import Callable, Mapping
@@ -118,10 +119,13 @@ def save_bundle(folder: Path, bundle: Bundle, card: str, key: str | None = None)
     with new_folder(folder) as unfinished:
         (unfinished / "weights.safetensors").write_bytes(save(bundle.model.state_dict()))
         users = bundle.users.ids.to_frame().with_columns(trained=bundle.trained[UNKNOWN_ROW + 1 :])
-        users.write_parquet(unfinished / "users.parquet")
-        bundle.items.ids.to_frame().write_parquet(unfinished / "items.parquet")
-        bundle.item_table.write_parquet(unfinished / "item_table.parquet")
-        _known_table(bundle).write_parquet(unfinished / "known.parquet")
+        for name, table in (
+            ("users", users),
+            ("items", bundle.items.ids.to_frame()),
+            ("item_table", bundle.item_table),
+            ("known", _known_table(bundle)),
+        ):
+            (unfinished / f"{name}.parquet").write_bytes(parquet_bytes(table))
         _save_features(unfinished, bundle.features)
         (unfinished / "config.toml").write_text(tomli_w.dumps(bundle.config), encoding="utf-8")
         (unfinished / "MODEL_CARD.md").write_text(card, encoding="utf-8")
@@ -242,6 +246,13 @@ def _check_rows(log: Log) -> None:
         raise ValueError(f"'label {wrong[0]}' is not of finite numbers")
     if rows.timestamps is not None and rows.timestamps.dtype != np.int64:
         raise ValueError("'timestamp' is not of whole numbers")
+
+
+def parquet_bytes(table: pl.DataFrame) -> bytes:
+    """A table as Parquet. Python writes it: of a full disk polars says that the table is wrong."""
+    data = io.BytesIO()
+    table.write_parquet(data)
+    return data.getvalue()
 
 
 def _known_table(bundle: Bundle) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from maxella.data.log import Log
 from maxella.errors import BundleError
@@ -15,7 +15,7 @@ from maxella.model.build import USER_ENCODERS, ModelSpec, least_weights
 from maxella.model.feature_part import LAYERS
 from maxella.model.head import HeadSpec
 from maxella.model.heads import HEADS
-from maxella.seal import opened, read_json, sealed
+from maxella.seal import opened, read_json, reason_of, sealed
 from maxella.tasks.kinds import KINDS
 
 FORMAT = 7  # as in Manifest
@@ -109,12 +109,8 @@ def check_facts(
 
 def damaged(path: Path, reason: Exception | str) -> BundleError:
     """The error for a file of a bundle that cannot be what was written."""
-    if isinstance(reason, ValidationError):
-        first = reason.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    elif isinstance(reason, KeyError):
-        reason = f"it lacks {reason}"
-    return BundleError(f"{path} is damaged: {str(reason).strip().rstrip('.')}. {_REMEDY}")
+    told = reason if isinstance(reason, str) else reason_of(reason)
+    return BundleError(f"{path} is damaged: {told}. {_REMEDY}")
 
 
 def _broken(

@@ -135,14 +135,6 @@ FIT_SECONDS = Column("fit s", ("seconds", "fit"), 2, "lower", "seconds to train"
 EVALUATE_SECONDS = Column(
     "evaluate s", ("seconds", "evaluate"), 2, "lower", "seconds to evaluate on the test part", 9
 )
-MEMORY = Column(
-    "memory MB",
-    ("peak_memory_mb",),
-    0,
-    "none",  # it grows from model to model, as they share a process
-    "peak memory of the whole process so far, in megabytes",
-    10,
-)
 
 
 def metric_column(report: dict[str, Any], task: str, key: str) -> Column | None:
@@ -164,9 +156,9 @@ def headline_columns(report: dict[str, Any], task: dict[str, Any]) -> list[Colum
 
 
 def shown_columns(report: dict[str, Any]) -> list[Column]:
-    """The columns of the comparison: each task's headline metrics, then time and memory."""
+    """The columns of the comparison: each task's headline metrics, then time."""
     columns = [column for task in tasks_of(report) for column in headline_columns(report, task)]
-    return columns + _with_figures(report, [FIT_SECONDS, EVALUATE_SECONDS, MEMORY])
+    return columns + _with_figures(report, [FIT_SECONDS, EVALUATE_SECONDS])
 
 
 def _with_figures(report: dict[str, Any], columns: list[Column | None]) -> list[Column]:

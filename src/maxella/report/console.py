@@ -5,6 +5,7 @@ less important columns, and lines below say so.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from rich import box
@@ -14,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from maxella.printed import one_line
+from maxella.report.against import HEADS, against_best
 from maxella.report.columns import Column, shown_columns
-from maxella.report.findings import headline, trained_on_cuda, transfers, uses_of_time
 from maxella.report.tasks import in_table_order, is_baseline
 
 _RULED = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
@@ -25,7 +26,7 @@ _TASK_WIDTH = 12  # as for models
 
 
 def print_comparison(report: dict[str, Any], console: Console) -> None:
-    """Print the comparison table, the ceiling and the answer in one sentence.
+    """Print the comparison table, each model against the best baseline, findings and notes.
 
     The best of each column is bold on a terminal and marked `*` elsewhere.
     """
@@ -45,13 +46,44 @@ def print_comparison(report: dict[str, Any], console: Console) -> None:
     left_out += [column.full_label for column in columns if column not in shown]
     if left_out:
         print_left_out(left_out, console)
-    told = [headline(report), *transfers(report), *uses_of_time(report), *trained_on_cuda(report)]
-    for line in told:
+    _print_against(report, console)
+    for line in report["findings"]:
         print_line(console, line)
+    for note in (report.get("dataset") or {}).get("notes") or []:
+        print_line(console, f"Note: {note}")
     slices = dict.fromkeys(one["slice"] for model in models for one in model.get("slices") or [])
     if slices:
         line = f"By slice ({', '.join(slices)}): in report.html and report.json."
         print_line(console, line, "dim")
+
+
+def _print_against(report: dict[str, Any], console: Console) -> None:
+    """The table of paired differences, a part for each model and task; narrow ones say less."""
+    rows = against_best(report)
+    if not rows:
+        return
+    parts = [list(of) for _, of in groupby(rows, lambda row: (row.column.task, row.texts[0]))]
+    places = [1, 2, 3, 4, 5, 6]
+    for least in (None, 2, 4, 3):  # the figure, the difference, then the baseline give way
+        places = [place for place in places if place != least]
+        widths = [
+            max(cell_len(t[n]) for t in [HEADS, *(row.texts for row in rows)]) for n in places
+        ]
+        if sum(widths) + 2 * len(widths) <= console.width:
+            break
+    for number, part in enumerate(parts):
+        column, name = part[0].column, part[0].texts[0]
+        print_line(console, "")
+        print_line(console, f"{name}, {column.task}" if column.group else name, "bold")
+        table = plain_or_ruled_table(console, *(HEADS[place] for place in places))
+        table.show_header = number == 0
+        for place, width, column_of in zip(places, widths, table.columns, strict=True):
+            column_of.min_width = width
+            column_of.justify = "right" if place in {2, 4} else "left"
+        for row in part:
+            table.add_row(*(Text(one_line(row.texts[place])) for place in places))
+        console.print(table)
+    print_line(console, "")
 
 
 def print_roles(findings: Sequence[dict[str, Any]], notes: Sequence[str], console: Console) -> None:

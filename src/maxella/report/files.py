@@ -6,20 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from maxella.errors import DataError
 from maxella.mark import where
-from maxella.report.findings import findings
 from maxella.report.schema import Report
-from maxella.seal import opened, read_json, sealed
+from maxella.seal import opened, read_json, reason_of, sealed
 from maxella.writing import write_text
 
 FORMAT = 2
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write a report as JSON, its `findings` computed from the figures.
+    """Write a report as JSON.
 
     DataError: it holds a NaN or an infinity, or is of another format.
     """
@@ -30,7 +27,7 @@ def write_report(report: dict[str, Any], path: Path) -> None:
             f"A report holds finite numbers or null; {place} is not finite (for {path}). "
             "Write null where there is no figure."
         )
-    report = sealed(report | {"findings": findings(report)})
+    report = sealed(report)
     write_text(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 
@@ -54,11 +51,9 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path, reason: Exception) -> DataError:
-    if isinstance(reason, ValidationError):
-        first = reason.errors()[0]
-        reason = ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
     return DataError(
-        f"{path} is damaged: {reason}. Copy it again from where it was written, or train again."
+        f"{path} is damaged: {reason_of(reason)}. Copy it again from where it was written, or "
+        "train again."
     )
 
 

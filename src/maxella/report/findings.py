@@ -2,15 +2,17 @@
 
 A model counts at a task only if it has learnt it, a baseline if it answers it. "Ahead" and
 "behind" are said where the interval of the paired difference excludes 0 or, where there is no
-paired one, where the two intervals do not overlap; else the two are "level".
+paired one, where the two intervals do not overlap; else the two are "level". Without intervals no
+sentence is sure, and says so.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+from maxella.report.against import judges
 from maxella.report.columns import Column, headline_columns
 from maxella.report.tasks import in_table_order, is_baseline, learnt, tasks_of
-from maxella.report.verdict import compare
+from maxella.report.verdict import compare, paired_difference
 
 _Model = dict[str, Any]
 _NO_FIGURE = "No model of this report has a figure to judge it by."
@@ -57,11 +59,17 @@ class _Field:
     def text(self, model: _Model) -> str:
         return self.column.text(self.column.value(model))
 
-    def against(self, model: _Model, other: _Model) -> str:
-        """The metric, both figures and what the verdict rests on."""
-        why = compare(self.column, model, other).why
-        figures = f"{self.text(model)}; {other['name']} has {self.text(other)}: {why}"
-        return f"{self.column.label} ({figures})"
+    def is_sure(self, one: _Model, other: _Model) -> bool:
+        """Whether intervals tell the two apart, or say that nothing does."""
+        return compare(self.column, one, other).is_sure
+
+    def led_by(self, first: _Model) -> str:
+        """Its figure and, of a model, how far it is from the best baseline, if that is known."""
+        best = next((one for one in self.baselines if not is_baseline(first)), None)
+        paired = best and paired_difference(self.column, first, best)
+        if not best or not paired or not paired.interval:
+            return self.figure(first)
+        return f"{self.figure(first)} against {self.text(best)} of {best['name']}: {paired.told}"
 
 
 def findings(report: dict[str, Any]) -> list[str]:
@@ -73,6 +81,7 @@ def findings(report: dict[str, Any]) -> list[str]:
         lines += _transfer(fields)
         lines += _long_lists(report, task)
         lines += _visited(task)
+    lines += _not_sure([_fields(report, task) for task in tasks_of(report)])
     lines += uses_of_time(report) + _not_learnt(report) + trained_on_cuda(report)
     reads = report.get("test_reads") or 0
     if reads > 1:
@@ -92,17 +101,12 @@ def headline(report: dict[str, Any]) -> str:
     answer = capital(", ".join(map(_leader, firsts)))
     clear = [_clear_leader(field) for field in firsts]
     if clear[0] and len(tasks) == len(firsts) > 1 and all(one == clear[0] for one in clear):
-        figures = ", ".join(
-            f"{field.column.task}: {field.figure(field.all[0])}" for field in firsts
+        figures = "; ".join(
+            f"{field.column.task}: {field.led_by(field.all[0])}" for field in firsts
         )
         number = "both tasks" if len(tasks) == 2 else "every task"
         answer = f"At {number} {clear[0]} is best ({figures})"
     return f"{answer}; {_behind_baselines(report, by_task)}."
-
-
-def transfers(report: dict[str, Any]) -> list[str]:
-    """At each task the best model of several tasks against the best of this task alone."""
-    return [line for task in tasks_of(report) for line in _transfer(_fields(report, task))]
 
 
 def uses_of_time(report: dict[str, Any]) -> list[str]:
@@ -142,34 +146,31 @@ def _fields(report: dict[str, Any], task: dict[str, Any]) -> list[_Field]:
     fields = []
     for column in headline_columns(report, task):
         known = sorted(filter(column.counts, in_table_order(report)), key=column.loss_of)
-        if known and not _holds_all(report, column):
+        if known and judges(report, column):
             fields.append(_Field(column, known))
     return fields
 
 
-def _holds_all(report: dict[str, Any], column: Column) -> bool:
-    """Whether the k best are all candidates: then the metric is no test of a ranking."""
-    candidates, k = report.get("candidates"), column.list_length
-    return isinstance(candidates, int) and k is not None and candidates <= k
-
-
 def _leader(field: _Field) -> str:
     """The clause of one task: who is best there, or who comes first and is level with whom."""
-    known = field.all
-    first = f"{known[0]['name']} ({field.figure(known[0])})"
-    if len(known) == 1:
-        return f"{field.place} only {first} has a figure"
+    first, *others = field.all
+    named = f"{first['name']} ({field.led_by(first)})"
+    if not others:
+        return f"{field.place} only {named} has a figure"
     if _clear_leader(field):
-        return f"{field.place} {first} is best"
-    level = field.level(known[0], known[1:])
-    return f"{field.place} {first} comes first" + (f", level with {_names(level)}" if level else "")
+        return f"{field.place} {named} is best"
+    if not all(field.is_sure(first, other) for other in others):
+        return f"{field.place} {named} has the best figure"
+    level = field.level(first, others)
+    return f"{field.place} {named} comes first" + (f", level with {_names(level)}" if level else "")
 
 
 def _clear_leader(field: _Field) -> str | None:
     """The name of the one that is ahead of all others, None where none is."""
     first, *others = field.all
     is_ahead = bool(others) and field.ahead(first, others) == others
-    return str(first["name"]) if is_ahead else None
+    is_clear = is_ahead and all(field.is_sure(first, other) for other in others)
+    return str(first["name"]) if is_clear else None
 
 
 def _behind_baselines(report: dict[str, Any], by_task: list[list[_Field]]) -> str:
@@ -182,10 +183,18 @@ def _behind_baselines(report: dict[str, Any], by_task: list[list[_Field]]) -> st
     clauses = [clause for fields in judged for clause in _behind(fields)]
     if not compared:
         return "no baseline has a figure to compare a trained model with"
+    is_sure = all(
+        field.is_sure(one, model)
+        for fields in judged
+        for field in fields
+        for one in field.baselines
+        for model in field.models
+    )
+    is_ahead = "is ahead of" if is_sure else "has a better figure than"
     if not clauses and not alone:
-        return "no baseline is ahead of a model at a task it has learnt"
+        return f"no baseline {is_ahead} a model at a task it has learnt"
     if not clauses:
-        clauses.append(f"no baseline is ahead {_join(compared)}")
+        clauses.append(f"no baseline {is_ahead} a model {_join(compared)}")
     return _join(clauses + [f"no baseline was compared {place}" for place in alone])
 
 
@@ -203,37 +212,37 @@ def _behind(fields: list[_Field]) -> list[str]:
             told += whom
             is_all = len(whom) == len(field.models) > 1
             names = f"every model that learnt {field.column.task}" if is_all else _names(whom)
-            is_same = bool(clauses) and clauses[-1].startswith(f"{baseline['name']} is ahead")
-            who = "of" if is_same else f"{baseline['name']} is ahead of"
+            is_sure = all(field.is_sure(baseline, one) for one in whom)
+            is_ahead = "is ahead" if is_sure else "has better figures"
+            link = "of" if is_sure else "than"
+            is_same = bool(clauses) and clauses[-1].startswith(f"{baseline['name']} {is_ahead}")
+            who = link if is_same else f"{baseline['name']} {is_ahead} {link}"
             where = "" if is_all or is_same else f" {field.place}"
             clauses.append(f"{who} {names}{where}{f' by {field.column.label}' if place else ''}")
     return clauses
 
 
 def _against_baselines(fields: list[_Field]) -> list[str]:
-    """Each model at a task against all baselines, by every headline metric.
-
-    The figures are those of the best of the baselines that a clause names.
-    """
+    """Each model at a task against all baselines, by every headline metric."""
     lines = []
     for model in fields[0].models if fields else []:
         clauses: dict[str, dict[str, list[str]]] = {"behind": {}, "level with": {}, "ahead of": {}}
+        order = [one["name"] for one in fields[0].all]  # one of all metrics, that names may meet
         for field in fields:
             if model not in field.models or not field.baselines:
                 continue
-            behind = [one for one in field.baselines if field.ahead(one, [model])]
-            level = field.level(model, field.baselines)
+            baselines = sorted(field.baselines, key=lambda one: order.index(one["name"]))
+            behind = [one for one in baselines if field.ahead(one, [model])]
+            level = field.level(model, baselines)
             for word, whom in (("behind", behind), ("level with", level)):
                 if whom:
-                    text = field.against(model, whom[0])
-                    clauses[word].setdefault(_names(whom), []).append(text)
+                    clauses[word].setdefault(_names(whom), []).append(field.column.label)
             if not behind and not level:
-                text = field.against(model, field.baselines[0])
-                clauses["ahead of"].setdefault("every baseline", []).append(text)
+                clauses["ahead of"].setdefault("every baseline", []).append(field.column.label)
         told = [
-            f"{word} {whom} by {_join(texts)}"
+            f"{word} {whom} by {_join(labels)}"
             for word, by_whom in clauses.items()
-            for whom, texts in by_whom.items()
+            for whom, labels in by_whom.items()
         ]
         if told:
             lines.append(f"{capital(fields[0].place)}, {model['name']} is {'; '.join(told)}.")
@@ -251,8 +260,7 @@ def _transfer(fields: list[_Field]) -> list[str]:
     for field in fields:
         if joint in field.models and alone in field.models:
             found = compare(field.column, joint, alone)
-            figures = f"{field.text(joint)} against {field.text(alone)}; {found.why}"
-            by_order.setdefault(found.order, []).append(f"{field.column.label} ({figures})")
+            by_order.setdefault(found.order, []).append(f"{field.column.label} ({found.why})")
     words = {1: "better than", 0: "level with", -1: "behind"}
     (first, labels), *others = by_order.items()
     clauses = [f"{words[first]} {alone['name']}, which learnt this task alone, by {_join(labels)}"]
@@ -267,11 +275,31 @@ def _n_learnt(model: _Model) -> int:
 
 def _long_lists(report: dict[str, Any], task: dict[str, Any]) -> list[str]:
     """Which headline metrics say nothing, as their list holds all candidates."""
-    long = [column.label for column in headline_columns(report, task) if _holds_all(report, column)]
+    long = [one.label for one in headline_columns(report, task) if not judges(report, one)]
     if not long:
         return []
     why = f"there are {report['candidates']:,} candidates, and such a list holds them all"
     return [f"At {task['name']} no sentence rests on {_join(long)}: {why}."]
+
+
+def _not_sure(by_task: list[list[_Field]]) -> list[str]:
+    """That figures alone were compared, where there are no intervals."""
+    unsure = {
+        field.column.full_label: None
+        for fields in by_task
+        for field in fields
+        for one in field.all
+        for other in field.all
+        if one is not other and not field.is_sure(one, other)
+    }
+    if not unsure:
+        return []
+    names = _join([*unsure])
+    line = (
+        f"No interval says how surely models differ by {names}: too few users count, or all alike, "
+        "or evaluation.resamples is 0. There figures alone are compared: it may be chance."
+    )
+    return [line]
 
 
 def _visited(task: dict[str, Any]) -> list[str]:

@@ -123,16 +123,17 @@ def cross_maps(report: dict[str, Any]) -> list[tuple[str, list[str], list[tuple[
 
 
 def _cell(loss: dict[str, Any]) -> Cell:
-    low, high = loss["interval"]
-    return Cell(f"{loss['value']:+.4f}", f"[{low:+.4f}, {high:+.4f}]", _shows(loss))
+    bounds = loss["interval"]
+    interval = f"[{bounds[0]:+.4f}, {bounds[1]:+.4f}]" if bounds else ""
+    return Cell(f"{loss['value']:+.4f}", interval, _shows(loss))
 
 
 def _shows(loss: dict[str, Any]) -> bool:
-    """Whether the interval leaves 0 out, to the digits shown."""
-    low, high = (round(end, 4) for end in loss["interval"])
+    """Whether there is an interval, and leaves 0 out, to the digits shown."""
+    low, high = (round(end, 4) for end in loss["interval"] or (0, 0))
     return bool(low > 0 or high < 0)
 
 
 def _text(cell: Cell) -> Text:
     text = Text(cell.loss, style="bold" if cell.shows else "dim")
-    return text.append(f"\n{cell.interval}", style="dim not bold")
+    return text.append(f"\n{cell.interval}", style="dim not bold") if cell.interval else text

@@ -5,15 +5,22 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from maxella.report.against import CAPTION, HEADS, against_best
 from maxella.report.by_slice import slice_tables
-from maxella.report.columns import Column, metric_column, shown_columns
-from maxella.report.findings import findings
+from maxella.report.columns import Column, headline_columns, metric_column, shown_columns
 from maxella.report.importance import cross_maps, importance_lines, importance_table
 from maxella.report.pages import render
 from maxella.report.plot import coloured
 from maxella.report.plots import draw_plots
 from maxella.report.svg import CSS_VARIABLES
-from maxella.report.tasks import in_table_order, is_baseline, tasks_of, told_rows, told_weights
+from maxella.report.tasks import (
+    in_table_order,
+    is_baseline,
+    learnt,
+    tasks_of,
+    told_rows,
+    told_weights,
+)
 
 _Dict = dict[str, Any]
 _Row = tuple[str, ...]
@@ -43,7 +50,7 @@ def html_page(report: _Dict) -> str:
     title = str(report.get("title") or "Comparison of models")
     models, columns = in_table_order(report), shown_columns(report)
     dataset = report.get("dataset") or {}
-    answer, *points = findings(report)
+    answer, *points = report["findings"]
     return render(
         "report",
         title=title,
@@ -58,12 +65,18 @@ def html_page(report: _Dict) -> str:
         groups=[(name, list(of)) for name, of in groupby(columns, lambda column: column.group)],
         best={column: column.best(models) for column in columns},
         ceilings=[column.text(column.ceiling(report)) for column in columns],
+        against=[
+            (name, [row.texts for row in rows])
+            for name, rows in groupby(against_best(report), lambda row: row.column.group)
+        ],
+        against_heads=HEADS,
+        against_caption=CAPTION,
         importance=importance_table(report),
         importance_lines=importance_lines(report),
         cross_maps=cross_maps(report),
         plots=draw_plots(report),
         slices=slice_tables(report),
-        listed=next((model for model in models if model.get("lists")), None),
+        listed=next((one for one in [_best(report), *models] if one.get("lists")), None),
         stages=_stages(models),
         facts=_facts(dataset),
         notes=dataset.get("notes") or [],
@@ -73,6 +86,7 @@ def html_page(report: _Dict) -> str:
         figures=_figures(report),
         command=report.get("command"),
         machine=list((report.get("machine") or {}).items()),
+        next_commands=_next(report),
         version=report.get("maxella", ""),
     )
 
@@ -147,6 +161,28 @@ def _figures(report: _Dict) -> list[tuple[str, list[Column]]]:
                 group = " ".join((task, *column.path[2:-1]))
                 groups.setdefault(group, []).append(replace(column, digits=4))
     return list(groups.items())
+
+
+def _best(report: _Dict) -> _Dict:
+    """The trained model with the best figure of the first task, a ranking if there is any."""
+    trained = [model for model in report["models"] if not is_baseline(model)]
+    for task in sorted(tasks_of(report), key=lambda task: task.get("kind") != "retrieval"):
+        for column in headline_columns(report, task)[:1]:
+            known = [model for model in trained if column.counts(model)]
+            if known:
+                return min(known, key=column.loss_of)
+    return trained[0] if trained else {}
+
+
+def _next(report: _Dict) -> list[str]:
+    """What to ask of the best model: lists, if it has learnt to rank."""
+    best = _best(report)
+    if not best:
+        return []
+    ranks = any(learnt(best, t["name"]) for t in tasks_of(report) if t.get("kind") == "retrieval")
+    folder = "/".join(filter(None, ("RUN", best.get("folder"))))
+    words = ("recommend", "--user ID") if ranks else ("predict", "PAIRS.csv")
+    return [f"maxella {words[0]} {folder} {words[1]}", f"maxella serve {folder}"]
 
 
 def _moment(created: Any) -> str:

@@ -1,5 +1,6 @@
 """Pages: templates whose texts are all escaped, one file each that loads nothing from anywhere."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -24,5 +25,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["words"] = words
+    environment.filters["anchor"] = lambda title: re.sub(r"\W+", "-", title.lower())
     environment.filters["dash"] = lambda text: "—" if text == MISSING else text
     return environment

@@ -93,7 +93,7 @@ def _places(axes: Axes, which: str, column: Column, models: list[dict[str, Any]]
         line = axes.axvline if which == "x" else axes.axhline
         line(border, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
     words = f"distance from {column.target}" if is_target else f"{column.direction} is better"
-    axis.set_label_text(f"{short_text(column.full_label)}  ({words})")
+    axis.set_label_text(f"{short_text(column.label)}  ({words})")  # the title names the tasks
     return [values.get(place, edge) for place in range(len(models))]
 
 

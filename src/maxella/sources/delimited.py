@@ -133,7 +133,8 @@ def arrange(
     del sheets  # a column of a large log need not stay once another is in its place
     refuse_idle_mapping(columns, [sheet for sheet in (log, users, items) if sheet is not None])
     notes: list[str] = []
-    log = rename(log, columns, IDS, ("rating", "timestamp", "event", "count"))
+    facts = (*user_columns, *item_columns)
+    log = rename(log, columns, IDS, ("rating", "timestamp", "event", "count"), facts)
     if "timestamp" in log.frame.columns:
         log = _times(log, time_unit, time_format)
     if "rating" in log.frame.columns:

@@ -12,14 +12,15 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from maxella.errors import ConfigError, DataError
-from maxella.sources.bounded import refuse_vast
+from maxella.sources.bounded import refuse_vast, refuse_wide
 from maxella.sources.dialect import find_dialect
 from maxella.sources.excel import text_of_sheet
 from maxella.sources.files import EXCEL, Folder
-from maxella.sources.text import Sheet, read_text
+from maxella.sources.text import Sheet, no_encoding, read_text
 
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab", ".psv", ".log")
 _POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+_FRAMES = (b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")  # what Zstandard and LZ4 begin with
 _START = 2**16  # bytes that tell how a text is laid out
 
 
@@ -79,9 +80,11 @@ def open_sheet(folder: Folder, name: str, layout: Layout) -> Sheet:
 
 def _text(folder: Folder, name: str, layout: Layout, text: bytes | None = None) -> Sheet:
     """A file of text; `text` is what stands for it, where it is another thing in the folder."""
-    start = (folder.read(name, _START) if text is None else text[:_START]).decode(
-        layout.encoding, "replace"
-    )
+    first = folder.read(name, _START) if text is None else text[:_START]
+    try:
+        start = first.decode(layout.encoding, "replace")
+    except (LookupError, ValueError) as error:
+        raise no_encoding(layout.encoding) from error
     dialect = find_dialect(
         start.removeprefix("\ufeff").replace("\0", ""),
         folder.where(name),
@@ -110,7 +113,12 @@ def _arrow(folder: Folder, name: str) -> Sheet:
         return _scanned(folder, name, lambda source: pl.scan_ipc(source, glob=False))
     if start.startswith(b"FEA1"):
         raise ValueError("it is of the first version of Feather, which few can read")
-    return _sheet(folder, name, pl.read_ipc_stream(_source(folder, name)))
+    stream = folder.read(name)
+    if any(frame in stream for frame in _FRAMES):  # how many rows would be known when it is read
+        raise ValueError("it is a compressed stream: only files of Arrow may be compressed")
+    frame = pl.read_ipc_stream(stream)
+    refuse_vast(frame.height, frame.width, len(stream), folder.where(name))
+    return _sheet(folder, name, frame)
 
 
 def _scanned(folder: Folder, name: str, scan: Callable[[Path | bytes], pl.LazyFrame]) -> Sheet:
@@ -128,8 +136,11 @@ def _json(folder: Folder, name: str) -> Sheet:
     try:
         if is_list:
             frame = pl.read_json(source, infer_schema_length=None)
+            refuse_wide(frame.width, folder.where(name))
         else:
-            frame = pl.read_ndjson(source, infer_schema_length=None)
+            scanned = pl.scan_ndjson(source, infer_schema_length=None)
+            refuse_wide(len(scanned.collect_schema()), folder.where(name))
+            frame = scanned.collect()
     except _POLARS:
         if not is_list:
             _refuse_bad_line(folder, name)

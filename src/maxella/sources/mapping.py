@@ -75,8 +75,12 @@ def rename(
     columns: Mapping[str, str],
     required: Sequence[str],
     optional: Sequence[str] = (),
+    facts: Sequence[str] = (),
 ) -> Sheet:
-    """The sheet under our names, ids as text; DataError where an id is not there."""
+    """The sheet under our names, ids as text; DataError where an id is not there.
+
+    `facts` are columns of users or of items, which stay: "rating" may be that of a critic.
+    """
     present = sheet.frame.columns
     mapping = map_columns(present, columns, required, optional)
     for ours in required:
@@ -87,7 +91,7 @@ def rename(
             require_columns(sheet.with_frame(others), [wanted], remedy)
     # Of two columns that would bear one name, the mapped one gets it; "" maps none.
     said = {ours for ours in columns if ours not in SPELLINGS or ours in (*required, *optional)}
-    unwanted = (said | set(mapping)) & set(present) - set(mapping.values())
+    unwanted = (said | set(mapping)) & set(present) - {*mapping.values(), *facts}
     frame = sheet.frame.drop(unwanted).rename({theirs: ours for ours, theirs in mapping.items()})
     ids = [id_as_text(sheet, frame, ours) for ours in required]
     return sheet.with_frame(frame.with_columns(ids))

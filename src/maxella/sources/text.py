@@ -265,13 +265,18 @@ def _decode(data: bytes, file: str, encodings: tuple[str, ...]) -> bytes:
             line = data.count(b"\n", 0, error.start) + 1
             problem = f"byte {data[error.start]:#04x} in {file}, line {line}"
         except (LookupError, ValueError) as error:  # of codecs that are no encodings of texts
-            raise DataError(f"Wanted the name of an encoding; got '{encoding}'.") from error
+            raise no_encoding(encoding) from error
         else:
             return data if encoding == "utf-8" else text.encode()
     raise DataError(
         f"Wanted text in {encodings[-1].upper()}; {problem} is none. "
         f"Save the file as UTF-8, or {NAME_IT}."
     )
+
+
+def no_encoding(name: str) -> DataError:
+    """The error for a name that is none of an encoding of texts."""
+    return DataError(f"Wanted the name of an encoding, such as iso-8859-1; got '{name}'.")
 
 
 def stack(sheets: Sequence[Sheet], file: str) -> Sheet:

@@ -42,10 +42,14 @@ class Objective:
         for task in self.tasks:
             if step % task.every or not batch.tasks[task.name].expected:
                 continue
-            found = KINDS[task.kind].loss(task, read)
+            terms = KINDS[task.kind].loss(task, read)
+            found = torch.stack([*terms.values()]).sum()
             loss = loss + task.weight * found
+            if len(terms) == 1:
+                terms = {}
             n_labels = batch.tasks[task.name].expected if task.sums else 1.0
-            parts[f"{task.name}_loss"] = found.detach() / n_labels
+            for name, term in {"loss": found, **terms}.items():
+                parts[f"{task.name}_{name}"] = term.detach() / n_labels
         if self.l2:
             loss = loss + self.l2 * _mean_square(users, batch.user_positions, len(batch))
             loss = loss + self.l2 * _mean_square(items, batch.item_positions, len(batch))

@@ -33,8 +33,8 @@ def labels(log: pl.DataFrame, task: Task) -> TaskLabels:
     return TaskLabels(numbers)
 
 
-def pair_loss(task: Task, step: Step) -> torch.Tensor:
-    """The loss of the task's head over the labels of a batch."""
+def pair_loss(task: Task, step: Step) -> dict[str, torch.Tensor]:
+    """The terms of the loss of the task's head over the labels of a batch."""
     rows, batch = step.rows(task), step.batch
     head: PairHead = step.model.heads[task.name]  # type: ignore[assignment]
     pairs = EmbeddedPairs(
@@ -42,7 +42,7 @@ def pair_loss(task: Task, step: Step) -> torch.Tensor:
     )
     labels = head.counted(rows.labels)
     targets = Targets(labels, rows.expected, batch.share, step.done, batch.item_weights)
-    return head.loss(pairs, targets)
+    return head.terms(pairs, targets)
 
 
 def exam(task: str, test: Log, known: Log) -> PointwiseExam:

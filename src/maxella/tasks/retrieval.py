@@ -56,7 +56,7 @@ def confidence(counts: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return found.astype(np.float32)
 
 
-def loss(task: Task, step: Step) -> torch.Tensor:
+def loss(task: Task, step: Step) -> dict[str, torch.Tensor]:
     """The task's loss over the positive pairs of a batch."""
     assert task.loss is not None  # noqa: S101 - the config sees to it
     rows, batch = step.rows(task), step.batch
@@ -78,7 +78,7 @@ def loss(task: Task, step: Step) -> torch.Tensor:
         rows.negatives,
     )
     total = task.loss.function(choices)
-    return total if task.sums else total / rows.expected
+    return {"fit": total if task.sums else total / rows.expected}
 
 
 def exam(task: str, test: Log, known: Log) -> RankingExam:

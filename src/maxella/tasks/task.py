@@ -97,7 +97,8 @@ class Kind:
     heads: tuple[str, ...]  # of HEADS that fit it, the default first
     ranks: bool  # whether its answer is a list of items; else one for each pair
     labels: Callable[[pl.DataFrame, Task], TaskLabels]
-    loss: Callable[[Task, Step], torch.Tensor]  # of a label of the batch, a scalar
+    # Terms that add up to the loss of a label of the batch: scalars by name, fit and priors.
+    loss: Callable[[Task, Step], dict[str, torch.Tensor]]
     loses_by: str  # "loss": of LOSSES, "head": of the head
     exam: Callable[[str, Log, Log], Exam]  # (task, held-out rows, what was known before)
     headline: tuple[str, ...]  # figures that decide, by their keys; the first decides first

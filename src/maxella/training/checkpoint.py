@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import nn
 
 from maxella.errors import TrainingError
-from maxella.seal import SealError, opened, sealed
+from maxella.seal import SealError, opened, reason_of, sealed
 from maxella.writing import new_file
 
 _FORMAT = 3
@@ -81,7 +81,8 @@ class Checkpoint:
                 _check_fit(best, model.state_dict())
         except Exception as error:
             raise TrainingError(
-                f"{self.path} is damaged: {error}. It can't be resumed: train anew (--overwrite)."
+                f"{self.path} is damaged: {reason_of(error)}. It can't be resumed: train anew "
+                "(--overwrite)."
             ) from error
         if not is_ours:
             raise TrainingError(

@@ -157,4 +157,4 @@ def test_pairs(attempt, fuzz, mutate, run_folder, tmp_path):
             return amiss
         return None if out.exists() else "no answer"
 
-    fuzz("pairs", 450, one)
+    fuzz("pairs", 500, one)
