@@ -32,10 +32,12 @@ def test_cosines_by_hand(task):
 
 
 def test_an_item_listens_to_its_own_nearest_alone(task):
-    # Nearest to item 3 is item 4 (1 / √2), though item 2 (1 / 2) has item 3 for its second.
-    found = ItemKNN.of(task(TAKEN), **SETTINGS | {"neighbours": 1}).cosines.toarray()[1:, 1:]
-    assert np.count_nonzero(found, axis=0).tolist() == [1, 1, 1, 1]
-    assert found[:, 2].tolist() == pytest.approx([0, 0, 0, 2**-0.5])
+    # Of three items the first and the second are nearest to each other, the first to the third.
+    taken = [[1, 0, 1], [1, 1, 0], [1, 1, 0], [0, 0, 1]]
+    found = ItemKNN.of(task(taken), **SETTINGS | {"neighbours": 1}).cosines.toarray()[1:, 1:]
+    assert found[0].tolist() == pytest.approx([0, 2 / 6**0.5, 1 / 6**0.5])  # what the first says
+    assert found[1].tolist() == pytest.approx([2 / 6**0.5, 0, 0])
+    assert not found[2].any()
 
 
 def test_scores_add_up_and_ties_stand_by_popularity(task):

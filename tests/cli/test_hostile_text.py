@@ -143,6 +143,16 @@ def test_csv_for_a_spreadsheet(cli, hostile, monkeypatch):
     assert "formula" not in cli("recommend", "run", "--all", "--out", "lists.parquet").err
 
 
+def test_columns_of_pairs_are_carried_along_as_text(cli, hostile, monkeypatch):
+    monkeypatch.chdir(hostile)
+    (hostile / "pairs.csv").write_text(f"user_id,item_id,note{ESCAPES}\n1,2,=1+1\n1,3,-4\n")
+    printed = cli("predict", "run", "pairs.csv")
+    assert (printed.code, refused(printed.out + printed.err)) == (0, set())
+    assert cli("predict", "run", "pairs.csv", "--out", "answers.csv").code == 0
+    notes = pl.read_csv("answers.csv", infer_schema=False)[f"note{ESCAPES}"]
+    assert notes.to_list() == ["'=1+1", "-4"]
+
+
 def test_names_are_no_formulas_and_ids_and_numbers_are_as_they_were():
     starts = ["=1+2", "+1-cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"]
     plain = ["-3.2", "+5", "a=b", "'quoted'", "", None, "7"]

@@ -110,7 +110,9 @@ def test_ratings_with_files_of_users_and_items(init, train, tmp_path):
     assert tasks(config) == {"retrieval": "retrieval", "rating": "rating"}
     retrieval, rating = config["tasks"]
     assert retrieval["loss"] == "leave_one_out_softmax"
-    assert (retrieval["every"], rating["head"], rating["shapes_encoders"]) == (8, "mixed", False)
+    assert (rating["head"], rating["shapes_encoders"]) == ("mixed", False)
+    # A head wants 600 steps or 120 epochs, retrieval four or a few more of these.
+    assert (config["training"]["epochs"], retrieval["every"]) == (120, 32)
     assert "rows" not in retrieval
     assert config["model"] == {"dim": 64, "history_dim": 64, "start": "closed_form"}
     assert config["training"]["encoder_learning_rate"] == 0.0005

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from maxella.data.check_leaks import leaking_columns
+from maxella.data.check_ratings import lone_ratings
 from maxella.data.check_split import visited_in_training
 from maxella.data.check_users import _busiest, fast_users, one_rating_users
 from maxella.data.finding import MOST_EXAMPLES
@@ -140,6 +141,18 @@ PLANTED = {
         1,
         "user u9",
     ),
+    "ratings_alone": (
+        of_log(
+            lambda log: log.with_columns(
+                rating=pl.when(pl.int_range(pl.len()) >= 9)
+                .then("rating")
+                .otherwise(99)
+                .cast(pl.Float32)
+            )
+        ),
+        9,
+        "9 ratings of 99 in a log of 1 to 5: does 99 mean not rated?",
+    ),
 }
 
 
@@ -182,6 +195,7 @@ def test_checks_without_their_columns_are_left_out():
         "cold_items",
         "fast_users",
         "one_rating_users",
+        "ratings_alone",
     }
 
 
@@ -334,3 +348,20 @@ def test_movielens_1m_has_neither_leaks_nor_bots(shared_data):
     assert findings["items_without_interactions"]["count"] == 3883 - 3706
     for name in ("leaking_columns", "fast_users", "one_rating_users"):
         assert findings[name]["severity"] == "ok", name
+
+
+@pytest.mark.parametrize(
+    ("counts", "alone"),
+    [
+        ({0: 34, 1: 9000, 2: 9000, 3: 20000, 4: 90000, 5: 150000}, [0]),
+        ({1: 500, 2: 500, 3: 500, 99: 400}, [99]),
+        ({-1: 300, 1: 500, 2: 500, 3: 500, 4: 1}, [4]),
+        ({0: 700, 1: 10, 2: 20, 3: 30, 4: 40}, [0]),
+        ({0.5: 40, 1: 90, 2: 300, 3: 900, 4: 900, 5: 400}, []),
+        ({1: 5, 2: 90, 3: 900}, []),
+        ({level: 1 + 99 * (level > 0) for level in range(101)}, []),
+    ],
+)
+def test_a_rating_at_an_end_of_the_scale_may_be_none(counts, alone):
+    ratings = pl.Series([float(level) for level, n in counts.items() for _ in range(n)])
+    assert [level for level, *_ in lone_ratings(ratings)] == alone

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
 from maxella.evaluation import bootstrap
-from maxella.evaluation.bootstrap import carriers
+from maxella.evaluation.bootstrap import carriers, percentiles
 from maxella.evaluation.metric import Group, UserSums
 
 
@@ -41,6 +42,20 @@ def test_a_single_hit_leaves_more_doubt_than_the_middle_of_the_resamples():
     # One user of 60 carries it: t has 2 / (1 − 1/60) degrees of freedom, 4.22 for 1.96.
     assert low == 0
     assert high >= 5 / 60  # 1.96 would give 3 / 60
+
+
+@pytest.mark.parametrize(
+    ("effects", "freedom"),
+    [
+        ([1.0, -1.0] * 10, 19),  # all alike: n − 1
+        ([3.0, -3.0] + [1.0, -1.0] * 9, 2 / (1 / (36**2 / 180) - 1 / 20)),  # Σz² 36, Σz⁴ 180
+    ],
+)
+def test_the_ends_lie_where_t_does(effects, freedom):
+    values = np.linspace(0, 1, 100_001)
+    tail = norm.cdf(t.ppf(0.025, freedom) * np.sqrt(20 / 19))
+    found = percentiles(values, np.array(effects + [0.0] * 5))  # five who do not count
+    assert found == pytest.approx((tail, 1 - tail), abs=1e-5)
 
 
 def test_carriers_are_those_who_decide():

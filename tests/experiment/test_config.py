@@ -136,6 +136,12 @@ def test_a_model_of_a_comparison_changes_tasks_by_their_names():
         config_of_model(config, misspelt)
 
 
+@pytest.mark.parametrize("name", ["popularity", "EASE"])
+def test_a_model_called_like_a_baseline_is_refused(name):
+    with pytest.raises(ConfigError, match=f"'{name}' is the name of a baseline.*another name"):
+        parse([BUY], compare={"models": [{"name": name}]})
+
+
 @pytest.mark.parametrize("other", ["a b", "A-b"])
 def test_each_model_of_a_comparison_has_a_folder_of_its_own(other):
     with pytest.raises(ConfigError, match=r"a folder of its own for each; got \['a b', "):
@@ -162,13 +168,6 @@ def test_every_option_is_read_outside_the_page_that_declares_it():
     for option in TaskOptions.model_fields:
         is_read = re.search(rf"(task|options)\.{option}\b", code) or f"self.{option}" in derived
         assert is_read or option in Task.__dataclass_fields__ or f'"{option}"' in by_name, option
-
-
-def test_a_log_in_place_of_a_config_is_told_how_to_get_one(tmp_path):
-    log = tmp_path / "my log.csv"
-    log.write_text("user,item\n1,2\n")
-    with pytest.raises(ConfigError, match=r"`maxella init '.*my log.csv'` makes one"):
-        load_config(log)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +205,10 @@ def test_models_that_would_share_a_folder_are_refused(names):
 def test_a_name_that_no_folder_can_have_is_refused(name):
     with pytest.raises(ConfigError, match=r"compare\.models\.0\.name"):
         parse([BUY], compare={"models": [{"name": name}]})
+
+
+def test_a_log_in_place_of_a_config_is_told_how_to_get_one(tmp_path):
+    log = tmp_path / "my log.csv"
+    log.write_text("user,item\n1,2\n")
+    with pytest.raises(ConfigError, match=r"`maxella init '.*my log.csv'` makes one"):
+        load_config(log)

@@ -194,3 +194,12 @@ def test_a_refusal_turns_no_event_into_a_condition():
 def test_what_differs_in_its_count_counts(count, is_counted):
     (task,), _ = proposed(log_of({"x": 90}, count=count).drop("event"))
     assert task.get("count") == ("log" if is_counted else None)
+
+
+@pytest.mark.parametrize(("n", "epochs", "every"), [(30, 120, 32), (600, 64, 17), (9000, 30, 8)])
+def test_a_head_has_steps_enough_in_a_small_log(n, epochs, every):
+    log = pl.DataFrame({"user_id": range(n), "item_id": [i % 40 for i in range(n)]})
+    log = log.with_columns(rating=pl.col("item_id") % 5 + 1.0)
+    choices = choose_options(log.cast({"user_id": pl.String, "item_id": pl.String}))
+    assert choices.options["training"]["epochs"] == epochs
+    assert choices.tasks[0].options["every"] == every

@@ -45,6 +45,27 @@ def test_two_runs_are_equal_and_a_loaded_bundle_answers_bit_for_bit(options, tmp
     assert manifest["sha256"]["weights.safetensors"] == first["models"][0]["checkpoint"]
 
 
+def test_without_resamples_a_report_has_differences_but_claims_nothing(options):
+    options["evaluation"] = {"resamples": 0}
+    options["training"] = {"epochs": 1}
+    # A task called like a baseline: the model is told from it.
+    options["tasks"] = [{"name": "popularity", "kind": "retrieval"}]
+    options["compare"] = {"baselines": ["popularity"]}
+    report = maxella.run(options)
+    model, popularity = report["models"]
+    assert (model["name"], popularity["name"]) == ("popularity model", "popularity")
+    assert model["intervals"] == {"popularity": {}}
+    found = model["paired"]["popularity"]
+    assert found.keys() >= {*report["tasks"][0]["headline"]}
+    assert all(of.keys() == {"against", "difference"} for of in found.values())
+    assert " has the best figure" in report["findings"][0]
+    assert any(line.startswith("No interval says how surely") for line in report["findings"])
+    # Its lists hold half of the candidates at most.
+    lengths = [int(key.partition("@")[2]) for key in report["tasks"][0]["headline"] if "@" in key]
+    assert lengths
+    assert max(lengths) <= report["candidates"] / 2
+
+
 def test_a_run_says_what_trained_it(options, tmp_path, device):
     options["training"] |= {"device": device.type, "epochs": 1}
     options["compare"] = {"baselines": ["popularity"]}

@@ -86,6 +86,16 @@ def test_a_task_without_a_figure_spoils_every_task():
     assert headline(report).startswith("At buys joint (top-10 0.400) is best;")
 
 
+def test_two_of_three_tasks_are_not_every_task(report):
+    report["models"] = [model for model in report["models"] if model["name"] != "EASE"]
+    report["models"][1]["paired"] = {}
+    for model_of in report["models"]:
+        model_of["metrics"].pop("liked", None)
+    assert headline(report).startswith(
+        "At purchase joint (filtered top-100 0.262) is best, at stars"
+    )
+
+
 def test_level_is_neither_ahead_nor_behind():
     # .25 - .02 = .23 lies below .22 + .02 = .24.
     report = world(

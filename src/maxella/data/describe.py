@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from maxella.data.check_ratings import lone_ratings
 from maxella.sources.tables import Tables, require_interactions
 
 MOST_BARS = 20  # more distinct ratings than this are counted in ten bins of equal width
@@ -44,7 +45,8 @@ def describe(tables: Tables) -> dict[str, Any]:
         "time_span": None if times is None else [times.min(), times.max()],
         "activity": _distribution(activity),  # interactions of a user that has any
         "popularity": _distribution(popularity),  # interactions of an item that has any
-        "notes": list(tables.notes),  # what reading changed
+        # What reading changed, and ratings that may be none.
+        "notes": [*tables.notes, *(told for *_, told in lone_ratings(ratings))],
     }
 
 

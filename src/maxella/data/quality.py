@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from maxella.data.check_leaks import leaking_columns
+from maxella.data.check_ratings import ratings_alone
 from maxella.data.check_split import cold, older_than_training, visited_in_training
 from maxella.data.check_tables import (
     constant_columns,
@@ -66,4 +67,5 @@ CHECKS: dict[str, Callable[[IndexedLog], Finding | None]] = {
     "cold_items": partial(cold, things="items"),
     "fast_users": fast_users,
     "one_rating_users": one_rating_users,
+    "ratings_alone": ratings_alone,
 }

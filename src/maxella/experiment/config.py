@@ -293,7 +293,8 @@ class TrainingOptions(Section):
     """Puts leave_one_out_softmax and gramian on the batch's own items and this many drawn from all,
     so weighted that they stand for all (logQ correction). Absent: on all, up to 100,000."""
     seed: Annotated[int, Field(ge=0)] = 42
-    """Seed of the first weights and of the order of the batches."""
+    """Seed of the first weights and of the order of the batches: the same gives the same bytes, on
+    one machine with as many threads."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where it trains: cpu, cuda (an NVIDIA GPU), or auto, which is cuda where torch sees one."""
     monitor: str | None = None

@@ -22,6 +22,9 @@ MANY = 5_000_000  # interactions from which on a head of one factorisation is en
 REPEATS = 0.05  # share of rows that stand for several, from which on repeats count
 # Weight beside the goal: what people chose on the way to it, what they looked at.
 OF_CHOICE, OF_LOOK = 0.5, 0.2
+EPOCHS, EVERY = 30, 8  # of a head, and its steps for one of retrieval, which wants a few epochs
+# Steps of a head, which wants more epochs where one has few and costs little.
+FEWEST_STEPS, MOST_EPOCHS = 600, 120
 TEST = 0.2
 VALIDATION = 0.1  # of what is then left: penalties and shares are chosen by it
 NEIGHBOURS = 100
@@ -61,13 +64,20 @@ def choose_options(
     dim = min(dim, 64) if is_large else dim
     tasks, left_out = propose_tasks(log, flags, head_dim)
     has_heads = any(task.options["kind"] != "retrieval" for task in tasks)
+    batch_size = 256 if n_users >= 4000 else 64 if n_users >= 400 else 16
+    epochs = EPOCHS if log.height < MANY else 10
+    if has_heads:
+        epochs = max(epochs, min(-(-FEWEST_STEPS * batch_size // n_users), MOST_EPOCHS))
+        for task in tasks:
+            if "every" in task.options:
+                task.options["every"] = max(EVERY, EVERY * epochs // EPOCHS)
     training = {
         "optimiser": "adam",
         "learning_rate": 0.03,
         "encoder_learning_rate": 0.0005,
         "schedule": "one_cycle",
-        "batch_size": 256 if n_users >= 4000 else 64 if n_users >= 400 else 16,
-        "epochs": 4 if not has_heads else 30 if log.height < MANY else 10,
+        "batch_size": batch_size,
+        "epochs": epochs if has_heads else 4,
         "l2": 0.0,
     }
     if is_large:  # a step's softmax is over drawn items
@@ -97,7 +107,7 @@ def propose_tasks(
     heads = [*_rating(log, head_dim), *_binary(log, counts, flags, head_dim, left_out)]
     if heads:  # what these learn wants more steps than retrieval
         for proposal in retrieval:
-            proposal.options["every"] = 8
+            proposal.options["every"] = EVERY
     names = set()
     for proposal in (tasks := [*retrieval, *heads]):
         name = proposal.options["name"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from maxella.data.check_ratings import lone_ratings
 from maxella.data.feature_kinds import MOST_ROWS, Kind, infer_kind, infer_names
 from maxella.data.roles import LEFT_OUT, MOST_LOG_ROWS, OURS, Role, infer_roles
 from maxella.errors import ConfigError
@@ -168,6 +169,8 @@ def _suggestion(
         by_role.setdefault(role.name, []).append(name)
     log = tables.interactions
     (part,) = by_role.get("split", [None])
+    if "rating" in log.columns:
+        notes = [*notes, *(told for *_, told in lone_ratings(log["rating"]))]
     choices = choose_options(log, part=part, flags=by_role.get("label", []))
     changing = {n: infer_kind(log[n]).name for n in by_role.get(LEFT_OUT, []) if n in log.columns}
     contexts = {name: kind for name, kind in changing.items() if kind in ("category", "labels")}

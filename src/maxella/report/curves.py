@@ -20,8 +20,8 @@ _LOSSES = {  # term → title and what it is
     "priors": (
         "Priors of {task} in training",
         (
-            "What telling users and items apart adds to the loss, by epoch. It counts .3 at first, in "
-            "full after 40 % of the run: so it may climb."
+            "What telling users and items apart adds to the loss, by epoch. It counts .3 at first, "
+            "in full after 40 % of the run: so it may climb."
         ),
     ),
 }

@@ -59,6 +59,32 @@ class SliceRow(_Part):
     intervals: dict[str, Intervals] = {}
 
 
+class Difference(_Part):
+    """Of two models on the same users, with its interval where there is one."""
+
+    against: str = ""
+    difference: float
+    low: float = 0.0
+    high: float = 0.0
+
+
+class ListedItem(_Part):
+    """An item of a list, with its rating and the share of users who picked it."""
+
+    name: str
+    rating: float | None
+    share: float = 0.0
+
+
+class ListOfUser(_Part):
+    """What a user picked and gets."""
+
+    picks: Count
+    rated_by: str | None
+    liked: list[ListedItem]
+    recommended: list[ListedItem]
+
+
 class ModelRow(_Part):
     """One of `models`."""
 
@@ -67,8 +93,9 @@ class ModelRow(_Part):
     tasks: dict[str, float | None]
     metrics: dict[str, Figures]
     intervals: dict[str, Intervals] = {}
-    paired: dict[str, dict[str, dict[str, Any]]] = {}
-    paired_models: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+    paired: dict[str, dict[str, Difference]] = {}  # against the best baseline
+    paired_models: dict[str, dict[str, dict[str, Difference]]] = {}  # by the other's name
+    lists: list[ListOfUser] = []
     slices: list[SliceRow] = []
     reliability: dict[str, dict[str, list[float | None]]] = {}
     stages: list[dict[str, Any]] = []

@@ -1,4 +1,9 @@
-"""Where training runs: on the CPU or on a CUDA device, with the same bytes from the same seed."""
+"""Where training runs: on the CPU or on a CUDA device.
+
+The same seed gives the same bytes on the same machine with as many threads: sums of numbers are
+split by threads, and so are rounded in another order where there are more (`machine.torch_threads`
+of a report says how many there were; OMP_NUM_THREADS sets them).
+"""
 
 import copy
 import os
