@@ -129,8 +129,8 @@ def predict(
     pairs: Annotated[
         Path,
         typer.Argument(
-            help="A CSV, TSV or Parquet with user_id and item_id, or called as in the log; "
-            "- reads CSV from standard input.",
+            help="A file with user_id and item_id, or called as in the log; - reads text from "
+            "standard input.",
             show_default=False,
         ),
     ],
