@@ -23,6 +23,7 @@ from maxella.experiment.config import (
     Config,
     DataOptions,
     TaskOptions,
+    TrainingOptions,
 )
 from maxella.experiment.machine import memory_bytes
 from maxella.experiment.read_config import parse_config
@@ -142,8 +143,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
     ranking = [task.name for task in config.tasks if KINDS[task.kind].ranks]
     heads = []
     for task in config.tasks:
-        pairs, ranks = train.pairs(task.name), KINDS[task.kind].ranks
-        labels = pairs.labels
+        labels, ranks = train.pairs(task.name).labels, KINDS[task.kind].ranks
         is_counted = task.kind == "rating" and task.standardise and len(labels) > 0
         origin, unit = _units(labels) if is_counted else (0.0, 1.0)
         projects = task.name in ranking[1:] if task.projection is None else task.projection
@@ -158,8 +158,6 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 mean=(float(labels.mean(dtype=np.float64)) - origin) / unit if len(labels) else 0.0,
                 levels=() if ranks else _levels(task, labels),
                 range=(float(labels.min()), float(labels.max())) if is_counted else None,
-                n_of_user=_median_count(pairs.users),
-                n_of_item=_median_count(pairs.items),
                 item_biases=ranks and task.item_biases,
                 projects=ranks and projects,
                 reads_context=options.reads_context and task.kind != "binary",
@@ -196,12 +194,6 @@ def _refuse_huge(spec: ModelSpec) -> None:
             f"machine has {memory / 1e9:,.1f} GB. Lower model.dim, model.history_dim, or dim, "
             "members or neighbours of the tasks."
         )
-
-
-def _median_count(rows: np.ndarray) -> float:
-    """How often the median row occurs, of those that do; 0 where none does."""
-    counts = np.bincount(rows)
-    return float(np.median(counts[counts > 0])) if len(rows) else 0.0
 
 
 def _units(labels: np.ndarray) -> tuple[float, float]:
@@ -326,10 +318,8 @@ def build_batches(config: Config, dataset: Dataset, model: Model) -> Batches:
     return UserBatches(train, options.batch_size, columns, model.events, in_time_order=reads_order)
 
 
-def build_plan(config: Config, dataset: Dataset, n_batches: int) -> Plan:
-    """How to step over so many batches an epoch."""
-    options = config.training
-    answering = [task.name for task in config.learnt if not KINDS[task.kind].ranks]
+def build_plan(options: TrainingOptions) -> Plan:
+    """How to step."""
     return Plan(
         optimiser=options.optimiser,
         learning_rate=options.learning_rate,
@@ -338,7 +328,6 @@ def build_plan(config: Config, dataset: Dataset, n_batches: int) -> Plan:
         epochs=options.epochs,
         seed=options.seed,
         patience=options.patience,
-        n_labels={name: len(dataset.train.pairs(name)) / n_batches for name in answering},
     )
 
 

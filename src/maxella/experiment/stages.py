@@ -66,11 +66,10 @@ def build_stages(
         stages.append(lambda: start)
 
     def gradient_steps() -> Stage:
-        batches = build_batches(config, dataset, model)
         return GradientSteps(
             build_objective(config),
-            batches,
-            build_plan(config, dataset, len(batches)),
+            build_batches(config, dataset, model),
+            build_plan(config.training),
             device,
             start,
             _validation(config, dataset, model),

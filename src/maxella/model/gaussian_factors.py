@@ -14,7 +14,6 @@ from maxella.model.row_table import RowTable
 
 # Of a variance, and of what a user does to a gap, either way: what is learnt is far from it.
 LARGEST_LOG = 12.0
-START_NOISE = 0.72  # variance of a rating around its prediction
 _START_SCALE = 0.1  # standard deviation of the first means
 _START_VARIANCE = 0.024
 _START_PRIOR = 0.08  # prior variance of a factor
@@ -57,11 +56,9 @@ class GaussianFactors(PairHead):
         self.item_log_variances = _constant(shape.n_item_rows, width, _START_VARIANCE)
         self.user_biases = nn.Embedding(shape.n_user_rows, shape.members, padding_idx=UNKNOWN_ROW)
         self.item_biases = nn.Embedding(shape.n_item_rows, shape.members, padding_idx=UNKNOWN_ROW)
-        # As far as the labels of the median row tell.
-        of_user = 1 / (shape.n_of_user / START_NOISE + 1 / _START_USER_PRIOR)
-        of_item = 1 / (shape.n_of_item / START_NOISE + 1 / _START_ITEM_PRIOR)
-        self.user_bias_log_variances = _constant(shape.n_user_rows, shape.members, of_user)
-        self.item_bias_log_variances = _constant(shape.n_item_rows, shape.members, of_item)
+        members = (shape.members, _START_VARIANCE)
+        self.user_bias_log_variances = _constant(shape.n_user_rows, *members)
+        self.item_bias_log_variances = _constant(shape.n_item_rows, *members)
         self.user_link = nn.Linear(shape.dim, width, bias=False)
         self.item_link = nn.Linear(shape.dim, width, bias=False)
         self.user_log_prior = _logs(width, _START_PRIOR)
@@ -89,10 +86,6 @@ class GaussianFactors(PairHead):
             "item_biases": RowTable(self.item_biases, "item"),
             "item_bias_log_variances": RowTable(of_items, "item", self.item_bias_log_prior),
         }
-
-    def links(self) -> list[torch.Tensor]:
-        """What reads factors off the embeddings."""
-        return [self.user_link.weight, self.item_link.weight]
 
     def factors(self, pairs: EmbeddedPairs) -> tuple["Factors", "Factors"]:
         """What it holds of the users, and of the items, of some pairs."""

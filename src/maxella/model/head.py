@@ -38,8 +38,6 @@ class HeadSpec:
     mean: float = 0.0  # label of the training part, so counted
     levels: tuple[float, ...] = ()  # distinct labels of training, ascending; () for too many
     range: tuple[float, float] | None = None  # answers are clipped to it; None: not clipped
-    n_of_user: float = 0.0  # labels of the median user, and of the median item
-    n_of_item: float = 0.0
     item_biases: bool = False  # whether a score has a bias for each item
     projects: bool = False  # whether a score has a projection of the queries of its own
     reads_context: bool = False  # whether it is told the context of a question
@@ -235,10 +233,6 @@ class PairHead(Head, ABC):
         """Pairs → (n,) answers as labels are given, within their range where there is one."""
         low, high = self.range
         return (self.origin + self.unit * self(pairs)).clamp(low, high)  # type: ignore[no-any-return]
-
-    def links(self) -> list[torch.Tensor]:
-        """Weights that read embeddings as what the head holds of each row, where it does."""
-        return []
 
     @abstractmethod
     def terms(self, pairs: EmbeddedPairs, targets: Targets) -> dict[str, torch.Tensor]:

@@ -34,10 +34,6 @@ class MixedHead(PairHead):
         """The parts."""
         return list(self.parts)  # type: ignore[arg-type]
 
-    def links(self) -> list[torch.Tensor]:
-        """Those of all parts."""
-        return [weight for head in self.heads for weight in head.links()]
-
     def row_tables(self) -> dict[str, RowTable]:
         """Those of all parts."""
         return {

@@ -4,9 +4,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from maxella.model.gaussian_factors import START_NOISE, GaussianFactors
+from maxella.model.gaussian_factors import GaussianFactors
 from maxella.model.head import EmbeddedPairs, HeadShape, Targets
 from maxella.model.met_items import MetItems
+
+_START_NOISE = 0.72  # variance of a rating around its prediction
 
 
 class VariationalHead(GaussianFactors):
@@ -17,7 +19,7 @@ class VariationalHead(GaussianFactors):
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__(shape, shape.mean)
-        self.log_noise = nn.Parameter(torch.full((shape.members,), START_NOISE).log())
+        self.log_noise = nn.Parameter(torch.full((shape.members,), _START_NOISE).log())
 
     def forward(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n,) ratings: the mean over the members."""

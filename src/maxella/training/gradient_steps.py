@@ -1,7 +1,7 @@
 """Gradient steps over the log: the only place with `backward()` and `step()`."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +22,6 @@ from maxella.training.row_optimisers import OPTIMISERS, RowAdagrad, RowAdam
 from maxella.training.row_tables import SparseTables, catch_up, sparse_tables
 from maxella.training.schedule import SCHEDULES
 
-_MANY_LABELS = 30_000  # in a batch, for which learning rates are meant: 256 users of MovieLens 1M
 # (model, batch, step, steps in all) → the loss, a scalar with a gradient, and its parts to log
 Loss = Callable[[Model, Batch, int, int], tuple[torch.Tensor, dict[str, torch.Tensor]]]
 
@@ -38,8 +37,6 @@ class Plan:
     epochs: int
     seed: int  # of the order of the batches
     patience: int | None = None  # epochs without a better validation figure; then stop
-    # Labels of a batch on average, by task that answers pairs; not given: many.
-    n_labels: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -164,20 +161,15 @@ class GradientSteps:
 
 
 def _groups(model: Model, plan: Plan) -> list[dict[str, Any]]:
-    """The weights by learning rate, for an optimiser.
-
-    Links get a gradient from all labels of a batch. Where these are few it is noise, which a step
-    of Adam takes for as much as any other: so their rate falls with the root of the number of
-    labels (Malladi et al. 2022, "On the SDEs and scaling rules for adaptive gradient algorithms").
-    """
-    rates = {id(weight): plan.encoder_learning_rate for weight in model.encoder_parameters()}
-    for task, n in plan.n_labels.items():
-        rate = plan.learning_rate * min(1.0, (n / _MANY_LABELS) ** 0.5)
-        rates |= {id(weight): rate for weight in model.heads[task].links()}  # type: ignore[operator]
-    by_rate: dict[float, list[torch.nn.Parameter]] = {}
+    """The weights by learning rate, for an optimiser."""
+    of_encoders = {id(weight) for weight in model.encoder_parameters()}
+    parts: list[list[torch.nn.Parameter]] = [[], []]
     for weight in model.parameters():
-        by_rate.setdefault(rates.get(id(weight), plan.learning_rate), []).append(weight)
-    return [{"params": part, "lr": rate, "peak": rate} for rate, part in by_rate.items()]
+        parts[id(weight) in of_encoders].append(weight)
+    rates = (plan.learning_rate, plan.encoder_learning_rate)
+    return [
+        {"params": part, "lr": rate, "peak": rate} for part, rate in zip(parts, rates, strict=True)
+    ]
 
 
 def _order(plan: Plan, epoch: int) -> np.random.Generator:
