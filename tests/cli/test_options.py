@@ -79,7 +79,7 @@ def test_a_change_that_makes_no_sense(cli, config, write_log, change, parts):
     [
         ("[trainig]\n[data]\nname = 'ml-1m'\n", ["'trainig'", "Did you mean 'training'?"]),
         ("title = 'x'\n", ["data: give data.name (to download) or data.path"]),
-        ("user_id,item_id\n1,2\n", ["Wanted a config in TOML", "--data takes"]),
+        ("user_id,item_id\n1,2\n", ["Wanted a config in TOML", "`maxella init "]),
         ("\x00", ["Wanted a config in TOML"]),
     ],
 )

@@ -118,7 +118,7 @@ def test_columns_that_names_do_not_tell_are_given(world):
 @pytest.mark.parametrize(
     ("log", "options", "error", "message"),
     [
-        ({"note": ["a", "b"]}, {}, DataError, "which column holds the users' ids; there are note"),
+        ({"note": ["a", "b"]}, {}, DataError, "at least two columns.*there is note alone"),
         (
             {"user_id": [1.5, 2.5], "item_id": ["a", "b"]},
             {},

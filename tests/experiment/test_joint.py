@@ -76,10 +76,12 @@ def test_ratings_as_levels_learn_the_camps_and_come_back_with_intervals(log, tmp
     assert math.log(2) - 0.1 < found["joint"]["rating"]["log_loss"] < 1.1
     assert found["joint"]["rating"]["pit_coverage_80"] == pytest.approx(0.8, abs=0.06)
     assert "log_loss" not in found["bias"]["rating"]
-    pairs = pl.DataFrame({"user_id": ["u0", "u0"], "item_id": ["i0", "i39"]})
-    own, other = maxella.load(tmp_path / "run").predict(pairs, intervals=0.5).to_dicts()
-    assert own["rating_low"] >= 4
-    assert other["rating_high"] <= 2
+    pairs = pl.DataFrame({"item_id": [f"i{n}" for n in range(40)]}).with_columns(
+        user_id=pl.lit("u0")
+    )
+    predicted = maxella.load(tmp_path / "run").predict(pairs, intervals=0.5)
+    assert predicted["rating_low"][:20].median() >= 4  # of their own half
+    assert predicted["rating_high"][20:].median() <= 2
 
 
 def test_a_level_that_training_lacks(log, tmp_path):
@@ -93,12 +95,10 @@ def test_a_level_that_training_lacks(log, tmp_path):
 
 
 def test_shuffled_ratings_teach_nothing(log, tmp_path):
-    # A model that saw the rating it predicts would beat the biases here.
+    # A model that saw the rating it predicts would beat the mean here.
     shuffled = log.with_columns(pl.col("rating").shuffle(seed=1))
     found = run(shuffled, tmp_path)
-    bias = found["bias"]["rating"]["rmse"]
-    assert found["joint"]["rating"]["rmse"] > bias - 0.02
-    assert bias > 1.4  # ratings of 1 to 5 deviate by about 1.5
+    assert found["joint"]["rating"]["rmse"] > log["rating"].std() - 0.02
 
 
 def test_a_saved_model_answers_as_the_trained_one(log, tmp_path):

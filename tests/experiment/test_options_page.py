@@ -43,7 +43,7 @@ def one_of(names):
             "training",
             f'- `schedule` ({one_of(["constant", "one_cycle"])}; default `"one_cycle"`). ',
         ),
-        ("training", "- `epochs` (whole number from 0; default `8`). "),
+        ("training", "- `epochs` (whole number from 0 to 1,000,000; default `8`). "),
         ("split", "- `test` (number from 0 below 1; default `0.25`). "),
         ("tasks", f"- `kind` ({one_of(['retrieval', 'rating', 'binary'])}; wanted). "),
         ("tasks", f"- `loss` ({one_of(LOSSES)}; default none). "),

@@ -116,8 +116,10 @@ def test_a_batch_in_which_nobody_rated_adds_no_more_than_priors(make_model, head
         if not key.startswith("heads.rating") and weight.grad is not None:
             assert not weight.grad.any(), key
     assert loss.isfinite()
-    assert set(parts) == {"rating_loss"}  # it counts in the mean that is logged
-    if not HEADS[head].whole_users:  # the heads that have priors want whole users
+    has_priors = HEADS[head].whole_users
+    terms = {"rating_fit", "rating_priors"} if has_priors else set()
+    assert set(parts) == {"rating_loss"} | terms  # they count in the means that are logged
+    if not has_priors:
         assert loss == 0
 
 

@@ -318,16 +318,3 @@ def test_an_encoder_that_reads_order_gets_histories_in_the_order_of_time(make, f
             assert item == latest.get(user, 0)
     assert set(found) == set(range(USERS + 1))
     assert not model.user_encoder.items.weight[0].any()
-
-
-@pytest.mark.parametrize(("n", "share"), [(300, 0.1), (7_500, 0.5), (30_000, 1.0), (10**6, 1.0)])
-@pytest.mark.parametrize("head", ["variational", "ordinal", "mixed"])
-def test_links_learn_at_a_rate_that_falls_with_the_labels_of_a_batch(make, head, n, share):
-    model = make(head)
-    groups = _groups(model, replace(PLAN, n_labels={"rating": n}))
-    rates = {id(weight): group["peak"] for group in groups for weight in group["params"]}
-    of_encoders = {id(weight) for weight in model.encoder_parameters()}
-    for name, weight in model.named_parameters():
-        is_link = name.endswith("_link.weight")
-        wanted = 0.02 if id(weight) in of_encoders else 0.05 * share if is_link else 0.05
-        assert rates[id(weight)] == pytest.approx(wanted), name

@@ -81,7 +81,7 @@ def _type(told: Any) -> str:
         return "table"
     names = {"integer": "whole number", "number": "number", "boolean": "true or false"}
     ends = [
-        f"{word} {told[key]:g}"
+        f"{word} {told[key]:,.10g}"
         for key, word in (
             ("minimum", "from"),
             ("exclusiveMinimum", "above"),
