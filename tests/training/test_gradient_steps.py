@@ -19,7 +19,7 @@ from maxella.seal import opened, sealed
 from maxella.tasks.teacher import Teacher
 from maxella.training.checkpoint import Checkpoint, _hash
 from maxella.training.closed_form_start import ClosedFormStart
-from maxella.training.gradient_steps import GradientSteps, Plan, Validation, _groups
+from maxella.training.gradient_steps import GradientSteps, Plan, Validation
 from maxella.training.log import RunLog
 
 USERS, ITEMS = 12, 9
