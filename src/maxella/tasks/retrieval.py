@@ -45,8 +45,8 @@ def confidence(counts: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     In proportion up to it, 1 + log beyond: of plays as of seconds, ten times as much is not ten
     times as sure (Hu, Koren and Volinsky 2008). Of repeats, most of which are 1, all is beyond.
 
-    >>> confidence(np.array([1, 2, 4, 8, 40]), np.ones(5, dtype=bool)).round(1).tolist()
-    [0.25, 0.5, 1.0, 1.7000000476837158, 3.299999952316284]
+    >>> confidence(np.array([1, 2, 4, 8, 40]), np.ones(5, dtype=bool)).round(2).astype(str).tolist()
+    ['0.25', '0.5', '1.0', '1.69', '3.3']
     """
     if not chosen.any():
         return np.ones(len(counts), dtype=np.float32)
