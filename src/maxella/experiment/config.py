@@ -7,13 +7,7 @@ import codecs
 import unicodedata
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from maxella.baselines.table import BASELINES
 from maxella.errors import unknown_name
@@ -26,8 +20,6 @@ from maxella.tasks.kinds import KINDS
 from maxella.tasks.losses import LOSSES
 
 IN_MEMORY = "frame"  # the kind of a source that no file holds
-
-
 _MOST = 1_000_000  # of dimensions, epochs, resamples: beyond it something is misspelt
 
 

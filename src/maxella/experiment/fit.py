@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import polars as pl
 
@@ -26,6 +26,20 @@ if TYPE_CHECKING:
 Options = Mapping[str, Any]
 
 
+class Sections(TypedDict, total=False):
+    """Of a config; a section that is None is as if it were not given."""
+
+    title: str | None
+    data: Options | None
+    split: Options | None
+    features: Options | None
+    model: Options | None
+    tasks: Sequence[Options] | None
+    training: Options | None
+    evaluation: Options | None
+    compare: Options | None
+
+
 @overload
 def fit(
     interactions: str | Path,
@@ -35,15 +49,7 @@ def fit(
     out: str | Path | None = None,
     overwrite: bool = False,
     on_step: OnStep = silent,
-    title: str | None = None,
-    data: Options | None = None,
-    split: Options | None = None,
-    features: Options | None = None,
-    model: Options | None = None,
-    tasks: Sequence[Options] | None = None,
-    training: Options | None = None,
-    evaluation: Options | None = None,
-    compare: Options | None = None,
+    **options: Unpack[Sections],
 ) -> Recommender[pl.DataFrame]: ...
 @overload
 def fit(
@@ -54,15 +60,7 @@ def fit(
     out: str | Path | None = None,
     overwrite: bool = False,
     on_step: OnStep = silent,
-    title: str | None = None,
-    data: Options | None = None,
-    split: Options | None = None,
-    features: Options | None = None,
-    model: Options | None = None,
-    tasks: Sequence[Options] | None = None,
-    training: Options | None = None,
-    evaluation: Options | None = None,
-    compare: Options | None = None,
+    **options: Unpack[Sections],
 ) -> "Recommender[IntoDataFrameT]": ...
 def fit(
     interactions: Any,
@@ -72,7 +70,7 @@ def fit(
     out: str | Path | None = None,
     overwrite: bool = False,
     on_step: OnStep = silent,
-    **options: Any,
+    **options: Unpack[Sections],
 ) -> Recommender[Any]:
     """Train on a table of interactions; gives the recommender, its `report` with it.
 
@@ -87,7 +85,7 @@ def fit(
 
     Raises DataError, naming the column, and ConfigError, naming the option.
     """
-    given = {name: options[name] for name in options if options[name] is not None}
+    given: dict[str, Any] = {name: of for name, of in options.items() if of is not None}
     how = given["data"] if isinstance(given.get("data"), Mapping) else {}
     columns = how.get("columns")
     tables = [interactions, users, items]
