@@ -31,7 +31,7 @@ NEIGHBOURS = 100
 PART_THEM = "The names of the events do not tell which is the goal: part them into tasks."
 # Interactions from which on → dimensions of each part of the encoders, factors of the heads. From
 # MANY_ITEMS on dimensions are 64 at most.
-SIZES = ((500_000, 128, 16), (5_000, 64, 8), (0, 64, 4))
+SIZES = ((500_000, 128, 16), (5_000, 128, 8), (0, 128, 4))
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ from maxella.training.device import find_device, on_cpu
 from maxella.training.gradient_steps import GradientSteps, Validation
 from maxella.training.log import RunLog
 from maxella.training.neighbours import Neighbours
+from maxella.training.reread import Reread
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
+from maxella.training.shrunk_steps import ShrunkSteps
 from maxella.training.stage import Stage
 
 
@@ -81,6 +83,8 @@ def build_stages(
 
     if config.training.epochs:
         stages.append(gradient_steps)
+        if start is not None and len(dataset.validation.pairs(ranking[0])):
+            stages.append(partial(ShrunkSteps, ranking[0], start))
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}: seen-item penalty")
         stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
@@ -90,6 +94,8 @@ def build_stages(
         stages.append(partial(ColdStart, seed))
     if model.contexts:
         stages.append(partial(ContextStage, seed))
+    if len(dataset.validation.rows):
+        stages.append(Reread)
     return stages
 
 

@@ -130,7 +130,7 @@ def embed_users(
             if features is not None:
                 model.fill_cold_users(own, task, features, rows[by_features])
             if len(pairs):
-                _fit(own, pairs, queries, trained.items)
+                fit_head(own, pairs, queries, trained.items)
             head_rows[task] = rows.where(found | ~is_new, UNKNOWN_ROW)
     knows = ~is_new | has_history | by_features
     return EmbeddedUsers(trained, known, queries, latest, knows, bags, heads, head_rows)
@@ -152,8 +152,13 @@ def picks(model: Model, known: Log) -> History:
     return known.history() if task is None else known.picks(task)
 
 
-def _fit(head: PairHead, pairs: LabelledPairs, queries: torch.Tensor, items: torch.Tensor) -> None:
-    """Put into a head's rows for the users of these pairs what their labels tell."""
+def fit_head(
+    head: PairHead, pairs: LabelledPairs, queries: torch.Tensor, items: torch.Tensor
+) -> None:
+    """Put into a head's rows for the users of these pairs what their labels tell.
+
+    (user rows, dim) of the user encoder, (item rows, dim) of the item encoder.
+    """
     pairs = pairs.take(np.argsort(pairs.users, kind="stable"))
     of_users, user_positions = map(torch.from_numpy, np.unique(pairs.users, return_inverse=True))
     of_items, item_positions = map(torch.from_numpy, np.unique(pairs.items, return_inverse=True))
