@@ -53,9 +53,15 @@ class Log:
         codes = np.unique(self.rows.events[~np.isnan(self.rows.labels[task])])
         return [self.events[code] for code in codes]
 
-    def picks(self, task: str) -> History:
-        """The pairs that are labels of a task."""
-        return History.of(self.pairs(task), self.n_user_rows, self.n_item_rows)
+    def picks(self, task: str, *, in_time_order: bool = False) -> History:
+        """The pairs that are labels of a task.
+
+        `in_time_order` keeps their times, too: of a log without any the order of its rows.
+        """
+        pairs = self.pairs(task)
+        if in_time_order and pairs.timestamps is None:
+            pairs = replace(pairs, timestamps=np.arange(len(pairs)))
+        return History.of(pairs, self.n_user_rows, self.n_item_rows, in_time_order=in_time_order)
 
     def history(
         self, events: Sequence[str] = (), *, with_times: bool = False, in_time_order: bool = False

@@ -27,7 +27,7 @@ EPOCHS, EVERY = 30, 8  # of a head, and its steps for one of retrieval, which wa
 FEWEST_STEPS, MOST_EPOCHS = 600, 120
 TEST = 0.2
 VALIDATION = 0.1  # of what is then left: penalties and shares are chosen by it
-NEIGHBOURS = 100
+NEIGHBOURS, FOLLOWERS = 100, 100
 PART_THEM = "The names of the events do not tell which is the goal: part them into tasks."
 # Interactions from which on → dimensions of each part of the encoders, factors of the heads. From
 # MANY_ITEMS on dimensions are 64 at most.
@@ -82,9 +82,13 @@ def choose_options(
     }
     if is_large:  # a step's softmax is over drawn items
         training["uniform_negatives"] = 2000
+    split = {"kind": "column", "column": part} if part else _split(log, tasks[0])
+    if split["kind"] in ("temporal", "leave_last_out"):
+        for task in tasks:
+            if task.options["kind"] == "retrieval":
+                task.options["followers"] = FOLLOWERS
     options = {
-        "split": ({"kind": "column", "column": part} if part else _split(log, tasks[0]))
-        | {"validation": VALIDATION},
+        "split": split | {"validation": VALIDATION},
         "model": {"dim": dim, "history_dim": dim, "start": "closed_form"},
         "training": training,
     }

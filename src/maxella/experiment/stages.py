@@ -21,6 +21,7 @@ from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.cold_start import ColdStart
 from maxella.training.context_part import ContextStage
 from maxella.training.device import find_device, on_cpu
+from maxella.training.followers import Followers
 from maxella.training.gradient_steps import GradientSteps, Validation
 from maxella.training.log import RunLog
 from maxella.training.neighbours import Neighbours
@@ -89,6 +90,7 @@ def build_stages(
         report = partial(on_step, f"{name}: seen-item penalty")
         stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
     stages += [partial(Neighbours, task, seed) for task in model.neighbours]
+    stages += [partial(Followers, task) for task in model.followers]
     stages += [partial(Revisits, task, seed) for task in model.revisits]
     if model.cold_users or model.cold_items:
         stages.append(partial(ColdStart, seed))

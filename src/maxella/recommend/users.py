@@ -18,7 +18,7 @@ from maxella.model.dot_product_head import DotProductHead
 from maxella.model.feature_part import FeatureBags
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import ENCODER, Model
-from maxella.model.neighbours import PickedNeighbours
+from maxella.model.neighbours import Beside
 
 _Found = TypeVar("_Found")
 
@@ -45,11 +45,10 @@ class Trained:
         return FoldIn.of(ids, self.items[:, : encoder.id_dim], picks(self.model, self.known))
 
     @cached_property
-    def neighbours(self) -> dict[str, PickedNeighbours]:
-        """What the neighbours of items say, by task that has such a part."""
-        tasks = self.model.neighbours
-        found = {task: self.model.neighbours_of(task, self.known.picks(task)) for task in tasks}
-        return {task: of for task, of in found.items() if of is not None}
+    def beside(self) -> dict[str, Beside]:
+        """What stands beside the dot products, by task that ranks."""
+        tasks = [task for task in self.model.heads if ranks(self.model, task)]
+        return {task: self.model.beside(task, self.known) for task in tasks}
 
     @cached_property
     def picked(self) -> dict[str, torch.Tensor]:

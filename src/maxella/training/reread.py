@@ -34,8 +34,8 @@ class Reread:
         train, known = dataset.train, _of_trained_items(dataset)
         rows = torch.arange(train.n_user_rows)
         trained = Trained(model, rows, train)
-        fresh = np.intersect1d(dataset.validation.rows.users, train.rows.users)
-        fresh = torch.from_numpy(fresh[fresh != UNKNOWN_ROW])
+        both = np.intersect1d(dataset.validation.rows.users, train.rows.users)
+        fresh = torch.from_numpy(both[both != UNKNOWN_ROW])
         ids = getattr(model.user_encoder, "ids", None)
         if ids is not None and len(fresh):
             now, before = (picks(model, log).take(fresh) for log in (known, train))
@@ -47,7 +47,7 @@ class Reread:
             if not isinstance(head, PairHead):
                 continue
             pairs, new = known.pairs(task), dataset.validation.pairs(task)
-            pairs = pairs.take(np.isin(pairs.users, np.intersect1d(new.users, fresh.numpy())))
+            pairs = pairs.take(np.isin(pairs.users, np.intersect1d(new.users, both)))
             if len(pairs):
                 fit_head(head, pairs, queries, trained.items)
         self.facts = {"users": len(fresh)}
