@@ -56,11 +56,15 @@ class Log:
     def picks(self, task: str, *, in_time_order: bool = False) -> History:
         """The pairs that are labels of a task.
 
-        `in_time_order` keeps their times, too: of a log without any the order of its rows.
+        `in_time_order` sorts those of a user, and keeps places in time as their times: 0, 1, ...
+        Rows of one time, and of a log without times, are in the order of the log.
         """
         pairs = self.pairs(task)
-        if in_time_order and pairs.timestamps is None:
-            pairs = replace(pairs, timestamps=np.arange(len(pairs)))
+        if in_time_order:
+            places = np.arange(len(pairs))
+            if pairs.timestamps is not None:
+                places[np.argsort(pairs.timestamps, kind="stable")] = np.arange(len(pairs))
+            pairs = replace(pairs, timestamps=places)
         return History.of(pairs, self.n_user_rows, self.n_item_rows, in_time_order=in_time_order)
 
     def history(

@@ -27,11 +27,12 @@ EPOCHS, EVERY = 30, 8  # of a head, and its steps for one of retrieval, which wa
 FEWEST_STEPS, MOST_EPOCHS = 600, 120
 TEST = 0.2
 VALIDATION = 0.1  # of what is then left: penalties and shares are chosen by it
-NEIGHBOURS, FOLLOWERS = 100, 100
+NEIGHBOURS = 100
+FOLLOWERS = 500  # of small catalogues; of large ones as many as neighbours
 PART_THEM = "The names of the events do not tell which is the goal: part them into tasks."
-# Interactions from which on → dimensions of each part of the encoders, factors of the heads. From
-# MANY_ITEMS on dimensions are 64 at most.
-SIZES = ((500_000, 128, 16), (5_000, 128, 8), (0, 128, 4))
+DIM, LARGE_DIM = 128, 64  # of each part of the encoders; of large catalogues
+# Interactions from which on → factors of the heads.
+FACTORS = ((500_000, 16), (5_000, 8), (0, 4))
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def choose_options(
     """
     n_users = log["user_id"].n_unique()
     is_large = log["item_id"].n_unique() >= MANY_ITEMS
-    dim, head_dim = next(sizes[1:] for sizes in SIZES if log.height >= sizes[0])
-    dim = min(dim, 64) if is_large else dim
+    dim = LARGE_DIM if is_large else DIM
+    head_dim = next(factors for least, factors in FACTORS if log.height >= least)
     tasks, left_out = propose_tasks(log, flags, head_dim)
     has_heads = any(task.options["kind"] != "retrieval" for task in tasks)
     batch_size = 256 if n_users >= 4000 else 64 if n_users >= 400 else 16
@@ -86,7 +87,7 @@ def choose_options(
     if split["kind"] in ("temporal", "leave_last_out"):
         for task in tasks:
             if task.options["kind"] == "retrieval":
-                task.options["followers"] = FOLLOWERS
+                task.options["followers"] = NEIGHBOURS if is_large else FOLLOWERS
     options = {
         "split": split | {"validation": VALIDATION},
         "model": {"dim": dim, "history_dim": dim, "start": "closed_form"},
