@@ -25,6 +25,7 @@ from maxella.training.cold_start import ColdStart
 from maxella.training.context_part import ContextStage
 from maxella.training.followers import Followers
 from maxella.training.gradient_steps import GradientSteps, Plan
+from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
 from maxella.training.reread import Reread
 from maxella.training.revisits import Revisits
@@ -119,6 +120,7 @@ STAGES = {
     "closed form": lambda dataset: ClosedFormStart("buy", 1, CPU),
     "gradient steps": gradient_steps,
     "seen-item penalty": lambda dataset: SeenPenaltyStage("buy", 1),
+    "mixture": lambda dataset: Mixture("buy"),
     "neighbours": lambda dataset: Neighbours("buy", 1),
     "followers": lambda dataset: Followers("buy"),
     "revisits": lambda dataset: Revisits("buy", 1),
@@ -131,6 +133,7 @@ CHANGES = {
     "closed form": [*ENCODERS, *GAINS],
     "gradient steps": ["user_encoder.", "item_encoder.", "heads."],
     "seen-item penalty": ["seen_penalty."],
+    "mixture": ["heads.buy.gains"],
     "neighbours": ["neighbours.buy."],
     "followers": ["followers.buy."],
     "revisits": ["revisits.buy."],
@@ -157,7 +160,7 @@ def trained(make, shop):
 def data_of(name, shop):
     """The shop; where a validation part is wanted, two users buy other items there."""
     dataset = shop[0]
-    if name != "rereading":
+    if name not in ("mixture", "rereading"):
         return dataset
     rows = dataset.train.rows
     bought = rows.take(np.isin(rows.users, [9, 10]) & ~np.isnan(rows.labels["stars"]))

@@ -24,11 +24,11 @@ from maxella.training.device import find_device, on_cpu
 from maxella.training.followers import Followers
 from maxella.training.gradient_steps import GradientSteps, Validation
 from maxella.training.log import RunLog
+from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
 from maxella.training.reread import Reread
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
-from maxella.training.shrunk_steps import ShrunkSteps
 from maxella.training.stage import Stage
 
 
@@ -84,11 +84,11 @@ def build_stages(
 
     if config.training.epochs:
         stages.append(gradient_steps)
-        if start is not None and len(dataset.validation.pairs(ranking[0])):
-            stages.append(partial(ShrunkSteps, ranking[0], start))
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}: seen-item penalty")
         stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
+    if start is not None and len(dataset.validation.rows) and config.model.history_dim:
+        stages += [partial(Mixture, task) for task in ranking]
     stages += [partial(Neighbours, task, seed) for task in model.neighbours]
     stages += [partial(Followers, task) for task in model.followers]
     stages += [partial(Revisits, task, seed) for task in model.revisits]

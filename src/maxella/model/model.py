@@ -9,7 +9,7 @@ from maxella.data.history import History
 from maxella.data.log import Log
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.feature_part import ColdStartMap, FeatureBags, FeaturePart
-from maxella.model.head import Head, PairHead, UsesTime
+from maxella.model.head import Head, UsesTime
 from maxella.model.neighbours import Beside, PickedNeighbours
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.row_table import SIDES, RowTable, Side
@@ -99,17 +99,6 @@ class Model(nn.Module):
         for part in map(self.feature_part, SIDES):
             if part is not None:
                 yield from part.parameters()
-
-    def ranking_weights(self) -> dict[str, torch.Tensor]:
-        """The state by which items are ranked: of the encoders and of the heads that rank."""
-        pair_heads = [name for name, head in self.heads.items() if isinstance(head, PairHead)]
-        others = tuple(f"heads.{name}." for name in pair_heads)
-        parts = ("user_encoder.", "item_encoder.", "heads.")
-        return {
-            name: one
-            for name, one in self.state_dict().items()
-            if name.startswith(parts) and not name.startswith(others)
-        }
 
     def feature_part(self, side: Side) -> FeaturePart | None:
         """What features add to the embeddings of a side, where they add anything."""
