@@ -48,12 +48,12 @@ def test_two_runs_are_equal_and_a_loaded_bundle_answers_bit_for_bit(options, tmp
 def test_without_resamples_a_report_has_differences_but_claims_nothing(options):
     options["evaluation"] = {"resamples": 0}
     options["training"] = {"epochs": 1}
-    # A task called like a baseline: the model is told from it.
+    # A task called like a baseline: the model of it is called otherwise.
     options["tasks"] = [{"name": "popularity", "kind": "retrieval"}]
     options["compare"] = {"baselines": ["popularity"]}
     report = maxella.run(options)
     model, popularity = report["models"]
-    assert (model["name"], popularity["name"]) == ("popularity model", "popularity")
+    assert (model["name"], popularity["name"]) == ("two-tower", "popularity")
     assert model["intervals"] == {"popularity": {}}
     found = model["paired"]["popularity"]
     assert found.keys() >= {*report["tasks"][0]["headline"]}
@@ -175,7 +175,7 @@ def test_a_log_without_ratings_is_compared_without_the_raters(tmp_path):
         where="the test",
     )
     report = compare(config)
-    assert [model["name"] for model in report["models"]] == ["joint", "popularity"]
+    assert [model["name"] for model in report["models"]] == ["two-tower", "popularity"]
     assert [task["name"] for task in report["tasks"]] == ["retrieval"]
 
 
