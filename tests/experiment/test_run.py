@@ -140,7 +140,7 @@ def test_a_killed_run_resumes_to_the_figures_of_an_undisturbed_one(options, tmp_
     config = tmp_path / "config.toml"
     config.write_text(tomli_w.dumps(options))
     cut = tmp_path / "cut"
-    command = [sys.executable, "-m", "maxella.cli", "train", str(config), "--out", str(cut)]
+    command = [sys.executable, "-m", "maxella", "train", str(config), "--out", str(cut)]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(cut.glob("unfinished-*/checkpoint.safetensors")) and child.poll() is None:
