@@ -202,6 +202,23 @@ def test_a_comparison_has_a_bundle_for_each_model(cli, config, write_log, tmp_pa
     assert found.code == 0
 
 
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_the_next_command_asks_the_best_of_a_comparison(cli, config, tmp_path, names):
+    config.write_text(config.read_text().replace('path = "log.csv"', 'kind = "synthetic"'))
+    for name in names:
+        changes = {"a": "", "b": "training = { epochs = 30, learning_rate = 0.1 }\n"}[name]
+        with config.open("a") as file:
+            file.write(f'[[compare.models]]\nname = "{name}"\n{changes}')
+    done = cli("compare", config, "--out", tmp_path / "run")
+    report = read_report(tmp_path / "run" / "report.json")
+    protocol, metric = report["tasks"][0]["headline"][0].split(".")
+    of_task = {one["name"]: one["metrics"]["retrieval"] for one in report["models"]}
+    figures = {name: found[protocol][metric] for name, found in of_task.items()}
+    best = max("ab", key=figures.get)
+    assert figures["a"] != figures["b"]
+    assert f"Next: maxella recommend {tmp_path}/run/models/{best} --user " in done.err
+
+
 def test_evaluating_again_counts_the_reading_and_finds_the_same(cli, train, tmp_path):
     first = json.loads(train("--json").out)
     again = json.loads(cli("evaluate", tmp_path / "run", "--json").out)

@@ -70,11 +70,11 @@ def test_every_part_can_be_gone_to(report, read, page_of):
 
 def test_the_page_ends_with_the_next_command(report, read, page_of):
     report["models"][1] |= {"folder": "models/joint"}  # the best at the first ranking
-    told = "maxella recommend RUN/models/joint --user ID maxella serve RUN/models/joint"
+    told = "What next maxella recommend RUN/models/joint --user ID RUN is the folder"
     assert told in read(page_of(report)).text
     report["tasks"] = report["tasks"][1:]  # ratings and likes alone
     del report["models"][1]["folder"]
-    assert "maxella predict RUN PAIRS.csv maxella serve RUN" in read(page_of(report)).text
+    assert "What next maxella predict RUN PAIRS.csv RUN is" in read(page_of(report)).text
 
 
 def test_best_is_only_what_counts(report, read, page_of):
