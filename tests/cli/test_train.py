@@ -138,6 +138,16 @@ def test_an_older_run_is_kept_unless_told(train, tmp_path):
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
 
 
+def test_where_files_of_ones_own_were_kept_is_said(train, tmp_path):
+    train()
+    (tmp_path / "run" / "bundle" / "mine.txt").write_text("mine")
+    told = train("--overwrite").err
+    (kept,) = (tmp_path / "run").glob("kept-*")
+    assert (kept / "bundle" / "mine.txt").read_text() == "mine"
+    assert f"What somebody else had put into the old run is in {kept}.\n" in told
+    assert "kept-" not in train("--overwrite").err
+
+
 @pytest.mark.parametrize("out", ["log.csv", "log.csv/run"])
 def test_a_file_is_no_folder_to_write_into(train, out):
     done = train(out=out)

@@ -45,6 +45,7 @@ def _command(name: str, text: str) -> Callable[..., None]:
 
         carry_out = getattr(run, name)
         options = load_config(config, changes=changes, data=data)
+        kept = [*out.glob("kept-*")]
         try:
             with progress() as on_step:
                 report = carry_out(
@@ -54,6 +55,8 @@ def _command(name: str, text: str) -> Callable[..., None]:
             say("Interrupted. The same command with --resume goes on from the last whole epoch.")
             raise typer.Exit(INTERRUPTED) from None
         show(report, as_json, print_comparison)
+        for folder in sorted({*out.glob("kept-*")}.difference(kept)):
+            say(f"What somebody else had put into the old run is in {folder}.")
         if not as_json:
             say(f"Report: {out / 'report.html'}")
             _say_next(out, report)
