@@ -14,6 +14,7 @@ from maxella.data.columns import MakeColumns, OwnAndUniform, OwnAndUnseen, Whole
 from maxella.data.dataset import Dataset, TaskLabels, build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.log import Log
+from maxella.data.roles import MOST_LEVELS
 from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
 from maxella.data.visits import Visits
@@ -46,7 +47,6 @@ from maxella.training.checkpoint import Checkpoint
 from maxella.training.device import find_device
 from maxella.training.gradient_steps import Plan
 
-MOST_LEVELS = 101  # whole numbers from 0 to 100
 MOST_PATTERNS = 16  # the most frequent; a visit of another counts as the nearest
 
 
