@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from maxella.data.entity_features import EntityFeatures, Features
@@ -40,16 +41,38 @@ class ModelSpec:
 
 def build_model(spec: ModelSpec, seed: int, features: Features | None = None) -> Model:
     """The model at its start, drawn from the seed."""
-    features = features or Features()
-    generator = torch_generator(seed, "weights")
-    of_features = torch_generator(seed, "features")  # the other weights are as without any
+    features, generator = features or Features(), torch_generator(seed, "weights")
+    users, items = _encoders(spec, features, generator, torch_generator(seed, "features"))
+    n_items, heads = spec.n_item_rows, spec.heads
+    return Model(
+        users,
+        items,
+        {one.task: _head(one, spec, users.dim, features, generator) for one in heads},
+        seen_penalty=_seen_penalty(spec, generator),
+        neighbours={
+            one.task: NeighbourPart(n_items, one.neighbours) for one in heads if one.neighbours
+        },
+        followers={
+            one.task: FollowerPart(n_items, one.followers) for one in heads if one.followers
+        },
+        revisits={one.task: RevisitPart(one.patterns, n_items) for one in heads if one.patterns},
+        contexts=_context_parts(spec, features),
+        events=spec.events,
+        uses_time={one.task: one.uses_time for one in heads if one.uses_time},
+    )
+
+
+def _encoders(
+    spec: ModelSpec, features: Features, generator: torch.Generator, of_features: torch.Generator
+) -> tuple[UserEncoder, RowEncoder]:
+    """Of users and of items; features draw apart, so the other weights are as without any."""
 
     def part(known: EntityFeatures | None, width: int) -> FeaturePart | None:
         if known is None or not width:
             return None
         return FeaturePart(known, width, spec.feature_layers, generator=of_features)
 
-    encoder_shape = EncoderShape(
+    shape = EncoderShape(
         spec.n_user_rows,
         spec.n_item_rows,
         spec.dim,
@@ -60,60 +83,52 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         generator,
         lambda width: part(features.users, width),
     )
-    user_encoder = USER_ENCODERS[spec.encoder](encoder_shape)
-    dim = user_encoder.dim
-    item_encoder = RowEncoder(
+    users = USER_ENCODERS[spec.encoder](shape)
+    items = RowEncoder(
         spec.n_item_rows,
-        dim,
+        users.dim,
         scale=spec.embedding_scale,
         generator=generator,
-        features=part(features.items, dim),
+        features=part(features.items, users.dim),
     )
-    heads: dict[str, Head] = {}
-    contexts = nn.ModuleDict()
-    for one in spec.heads:
-        _refuse_taken_name(one.task)
-        shape = HeadShape(
-            **vars(one),
-            n_user_rows=spec.n_user_rows,
-            n_item_rows=spec.n_item_rows,
-            dim=dim,
-            generator=generator,
-            features=features,
+    return users, items
+
+
+def _head(
+    one: HeadSpec, spec: ModelSpec, dim: int, features: Features, generator: torch.Generator
+) -> Head:
+    if "." in one.task or hasattr(nn.ModuleDict(), one.task):
+        raise ConfigError(f"No task can be called '{one.task}'. Give it another name in [[tasks]].")
+    shape = HeadShape(
+        **vars(one),
+        n_user_rows=spec.n_user_rows,
+        n_item_rows=spec.n_item_rows,
+        dim=dim,
+        generator=generator,
+        features=features,
+    )
+    return HEADS[one.head].make(shape)
+
+
+def _seen_penalty(spec: ModelSpec, generator: torch.Generator) -> SeenPenalty | None:
+    """Drawn last: the other weights are those of a model without."""
+    if not spec.seen_penalty_dim:
+        return None
+    facts = spec.n_item_rows, spec.seen_penalty_dim, spec.mean_history
+    return SeenPenalty(*facts, generator=generator)
+
+
+def _context_parts(spec: ModelSpec, features: Features) -> dict[str, ContextPart]:
+    """By task, of those that read the context."""
+    if features.context is None:
+        return {}
+    return {
+        one.task: ContextPart(
+            features.context, spec.n_item_rows, ranks="retrieval" in HEADS[one.head].kinds
         )
-        heads[one.task] = HEADS[one.head].make(shape)
-        if features.context is not None and one.reads_context:
-            ranks = "retrieval" in HEADS[one.head].kinds
-            contexts[one.task] = ContextPart(features.context, spec.n_item_rows, ranks=ranks)
-    penalty = None
-    if spec.seen_penalty_dim:  # drawn last: the other weights are those of a model without
-        facts = spec.n_item_rows, spec.seen_penalty_dim, spec.mean_history
-        penalty = SeenPenalty(*facts, generator=generator)
-    revisits = {
-        one.task: RevisitPart(one.patterns, spec.n_item_rows) for one in spec.heads if one.patterns
-    }
-    neighbours = {
-        one.task: NeighbourPart(spec.n_item_rows, one.neighbours)
         for one in spec.heads
-        if one.neighbours
+        if one.reads_context
     }
-    followers = {
-        one.task: FollowerPart(spec.n_item_rows, one.followers)
-        for one in spec.heads
-        if one.followers
-    }
-    return Model(
-        user_encoder,
-        item_encoder,
-        heads,
-        seen_penalty=penalty,
-        neighbours=nn.ModuleDict(neighbours),
-        followers=nn.ModuleDict(followers),
-        revisits=nn.ModuleDict(revisits),
-        contexts=contexts,
-        events=spec.events,
-        uses_time={one.task: one.uses_time for one in spec.heads if one.uses_time},
-    )
 
 
 def least_weights(spec: ModelSpec) -> int:
@@ -127,11 +142,6 @@ def least_weights(spec: ModelSpec) -> int:
         if HEADS[head.head].averages:
             n += 2 * (users + items) * head.factors * head.members
     return n
-
-
-def _refuse_taken_name(task: str) -> None:
-    if "." in task or hasattr(nn.ModuleDict(), task):
-        raise ConfigError(f"No task can be called '{task}'. Give it another name in [[tasks]].")
 
 
 USER_ENCODERS: dict[str, Callable[[EncoderShape], UserEncoder]] = {

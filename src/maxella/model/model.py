@@ -34,25 +34,25 @@ class Model(nn.Module):
         item_encoder: RowEncoder,
         heads: Mapping[str, Head],
         *,
-        seen_penalty: SeenPenalty | None = None,
-        neighbours: nn.ModuleDict | None = None,
-        followers: nn.ModuleDict | None = None,
-        revisits: nn.ModuleDict | None = None,
-        contexts: nn.ModuleDict | None = None,
-        events: tuple[str, ...] = (),
-        uses_time: Mapping[str, UsesTime] | None = None,
+        seen_penalty: SeenPenalty | None,
+        neighbours: Mapping[str, nn.Module],
+        followers: Mapping[str, nn.Module],
+        revisits: Mapping[str, nn.Module],
+        contexts: Mapping[str, nn.Module],
+        events: tuple[str, ...],
+        uses_time: Mapping[str, UsesTime],
     ) -> None:
         super().__init__()
         self.events = events  # that histories are made of and tell apart; none: all rows alike
-        self.uses_time = dict(uses_time or {})
+        self.uses_time = dict(uses_time)
         self.user_encoder = user_encoder
         self.item_encoder = item_encoder
         self.heads = nn.ModuleDict(heads)
         self.seen_penalty = seen_penalty
-        self.neighbours = neighbours or nn.ModuleDict()  # task → NeighbourPart, where it has one
-        self.followers = followers or nn.ModuleDict()  # task → FollowerPart, where it has one
-        self.revisits = revisits or nn.ModuleDict()  # task → RevisitPart, where it has one
-        self.contexts = contexts or nn.ModuleDict()  # task → ContextPart, where it is told it
+        self.neighbours = nn.ModuleDict(neighbours)  # task → NeighbourPart, where it has one
+        self.followers = nn.ModuleDict(followers)  # task → FollowerPart, where it has one
+        self.revisits = nn.ModuleDict(revisits)  # task → RevisitPart, where it has one
+        self.contexts = nn.ModuleDict(contexts)  # task → ContextPart, where it is told it
         self.cold_users = self._cold_start_maps("user")
         self.cold_items = self._cold_start_maps("item")
 
