@@ -52,46 +52,55 @@ def split_interactions(
     of each row, for a split of that kind; where it says of none that it validates, `validation`
     is the share of the training rows (of `is_target`) that do.
     """
-    if kind not in SPLITS:
-        raise ConfigError(unknown_name("split", kind, SPLITS))
-    for name, share in (("test", test), ("validation", validation)):
-        if not 0 <= share < 1:
-            raise ConfigError(f"split.{name} must lie in [0, 1); got {share}.")
+    _check(kind, test=test, validation=validation)
     every = np.arange(len(interactions))
     log = interactions.select(c for c in _READ if c in interactions.columns)
-    has_targets = is_target is not None and kind in (*_LATEST, "column")
-    free = np.flatnonzero(is_target) if has_targets else every  # type: ignore[arg-type]
+    if kind not in (*_LATEST, "column"):
+        is_target = None
+    free = every if is_target is None else np.flatnonzero(is_target)
+
+    def hold_out(share: float, part: str, rows: np.ndarray) -> np.ndarray:
+        held_out = _held_out(log, rows, kind, share, numpy_generator(seed, part))
+        is_followed = kind in _LATEST and is_target is not None
+        return _from_then_on(log, held_out) if is_followed else held_out
+
     if kind == "column":
         test_rows, validation_rows = _given_parts(interactions, column)
     else:
-        test_rows = _held_out(log, free, kind, test, numpy_generator(seed, "test"))
-        validation_rows = _NO_ROWS
-        if has_targets:
-            test_rows = _from_then_on(log, test_rows)
+        test_rows, validation_rows = hold_out(test, "test", free), _NO_ROWS
     if not len(validation_rows):
-        free = np.setdiff1d(free, test_rows, assume_unique=True)
-        rng = numpy_generator(seed, "validation")
-        validation_rows = _held_out(log, free, kind, validation, rng)
-        if has_targets and kind in _LATEST:
-            later = _from_then_on(log, validation_rows)
-            validation_rows = np.setdiff1d(later, test_rows, assume_unique=True)
-    held_out = np.concatenate([test_rows, validation_rows])
-    train_rows = np.setdiff1d(every, held_out, assume_unique=True)
-    given_rows = _NO_ROWS
-    if kind == "cold_user":
-        users = interactions["user_id"].rank("dense").to_numpy()
-        of_test, test_rows = _shared(test_rows, users, given, numpy_generator(seed, "given test"))
-        of_validation, validation_rows = _shared(
-            validation_rows, users, given, numpy_generator(seed, "given validation")
-        )
-        given_rows = np.sort(np.concatenate([of_test, of_validation]))
+        validation_rows = hold_out(validation, "validation", _without(free, test_rows))
+        validation_rows = _without(validation_rows, test_rows)
+    train_rows = _without(every, np.concatenate([test_rows, validation_rows]))
     if not len(train_rows):
         raise DataError(
             f"The split left no interaction to train on: {len(every)} in all, "
             f"{len(validation_rows)} for validation, {len(test_rows)} for test. "
             "Lower split.test or split.validation."
         )
-    return Split(train_rows, validation_rows, test_rows, given_rows)
+    split = Split(train_rows, validation_rows, test_rows, _NO_ROWS)
+    return _told_of_users(split, interactions, given, seed) if kind == "cold_user" else split
+
+
+def _check(kind: str, **shares: float) -> None:
+    if kind not in SPLITS:
+        raise ConfigError(unknown_name("split", kind, SPLITS))
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise ConfigError(f"split.{name} must lie in [0, 1); got {share}.")
+
+
+def _without(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return np.setdiff1d(rows, others, assume_unique=True)
+
+
+def _told_of_users(split: Split, interactions: pl.DataFrame, given: float, seed: int) -> Split:
+    """A split by whole users, with a share of what each held-out one did as `given`."""
+    users = interactions["user_id"].rank("dense").to_numpy()
+    of_test, test = _shared(split.test, users, given, numpy_generator(seed, "given test"))
+    rng = numpy_generator(seed, "given validation")
+    of_validation, validation = _shared(split.validation, users, given, rng)
+    return Split(split.train, validation, test, np.sort(np.concatenate([of_test, of_validation])))
 
 
 def _held_out(
