@@ -79,9 +79,9 @@ def read_text(
 
     `columns` names the columns of a file without a header; `encodings` are tried in
     order; `n_skipped` lines stand before the header or the first row; `text` is read in the place
-    of what the file holds. A quote that is never
-    closed is a letter. Raises DataError for an empty file, a wrong encoding, a row with more or
-    fewer fields than columns, and a number that cannot be read.
+    of what the file holds. A quote that is never closed is a letter. Raises DataError for an empty
+    file, a wrong encoding, a row with more or fewer fields than columns, and a number that cannot
+    be read.
     """
     file, on_disk = folder.where(name), folder.on_disk(name) if text is None else None
     cut = separator if len(separator) == 1 else CUT
@@ -99,30 +99,19 @@ def read_text(
         end = "\r" if is_old_mac else "\n"
         return CutText(place, file, cut, is_quoted and separator != SPACES, n_skipped, end)
 
-    if read(4).startswith(PACKED):
-        raise DataError(f"Wanted text; {file} is packed. Unpack it, or pack it once, with gzip.")
+    _refuse_packed(read(4), file)
     loaded = load()
-    if b"\0" in loaded.start:
-        raise DataError(
-            f"Wanted text in {encodings[-1].upper()}; {file} holds zero bytes, as UTF-16 and "
-            f"files that are no text do. Save it as UTF-8, or {NAME_IT}."
-        )
+    _refuse_zero_bytes(loaded, encodings)
     try:
         if columns is None:
             columns, n_lines = _header(loaded)
             loaded = replace(loaded, n_skipped=n_skipped + n_lines)
-        repeated = {name for name in columns if columns.count(name) > 1}
-        if repeated:
-            raise DataError(
-                f"Wanted distinct column names in the first line of {file}; "
-                f"'{min(repeated)}' occurs more than once. Rename one."
-            )
+        _refuse_repeated(columns, file)
         frame, is_by_line = _read(loaded, list(columns), numbers or {})
     except UnicodeDecodeError:
         _decode(read(), file, encodings)  # says in which line
         raise
-    loaded = replace(loaded, is_by_line=is_by_line)
-    notes = tuple(_letters(loaded)) if is_by_line else ()
+    notes = tuple(_letters(replace(loaded, is_by_line=True))) if is_by_line else ()
     # The bytes are not kept for the sake of a line that may never be asked for.
     n_before = loaded.n_skipped
     del loaded
@@ -131,6 +120,28 @@ def read_text(
         return replace(load(), n_skipped=n_before, is_by_line=is_by_line).place_of(row)
 
     return Sheet(frame, file, place, notes)
+
+
+def _refuse_packed(start: bytes, file: str) -> None:
+    if start.startswith(PACKED):
+        raise DataError(f"Wanted text; {file} is packed. Unpack it, or pack it once, with gzip.")
+
+
+def _refuse_zero_bytes(text: CutText, encodings: tuple[str, ...]) -> None:
+    if b"\0" in text.start:
+        raise DataError(
+            f"Wanted text in {encodings[-1].upper()}; {text.file} holds zero bytes, as UTF-16 and "
+            f"files that are no text do. Save it as UTF-8, or {NAME_IT}."
+        )
+
+
+def _refuse_repeated(columns: Sequence[str], file: str) -> None:
+    repeated = {name for name in columns if columns.count(name) > 1}
+    if repeated:
+        raise DataError(
+            f"Wanted distinct column names in the first line of {file}; "
+            f"'{min(repeated)}' occurs more than once. Rename one."
+        )
 
 
 def _is_of_old_mac(start: bytes) -> bool:
