@@ -5,7 +5,7 @@ line prints the message alone and exits with 2.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 EXIT_CODE = 2
 
@@ -37,6 +37,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     "No loss is called 'in_bach'. Known: full_softmax, in_batch. Did you mean 'in_batch'?"
     """
     known = sorted(known)
-    message = f"No {kind} is called '{name}'. Known: {', '.join(known)}."
-    nearest = difflib.get_close_matches(name, known, n=1)
-    return f"{message} Did you mean '{nearest[0]}'?" if nearest else message
+    return f"No {kind} is called '{name}'. Known: {', '.join(known)}.{near(name, known)}"
+
+
+def near(name: str, known: Sequence[str], likeness: float = 0.6) -> str:
+    """` Did you mean '...'?` with the nearest name, empty where none is as like (0 to 1)."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=likeness)
+    return f" Did you mean '{nearest[0]}'?" if nearest else ""

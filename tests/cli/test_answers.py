@@ -240,7 +240,7 @@ def test_intervals_that_cannot_be_had(cli, trained, tmp_path, interval, message)
 @pytest.mark.parametrize(
     ("data", "parts"),
     [
-        (b"user_id,itemm\nu1,i1\n", ["a column 'item_id' in", "Is it 'itemm'? Rename"]),
+        (b"user_id,itemm\nu1,i1\n", ["a column 'item_id' in", "Did you mean 'itemm'? Rename"]),
         (b"user_id,item_id\nu1,i1,3\n", ["Wanted 2 fields", "line 2 has 3"]),
         (b"", ["is empty"]),
         ("user_id,item_id\nu1,i1\n".encode("utf-16"), ["Wanted text in UTF-8"]),

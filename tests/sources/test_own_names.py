@@ -30,7 +30,7 @@ def test_both_names_are_said_where_neither_is_there():
         SHOP.ours(table, IDS)
     assert str(raised.value) == (
         "Wanted a column 'customer no' (or 'user_id') in the table; it has customer nr, sku. "
-        "Is it 'customer nr'? Rename the column that holds it."
+        "Did you mean 'customer nr'? Rename the column that holds it."
     )
 
 

@@ -58,8 +58,7 @@ def _command(name: str, text: str) -> Callable[..., None]:
         for folder in sorted({*out.glob("kept-*")}.difference(kept)):
             say(f"What somebody else had put into the old run is in {folder}.")
         if not as_json:
-            say(f"Report: {out / 'report.html'}")
-            _say_next(out, report)
+            _say_more(out, report)
 
     command.__doc__ = text
     return command
@@ -84,8 +83,7 @@ def evaluate(
         report = reevaluate(run, data=data, on_step=on_step)
     show(report, as_json, print_comparison)
     if not as_json:
-        say(f"Report: {run / 'report.html'}")
-        _say_next(run, report)
+        _say_more(run, report)
 
 
 def importance(
@@ -104,17 +102,17 @@ def importance(
         )
     show(report["importance"] if as_json else report, as_json, print_importance)
     if not as_json:
-        say(f"Report: {run / 'report.html'}")
-        _say_next(run, report)
+        _say_more(run, report)
 
 
-def _say_next(run: Path, report: dict[str, Any]) -> None:
-    """What to ask of the best model: lists for a user whom it knows, if it has learnt to rank."""
+def _say_more(run: Path, report: dict[str, Any]) -> None:
+    """Where the report is, and what to ask of the best model: lists, if it has learnt to rank."""
     import polars as pl
 
     from maxella.report.columns import best_model
     from maxella.report.tasks import can_rank
 
+    say(f"Report: {run / 'report.html'}")
     best = best_model(report)
     folder = run / best.get("folder", "")
     if not can_rank(report, best):

@@ -171,7 +171,5 @@ def _baseline(name: str, tasks: Sequence[str], dataset: Dataset, held_out: HeldO
     found = held_out.judge(answers)
     row = model_row(name, "baseline", seconds, peak_memory_mb(), found)
     trials = sum(of["trials"] for of in tuned.values())
-    row |= {"tasks": dict.fromkeys(tasks), "tuned": None}
-    if tuned:
-        row["tuned"] = {"trials": trials, "tasks": tuned}
-    return Outcome(row, found)
+    told = {"trials": trials, "tasks": tuned} if tuned else None
+    return Outcome(row | {"tasks": dict.fromkeys(tasks), "tuned": told}, found)

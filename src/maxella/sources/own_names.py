@@ -1,13 +1,12 @@
 """Tables that call their columns as a known log does, or as we do."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-from maxella.errors import DataError
+from maxella.errors import DataError, near
 from maxella.sources.dates import ISO_START, as_moments
 from maxella.sources.mapping import map_columns, rename
 from maxella.sources.text import Sheet
@@ -63,11 +62,9 @@ class OwnNames:
                 continue
             own = self.columns.get(ours) or ours
             wanted = f"'{own}'" + f" (or '{ours}')" * (own != ours)
-            near = difflib.get_close_matches(own, present, n=1, cutoff=0.5)
-            hint = f" Is it '{near[0]}'?" if near else ""
             raise DataError(
-                f"Wanted a column {wanted} in {where}; it has {', '.join(present)}.{hint} Rename "
-                "the column that holds it."
+                f"Wanted a column {wanted} in {where}; it has {', '.join(present)}."
+                f"{near(own, present, 0.5)} Rename the column that holds it."
             )
 
     def ours(

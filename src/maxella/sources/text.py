@@ -5,7 +5,6 @@ Polars reads the text. Python's csv finds the line of an error; lone quotes are 
 
 import codecs
 import csv
-import difflib
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from maxella.errors import DataError
+from maxella.errors import DataError, near
 from maxella.sources.bounded import PACKED, refuse_wide
 from maxella.sources.cut_text import CutText
 from maxella.sources.files import Folder
@@ -311,11 +310,9 @@ def require_columns(sheet: Sheet, wanted: Sequence[str], remedy: str) -> None:
     present = sheet.frame.columns
     for column in wanted:
         if column not in present:
-            nearest = difflib.get_close_matches(column, present, n=1, cutoff=0.5)
-            hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
             raise DataError(
                 f"Wanted a column '{column}' in {sheet.file}; it has "
-                f"{', '.join(present)}.{hint} {remedy}"
+                f"{', '.join(present)}.{near(column, present, 0.5)} {remedy}"
             )
 
 
