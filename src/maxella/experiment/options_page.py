@@ -104,4 +104,4 @@ def _value(value: Any) -> str:
         return f'`"{value}"`'
     if isinstance(value, list | tuple):
         return f"`[{', '.join(_value(one).strip('`') for one in value)}]`"
-    return f"`{value}`" if value != {} else "`{}`"
+    return f"`{value}`"

@@ -122,46 +122,44 @@ def _with_paired(
             row |= {"paired": {}, "paired_models": {}}
     for task in config.tasks:
         of_task = [(row, found) for row, found in judged if task.name in found.values]
-        models = [one for one in of_task if not is_baseline(one[0])]
-        baselines = [one for one in of_task if is_baseline(one[0])]
-        if not models or len(of_task) == 1:
-            continue
-        best = best_of(task.name, [of for _, of in baselines])
-        headline = _headline(task, config, dataset)
-        wanted = [[*dict.fromkeys([*best, *headline])] for _ in models]
-        wanted += [
-            [*dict.fromkeys([*(key for key in best if best[key] == n), *headline])]
-            for n in range(len(baselines))
-        ]
-        found = [of for _, of in models + baselines]
-        drawn = drawn_together(
-            task.name,
-            found,
-            wanted,
-            seed=config.split.seed,
-            resamples=config.evaluation.resamples,
-        )
-        of_models, of_baselines = drawn[: len(models)], drawn[len(models) :]
-        for (row, _), mine in zip(models, of_models, strict=True):
-            row["paired"][task.name] = {
-                key: {"against": baselines[n][0]["name"]}
-                | difference(mine[key], of_baselines[n][key])
-                for key, n in best.items()
-                if key in mine and key in of_baselines[n]
-            }
-            row["paired_models"][task.name] = {}
-            if not learnt(row, task.name):
-                continue
-            others = [
-                (other["name"], its)
-                for (other, _), its in zip(models + baselines, drawn, strict=True)
-                if other is not row and (is_baseline(other) or learnt(other, task.name))
-            ]
-            for key in mine:
-                found_here = {n: difference(mine[key], its[key]) for n, its in others if key in its}
-                if found_here:
-                    row["paired_models"][task.name][key] = found_here
+        _pair(task.name, of_task, _headline(task, config, dataset), config)
     return rows
+
+
+def _pair(
+    task: str,
+    judged: list[tuple[dict[str, Any], Evaluation]],
+    headline: Sequence[str],
+    config: Config,
+) -> None:
+    """Put the paired differences of a task into the rows of the models that answer it."""
+    models = [one for one in judged if not is_baseline(one[0])]
+    baselines = [one for one in judged if is_baseline(one[0])]
+    if not models or len(judged) == 1:
+        return
+    best = best_of(task, [of for _, of in baselines])  # metric → which of the baselines
+    wanted = [[*dict.fromkeys([*best, *headline])] for _ in models]
+    wanted += [
+        [*dict.fromkeys([*(key for key in best if best[key] == n), *headline])]
+        for n in range(len(baselines))
+    ]
+    found = [of for _, of in models + baselines]
+    seed, resamples = config.split.seed, config.evaluation.resamples
+    drawn = drawn_together(task, found, wanted, seed=seed, resamples=resamples)
+    of_baselines = drawn[len(models) :]
+    named = [(row, its) for (row, _), its in zip(models + baselines, drawn, strict=True)]
+    for row, mine in named[: len(models)]:
+        row["paired"][task] = {
+            key: {"against": baselines[n][0]["name"]} | difference(mine[key], of_baselines[n][key])
+            for key, n in best.items()
+            if key in mine and key in of_baselines[n]
+        }
+        others = [(of["name"], its) for of, its in named if of is not row and learnt(of, task)]
+        row["paired_models"][task] = {
+            key: of_key
+            for key in (mine if learnt(row, task) else ())
+            if (of_key := {n: difference(mine[key], its[key]) for n, its in others if key in its})
+        }
 
 
 def _rows_of_events(dataset: Dataset) -> dict[str, int]:
