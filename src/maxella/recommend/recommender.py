@@ -11,7 +11,7 @@ from torch.nn import functional
 from typing_extensions import TypeVar
 
 from maxella.data.contexts import read_contexts
-from maxella.data.entity_features import Features
+from maxella.data.entity_features import EntityFeatures, Features
 from maxella.errors import ConfigError, DataError, unknown_name
 from maxella.features.id import UNKNOWN_ROW, Vocabulary
 from maxella.index.exact import ExactIndex
@@ -98,48 +98,35 @@ class Recommender(Generic[Frame]):
         `users`: user_id and the columns of the model's features of users. Whoever has no history
         is read from these. Raises ConfigError where the model has no such features.
         """
-        frames = self._frames
+        frames, names = self._frames, names or self._names
         for given, what in ((users, "users"), (history, "the history")):
             frames = frames if given is None else kind_of(given, what)
-        return self._of_newcomers(
-            None if history is None else to_polars(history, "the history"),
-            None if users is None else to_polars(users, "users"),
-            names or self._names,
-            frames,
-        )
-
-    def _of_newcomers(
-        self,
-        history: pl.DataFrame | None,
-        users: pl.DataFrame | None,
-        names: OwnNames,
-        frames: str,
-    ) -> "Recommender[Any]":
-        if history is None:
-            history = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
-        told = names.ours(history, IDS, ("rating", TIMESTAMP, "event"))
+        read = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
+        if history is not None:
+            read = to_polars(history, "the history")
+        told = names.ours(read, IDS, ("rating", TIMESTAMP, "event"))
         if TIMESTAMP in told.columns:
-            told = told.with_columns(names.seconds(history, told[TIMESTAMP]).alias(TIMESTAMP))
-        history = told
-        named = history["user_id"]
+            told = told.with_columns(names.seconds(read, told[TIMESTAMP]).alias(TIMESTAMP))
+        table, named = None, told["user_id"]
         if users is not None:
-            users = names.ours(users, ("user_id",))
-            named = pl.concat([named, users["user_id"]])
+            table = names.ours(to_polars(users, "users"), ("user_id",))
+            named = pl.concat([named, table["user_id"]])
         ids = Vocabulary.fit(named)
-        known = newcomers_log(history, ids, self.items, self._tasks, self._engine.known)
-        features = None
-        if users is not None:
-            if self._features.users is None:
-                raise ConfigError(
-                    "Wanted a model with features of users; this one knows users by their ids and "
-                    "histories alone. Declare [features.user] and train again."
-                )
-            table = users.unique("user_id", keep="last", maintain_order=True)
-            features = self._features.users.of_others(table, "user_id", ids)
+        known = newcomers_log(told, ids, self.items, self._tasks, self._engine.known)
+        features = None if table is None else self._features_of(table, ids)
         engine = self._engine.of_newcomers(known, features)
         return Recommender(
             engine, ids, self.items, self._tasks, self._features, self._names, self.report, frames
         )
+
+    def _features_of(self, users: pl.DataFrame, ids: Vocabulary) -> EntityFeatures:
+        if self._features.users is None:
+            raise ConfigError(
+                "Wanted a model with features of users; this one knows users by their ids and "
+                "histories alone. Declare [features.user] and train again."
+            )
+        table = users.unique("user_id", keep="last", maintain_order=True)
+        return self._features.users.of_others(table, "user_id", ids)
 
     def recommend(
         self,
