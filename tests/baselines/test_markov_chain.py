@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from maxella.baselines import markov_chain
 from maxella.baselines.choice import Trial
 from maxella.baselines.markov_chain import MarkovChain, _followers, _recent
+from maxella.closed_form import followers
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_settings_are_tried_on_the_last_pair_of_each_user(log):
 
 def test_of_long_histories_the_latest_items_are_counted(log, monkeypatch):
     rows = [(1, item, item) for item in range(1, 7)] + [(2, 1, 1), (2, 2, 2)]
-    monkeypatch.setattr(markov_chain, "_MOST_FOLLOWERS", 5)
+    monkeypatch.setattr(followers, "_MOST", 5)
     found = _followers(log(rows), decay=0.5)  # one place each: three of user 1, two of user 2
     rows, columns = found.nonzero()
     assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == {(4, 5), (5, 6), (1, 2)}

@@ -307,6 +307,18 @@ def test_recommend_for_the_users_of_a_history(cli, trained, newcomers):
     assert "1 of the 4 interactions" in done.err
 
 
+def test_the_one_user_of_a_history_need_not_be_named(cli, trained, newcomers):
+    several = cli("recommend", trained, "--history", newcomers)
+    assert several.code == 2
+    assert "Give either --user ID (once or more) or --all: there are 2 users." in several.err
+    newcomers.write_text("userId,itemId\nnew,i1\nnew,i2\n")
+    of_one = cli("recommend", trained, "--history", newcomers)
+    assert of_one == cli("recommend", trained, "--history", newcomers, "--user", "new")
+    assert of_one.code == 0
+    neither = cli("recommend", trained)
+    assert neither.err == "Error: Give either --user ID (once or more) or --all.\n"
+
+
 def test_recommend_and_predict_for_everyone_in_a_history(cli, trained, newcomers, tmp_path):
     out = tmp_path / "lists.csv"
     done = cli("recommend", trained, "--history", newcomers, "--all", "-k", 2, "--out", out)

@@ -114,7 +114,7 @@ def test_ratings_with_files_of_users_and_items(init, train, tmp_path):
     # A head wants 600 steps or 120 epochs, retrieval four or a few more of these.
     assert (config["training"]["epochs"], retrieval["every"]) == (120, 32)
     assert "rows" not in retrieval
-    assert config["model"] == {"dim": 64, "history_dim": 64, "start": "closed_form"}
+    assert config["model"] == {"dim": 128, "history_dim": 128, "start": "closed_form"}
     assert config["training"]["encoder_learning_rate"] == 0.0005
     report = train()
     assert report["models"][0]["metrics"].keys() == {"retrieval", "rating"}

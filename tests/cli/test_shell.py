@@ -12,7 +12,7 @@ from maxella.cli.main import COMMANDS, main
 from maxella.cli.progress import Lines
 
 NAMES = [*COMMANDS, "data", "data get", "data describe", "data check"]
-MAIN = [sys.executable, "-m", "maxella.cli"]
+MAIN = [sys.executable, "-m", "maxella"]
 
 
 @pytest.mark.parametrize("command", ["", *NAMES])
@@ -119,7 +119,7 @@ def test_colours_only_where_they_are_wanted(monkeypatch, given, code):
 )
 def test_bash_completes_commands_and_options(tmp_path, words, wanted):
     command = tmp_path / "maxella"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m maxella.cli "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m maxella "$@"\n')
     command.chmod(0o755)
     environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SHELL": "/bin/bash"}
     script = (

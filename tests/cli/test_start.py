@@ -35,7 +35,7 @@ def test_help_loads_nothing_heavy(arguments):
 
 
 def test_an_error_is_one_message_and_exit_code_2(tmp_path):
-    command = [sys.executable, "-m", "maxella.cli", "train", "no.toml", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "maxella", "train", "no.toml", "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "no.toml" in done.stderr

@@ -138,6 +138,16 @@ def test_an_older_run_is_kept_unless_told(train, tmp_path):
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
 
 
+def test_where_files_of_ones_own_were_kept_is_said(train, tmp_path):
+    train()
+    (tmp_path / "run" / "bundle" / "mine.txt").write_text("mine")
+    told = train("--overwrite").err
+    (kept,) = (tmp_path / "run").glob("kept-*")
+    assert (kept / "bundle" / "mine.txt").read_text() == "mine"
+    assert f"What somebody else had put into the old run is in {kept}.\n" in told
+    assert "kept-" not in train("--overwrite").err
+
+
 @pytest.mark.parametrize("out", ["log.csv", "log.csv/run"])
 def test_a_file_is_no_folder_to_write_into(train, out):
     done = train(out=out)
@@ -200,6 +210,23 @@ def test_a_comparison_has_a_bundle_for_each_model(cli, config, write_log, tmp_pa
     assert "is a comparison. Give a model of it" in refused.err
     found = cli("recommend", tmp_path / "run" / "models" / "a", "--user", "u1", "--json")
     assert found.code == 0
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_the_next_command_asks_the_best_of_a_comparison(cli, config, tmp_path, names):
+    config.write_text(config.read_text().replace('path = "log.csv"', 'kind = "synthetic"'))
+    for name in names:
+        changes = {"a": "", "b": "training = { epochs = 30, learning_rate = 0.1 }\n"}[name]
+        with config.open("a") as file:
+            file.write(f'[[compare.models]]\nname = "{name}"\n{changes}')
+    done = cli("compare", config, "--out", tmp_path / "run")
+    report = read_report(tmp_path / "run" / "report.json")
+    protocol, metric = report["tasks"][0]["headline"][0].split(".")
+    of_task = {one["name"]: one["metrics"]["retrieval"] for one in report["models"]}
+    figures = {name: found[protocol][metric] for name, found in of_task.items()}
+    best = max("ab", key=figures.get)
+    assert figures["a"] != figures["b"]
+    assert f"Next: maxella recommend {tmp_path}/run/models/{best} --user " in done.err
 
 
 def test_evaluating_again_counts_the_reading_and_finds_the_same(cli, train, tmp_path):

@@ -21,8 +21,9 @@ def log_of(n_users, n_items, per_user, n_levels=5):
 @pytest.mark.parametrize("n_levels", [0, 5])
 def test_a_large_catalogue_differs_in_cost_alone(n_levels):
     small, large = (choose_options(log_of(2000, n, 30, n_levels)) for n in (500, 12_000))
-    assert large.options["model"] == small.options["model"]
-    assert large.options["model"]["start"] == "closed_form"
+    closed_form = {"start": "closed_form"}
+    assert large.options["model"] == closed_form | {"dim": 64, "history_dim": 64}
+    assert small.options["model"] == closed_form | {"dim": 128, "history_dim": 128}
     tasks = [task.options for task in small.tasks]
     if n_levels:
         tasks[1]["head"] = "variational"

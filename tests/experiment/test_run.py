@@ -48,12 +48,12 @@ def test_two_runs_are_equal_and_a_loaded_bundle_answers_bit_for_bit(options, tmp
 def test_without_resamples_a_report_has_differences_but_claims_nothing(options):
     options["evaluation"] = {"resamples": 0}
     options["training"] = {"epochs": 1}
-    # A task called like a baseline: the model is told from it.
+    # A task called like a baseline: the model of it is called otherwise.
     options["tasks"] = [{"name": "popularity", "kind": "retrieval"}]
     options["compare"] = {"baselines": ["popularity"]}
     report = maxella.run(options)
     model, popularity = report["models"]
-    assert (model["name"], popularity["name"]) == ("popularity model", "popularity")
+    assert (model["name"], popularity["name"]) == ("two-tower", "popularity")
     assert model["intervals"] == {"popularity": {}}
     found = model["paired"]["popularity"]
     assert found.keys() >= {*report["tasks"][0]["headline"]}
@@ -140,7 +140,7 @@ def test_a_killed_run_resumes_to_the_figures_of_an_undisturbed_one(options, tmp_
     config = tmp_path / "config.toml"
     config.write_text(tomli_w.dumps(options))
     cut = tmp_path / "cut"
-    command = [sys.executable, "-m", "maxella.cli", "train", str(config), "--out", str(cut)]
+    command = [sys.executable, "-m", "maxella", "train", str(config), "--out", str(cut)]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(cut.glob("unfinished-*/checkpoint.safetensors")) and child.poll() is None:
@@ -175,7 +175,7 @@ def test_a_log_without_ratings_is_compared_without_the_raters(tmp_path):
         where="the test",
     )
     report = compare(config)
-    assert [model["name"] for model in report["models"]] == ["joint", "popularity"]
+    assert [model["name"] for model in report["models"]] == ["two-tower", "popularity"]
     assert [task["name"] for task in report["tasks"]] == ["retrieval"]
 
 

@@ -66,10 +66,11 @@ def test_what_is_not_ours_is_never_touched(root, tmp_path, how, name, is_link):
         path.write_text("mine")
     if is_link:
         (root / name).symlink_to(mine)
-    before = files(tmp_path)
+    before = {path: path.is_file() and path.read_text() for path in tmp_path.rglob("*")}
     with pytest.raises(ConfigError, match=f"{name} is not of a run that maxella wrote"):
         write(root, "new", **how)
-    assert files(tmp_path) == before
+    after = {path: path.is_file() and path.read_text() for path in tmp_path.rglob("*")}
+    assert after == before  # no lock and no mark either
 
 
 def test_what_others_have_beside_a_run_stays(root):
@@ -170,6 +171,15 @@ def test_a_run_that_cannot_start_leaves_no_folder(root):
     with suppress(Killed), locked(root):
         raise Killed
     assert not root.exists()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_run_that_came_to_nothing_leaves_nothing(root, is_new):
+    if not is_new:
+        root.mkdir()
+    with pytest.raises(ValueError, match="a NaN"), new_run(root):
+        raise ValueError("a NaN")
+    assert (list(root.iterdir()) if root.exists() else None) == (None if is_new else [])
 
 
 @pytest.mark.parametrize("parts", [("report.json",), ("models/a/report.json", "log.jsonl")])

@@ -1,5 +1,7 @@
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -68,11 +70,11 @@ def test_every_part_can_be_gone_to(report, read, page_of):
 
 def test_the_page_ends_with_the_next_command(report, read, page_of):
     report["models"][1] |= {"folder": "models/joint"}  # the best at the first ranking
-    told = "maxella recommend RUN/models/joint --user ID maxella serve RUN/models/joint"
+    told = "What next maxella recommend RUN/models/joint --user ID RUN is the folder"
     assert told in read(page_of(report)).text
     report["tasks"] = report["tasks"][1:]  # ratings and likes alone
     del report["models"][1]["folder"]
-    assert "maxella predict RUN PAIRS.csv maxella serve RUN" in read(page_of(report)).text
+    assert "What next maxella predict RUN PAIRS.csv RUN is" in read(page_of(report)).text
 
 
 def test_best_is_only_what_counts(report, read, page_of):
@@ -285,3 +287,24 @@ def test_a_report_of_the_bare_minimum(read, page_of):
 def test_a_test_part_read_again_is_owned_up_to(report, read, page_of):
     report["test_reads"] = 3
     assert "Test Read 3 times." in read(page_of(report)).text
+
+
+OVERHANGS = """<script>
+const overhang = (one) =>
+  one.getBoundingClientRect().right - one.closest(".scroll").getBoundingClientRect().right;
+document.title = JSON.stringify([...document.querySelectorAll("caption span")].map(overhang));
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("chromium"), reason="wants a browser")
+def test_no_caption_is_cut_where_a_table_is_wider_than_the_page(report, page_of, tmp_path):
+    text = re.sub("<meta http-equiv.*?>", "", page_of(report))  # which forbids scripts
+    (tmp_path / "page.html").write_text(text.replace("</body>", f"{OVERHANGS}</body>"))
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--window-size=600,900"]
+    command += [f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom"]
+    command.append((tmp_path / "page.html").as_uri())
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    overhangs = json.loads(re.search("<title>(.*?)</title>", done.stdout)[1])
+    assert len(overhangs) > 5
+    assert max(overhangs) < 1

@@ -94,7 +94,8 @@ def test_without_a_validation_part_they_vary_as_the_dot_products_do(model, coupl
     stage(model, dataset)
     assert stage.facts == {"share": DEFAULT_SHARE}
     picks = dataset.train.picks("buy")
-    added = model.neighbours["buy"].of(picks).scores(torch.arange(1, USERS + 1)).std(dim=1)
+    (part,) = model.beside("buy", dataset.train).parts
+    added = part.scores(torch.arange(1, USERS + 1)).std(dim=1)
     users, items = model.embed(picks)
     products = (users @ items.T)[1:].detach().std(dim=1)
     assert (products / added).median() == pytest.approx(DEFAULT_SHARE, rel=1e-5)

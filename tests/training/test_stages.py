@@ -23,8 +23,11 @@ from maxella.training import context_part
 from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.cold_start import ColdStart
 from maxella.training.context_part import ContextStage
+from maxella.training.followers import Followers
 from maxella.training.gradient_steps import GradientSteps, Plan
+from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
+from maxella.training.reread import Reread
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
 
@@ -95,6 +98,7 @@ def make(make_spec, shop):
             reads_context=True,
             patterns=(2,),
             neighbours=3,
+            followers=3,
         ),
         HeadSpec("visit", "dot_product", item_biases=True, projects=True),
         HeadSpec("stars", "dot", factors=2, mean=3.0, reads_context=True),
@@ -116,20 +120,26 @@ STAGES = {
     "closed form": lambda dataset: ClosedFormStart("buy", 1, CPU),
     "gradient steps": gradient_steps,
     "seen-item penalty": lambda dataset: SeenPenaltyStage("buy", 1),
+    "mixture": lambda dataset: Mixture("buy"),
     "neighbours": lambda dataset: Neighbours("buy", 1),
+    "followers": lambda dataset: Followers("buy"),
     "revisits": lambda dataset: Revisits("buy", 1),
     "cold-start mapping": lambda dataset: ColdStart(1),
     "context": lambda dataset: ContextStage(1),
+    "rereading": lambda dataset: Reread(),
 }
 # What each of them may change: names, or where they begin.
 CHANGES = {
     "closed form": [*ENCODERS, *GAINS],
     "gradient steps": ["user_encoder.", "item_encoder.", "heads."],
     "seen-item penalty": ["seen_penalty."],
+    "mixture": ["heads.buy.gains"],
     "neighbours": ["neighbours.buy."],
+    "followers": ["followers.buy."],
     "revisits": ["revisits.buy."],
     "cold-start mapping": ["cold_users.", "cold_items.", "item_encoder.table.weight", "heads."],
     "context": ["contexts."],
+    "rereading": ["user_encoder.ids.table.weight", "heads.stars.user_", "heads.liked.user_"],
 }
 EVERY = pytest.mark.parametrize("name", STAGES)
 
@@ -147,13 +157,24 @@ def trained(make, shop):
     return train
 
 
+def data_of(name, shop):
+    """The shop; where a validation part is wanted, two users buy other items there."""
+    dataset = shop[0]
+    if name not in ("mixture", "rereading"):
+        return dataset
+    rows = dataset.train.rows
+    bought = rows.take(np.isin(rows.users, [9, 10]) & ~np.isnan(rows.labels["stars"]))
+    later = replace(bought, items=(bought.items + 4) % 12 + 1)
+    return replace(dataset, validation=dataset.train.of(later))
+
+
 def state_of(model):
     return {name: weight.clone() for name, weight in model.state_dict().items()}
 
 
 @EVERY
 def test_a_stage_changes_what_it_says_and_nothing_else(trained, shop, changed, name):
-    model, dataset = trained(name), shop[0]
+    model, dataset = trained(name), data_of(name, shop)
     before, stage = state_of(model), STAGES[name](dataset)
     known = state_of_data(dataset)
     assert stage.name == name
@@ -178,8 +199,8 @@ def state_of_data(dataset):
 def test_a_stage_twice_gives_the_same_bytes(trained, shop, name):
     states = []
     for _ in range(2):
-        model = trained(name)
-        STAGES[name](shop[0])(model, shop[0])
+        model, dataset = trained(name), data_of(name, shop)
+        STAGES[name](dataset)(model, dataset)
         states.append(state_of(model))
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
@@ -205,7 +226,7 @@ def test_cold_start_fills_the_rows_that_no_training_row_names_and_moves_no_other
     for key in item_rows:
         weight = model.state_dict()[key]
         if len(weight) == ITEMS + 1 and not key.startswith(
-            ("cold_", "seen_", "contexts", "neighbours", "revisits")
+            ("cold_", "seen_", "contexts", "neighbours", "followers", "revisits")
         ):
             assert torch.equal(weight[~is_cold], before[key][~is_cold]), key
 
@@ -257,7 +278,7 @@ def test_what_neighbours_say_is_known_where_contexts_are_counted(trained, shop, 
     Neighbours("buy", 1)(model, dataset)
     ContextStage(1)(model, dataset)
     (_, without), (_, beside) = exams
-    near = model.neighbours_of("buy", dataset.train.picks("buy"))
+    (near,) = [part for part in model.beside("buy", dataset.train).parts if part.part.weights.any()]
     users = torch.arange(1, USERS + 1)
     said = near.scores(users)[:, without.columns]
     added = beside.scores - without.scores

@@ -11,6 +11,7 @@ import torch
 
 from maxella.baselines.choice import Trial, choose
 from maxella.baselines.popularity import Popularity
+from maxella.closed_form.followers import followers
 from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.features.id import UNKNOWN_ROW
 
@@ -20,8 +21,6 @@ _GRID = {
     "smoothing": (1.0, 10.0, 100.0),  # followers by popularity that every item has besides its own
     "discount": (0.0, 0.2, 0.4),  # power of an item's popularity that its score is divided by
 }
-_WINDOW = 2.0  # decays after which a follower counts nothing
-_MOST_FOLLOWERS = 100_000_000  # 1.2 GB at most; then the earliest rows of long histories are left
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class MarkovChain:
     def of(
         cls,
         data: TaskData,
-        followers: sp.csr_matrix,
+        counts: sp.csr_matrix,
         *,
         reach: float,
         smoothing: float,
@@ -79,8 +78,8 @@ class MarkovChain:
         popularity = Popularity.fit(data)
         shares = popularity.counts.numpy() / max(1.0, float(popularity.counts.sum()))
         divisors = np.where(shares > 0, shares, 1.0) ** discount
-        left = smoothing / (np.asarray(followers.sum(axis=1)).ravel() + smoothing)
-        follows = sp.diags(left / smoothing) @ followers @ sp.diags(1 / divisors)
+        left = smoothing / (np.asarray(counts.sum(axis=1)).ravel() + smoothing)
+        follows = sp.diags(left / smoothing) @ counts @ sp.diags(1 / divisors)
         return cls(
             follows.tocsr().astype(np.float32),
             left.astype(np.float32),
@@ -126,15 +125,4 @@ def _recent(data: TaskData, reach: float) -> sp.csr_matrix:
 def _followers(data: TaskData, decay: float) -> sp.csr_matrix:
     """C, (item rows, item rows) float32."""
     users, items, ages = _in_time(data)
-    window, longest = int(_WINDOW * decay), int(ages.max(initial=0)) + 1
-    while longest > 1 and window * np.count_nonzero(ages < longest) > _MOST_FOLLOWERS:
-        longest = longest * 9 // 10
-    users, items = users[ages < longest], items[ages < longest]
-    shape = (data.n_item_rows, data.n_item_rows)
-    found = sp.csr_matrix(shape, dtype=np.float32)
-    for gap in range(1, min(window, longest) + 1):
-        same = users[gap:] == users[:-gap]
-        cells = items[:-gap][same], items[gap:][same]
-        weights = np.full(len(cells[0]), np.exp(-gap / decay), dtype=np.float32)
-        found = found + sp.csr_matrix((weights, cells), shape=shape)
-    return found
+    return followers(users, items, ages, data.n_item_rows, decay)

@@ -89,15 +89,20 @@ def recommend(
 ) -> None:
     """The best items for users, with their scores and the predictions of the other tasks.
 
-    With --history or --new-users, for users whom training need not have had.
+    With --history or --new-users, for users whom training need not have had: if these are of one
+    user, --user need not be given.
     """
-    if bool(user) == everyone:
-        raise ConfigError("Give either --user ID (once or more) or --all.")
+    which = "Give either --user ID (once or more) or --all"
+    if (user and everyone) or not (user or everyone or history or new_users):
+        raise ConfigError(f"{which}.")
     if everyone and (out is None) != as_json:
         raise ConfigError("--all wants either --out FILE.parquet (or .csv) or --json.")
     _check_out(out)
     bundle, recommender = _open(run, history, new_users, new_items)
-    users = recommender.users.ids.to_list() if everyone else list(user or [])
+    known = recommender.users.ids.to_list()
+    users = user or known
+    if not everyone and not user and len(known) != 1:
+        raise ConfigError(f"{which}: there are {len(known):,} users.")
     ask = partial(
         recommender.recommend,
         k=k,

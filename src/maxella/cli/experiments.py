@@ -45,6 +45,7 @@ def _command(name: str, text: str) -> Callable[..., None]:
 
         carry_out = getattr(run, name)
         options = load_config(config, changes=changes, data=data)
+        kept = [*out.glob("kept-*")]
         try:
             with progress() as on_step:
                 report = carry_out(
@@ -54,6 +55,8 @@ def _command(name: str, text: str) -> Callable[..., None]:
             say("Interrupted. The same command with --resume goes on from the last whole epoch.")
             raise typer.Exit(INTERRUPTED) from None
         show(report, as_json, print_comparison)
+        for folder in sorted({*out.glob("kept-*")}.difference(kept)):
+            say(f"What somebody else had put into the old run is in {folder}.")
         if not as_json:
             say(f"Report: {out / 'report.html'}")
             _say_next(out, report)
@@ -106,18 +109,15 @@ def importance(
 
 
 def _say_next(run: Path, report: dict[str, Any]) -> None:
-    """What to ask of the first model that has learnt to rank: lists for a user whom it knows."""
+    """What to ask of the best model: lists for a user whom it knows, if it has learnt to rank."""
     import polars as pl
 
-    from maxella.experiment.config import ModelEntry
-    from maxella.report.tasks import is_baseline, learnt
+    from maxella.report.columns import best_model
+    from maxella.report.tasks import can_rank
 
-    ranking = [task["name"] for task in report["tasks"] if task["kind"] == "retrieval"]
-    models = [model for model in report["models"] if not is_baseline(model)]
-    named = [one["name"] for one in models if any(learnt(one, task) for task in ranking)]
-    folders = [run, *(run / "models" / ModelEntry(name=name).folder for name in named)]
-    folder = next((one for one in folders if (one / "bundle").is_dir()), run)
-    if not named:
+    best = best_model(report)
+    folder = run / best.get("folder", "")
+    if not can_rank(report, best):
         say_next("predict", folder, "PAIRS.csv")
         return
     users = pl.read_parquet(folder / "bundle" / "users.parquet", glob=False)

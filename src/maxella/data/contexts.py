@@ -6,8 +6,6 @@ import polars as pl
 from maxella.features.bags import WeightedBags
 from maxella.features.feature_set import FeatureSet
 
-TIMESTAMP = "timestamp"  # the column of a log that says when, in seconds since 1970
-
 # A bag of the features' columns for each context. The first is the unknown one's, which is empty.
 Contexts = WeightedBags
 

@@ -10,7 +10,7 @@ from maxella.features.id import Vocabulary
 from maxella.sources.tables import Tables
 
 KEYS = {"users": "user_id", "items": "item_id"}  # table → its column of ids
-_NAMES = ("title", "name")
+NAME_COLUMNS = ("title", "name")  # of a table of items, where none is declared
 _NEARLY = 0.9  # of a column's values differ: it names things
 
 
@@ -79,7 +79,7 @@ def name_column(items: pl.DataFrame) -> str | None:
     None where there is no such column.
     """
     texts = [c for c in items.columns if c != "item_id" and items[c].dtype == pl.String]
-    for name in _NAMES:
+    for name in NAME_COLUMNS:
         if name in texts:
             return name
     distinct = (c for c in texts if items[c].drop_nulls().n_unique() > _NEARLY * items.height)

@@ -53,9 +53,19 @@ class Log:
         codes = np.unique(self.rows.events[~np.isnan(self.rows.labels[task])])
         return [self.events[code] for code in codes]
 
-    def picks(self, task: str) -> History:
-        """The pairs that are labels of a task."""
-        return History.of(self.pairs(task), self.n_user_rows, self.n_item_rows)
+    def picks(self, task: str, *, in_time_order: bool = False) -> History:
+        """The pairs that are labels of a task.
+
+        `in_time_order` sorts those of a user, and keeps places in time as their times: 0, 1, ...
+        Rows of one time, and of a log without times, are in the order of the log.
+        """
+        pairs = self.pairs(task)
+        if in_time_order:
+            places = np.arange(len(pairs))
+            if pairs.timestamps is not None:
+                places[np.argsort(pairs.timestamps, kind="stable")] = np.arange(len(pairs))
+            pairs = replace(pairs, timestamps=places)
+        return History.of(pairs, self.n_user_rows, self.n_item_rows, in_time_order=in_time_order)
 
     def history(
         self, events: Sequence[str] = (), *, with_times: bool = False, in_time_order: bool = False

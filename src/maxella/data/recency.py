@@ -23,6 +23,24 @@ def recency_weights(history: History) -> torch.Tensor:
     >>> recency_weights(history).tolist()
     [0.9867987632751465, 1.205278754234314, 0.8079224824905396]
     """
+    weights = np.exp(-ages(history) / _WIDTH)
+    lengths = np.diff(history.starts.numpy())
+    users = np.repeat(np.arange(history.n_user_rows), lengths)
+    sums = np.bincount(users, weights, minlength=len(lengths))
+    weights *= (lengths / np.maximum(sums, 1e-30))[users]
+    return torch.from_numpy(weights.astype(np.float32))
+
+
+def ages(history: History) -> np.ndarray:
+    """(pairs,) float64: how many places each pair of a history with times is from the user's last.
+
+    Those of one time have one age, from the middle of the last ones on.
+
+    >>> history = History(torch.tensor([1, 2, 3]), torch.tensor([0, 0, 3]), 4, None,
+    ...                   torch.tensor([90, 91, 5]))
+    >>> ages(history).tolist()
+    [1.0, 0.0, 2.0]
+    """
     assert history.times is not None  # noqa: S101 - the caller has asked for them
     times, starts = history.times.numpy(), history.starts.numpy()
     users = np.repeat(np.arange(history.n_user_rows), np.diff(starts))
@@ -32,8 +50,6 @@ def recency_weights(history: History) -> torch.Tensor:
     lengths = np.bincount(run)
     middles = lengths.cumsum() - (lengths + 1) / 2
     latest = run[starts[users[by_time] + 1] - 1]  # run of the user's last items
-    weights = np.empty(len(users))
-    weights[by_time] = np.exp((middles[run] - middles[latest]) / _WIDTH)
-    counts, sums = np.bincount(users), np.bincount(users, weights)
-    weights *= counts[users] / sums[users]
-    return torch.from_numpy(weights.astype(np.float32))
+    found = np.empty(len(users))
+    found[by_time] = middles[latest] - middles[run]
+    return found

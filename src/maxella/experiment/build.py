@@ -14,6 +14,7 @@ from maxella.data.columns import MakeColumns, OwnAndUniform, OwnAndUnseen, Whole
 from maxella.data.dataset import Dataset, TaskLabels, build_dataset
 from maxella.data.entity_features import EntityFeatures, Features
 from maxella.data.log import Log
+from maxella.data.roles import MOST_LEVELS
 from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
 from maxella.data.visits import Visits
@@ -30,7 +31,7 @@ from maxella.experiment.read_config import parse_config
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
 from maxella.model.build import ModelSpec, least_weights
-from maxella.model.head import SPREAD, HeadSpec, UsesTime
+from maxella.model.head import SPREAD, HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
@@ -46,7 +47,6 @@ from maxella.training.checkpoint import Checkpoint
 from maxella.training.device import find_device
 from maxella.training.gradient_steps import Plan
 
-MOST_LEVELS = 101  # whole numbers from 0 to 100
 MOST_PATTERNS = 16  # the most frequent; a visit of another counts as the nearest
 
 
@@ -147,6 +147,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
         is_counted = task.kind == "rating" and task.standardise and len(labels) > 0
         origin, unit = _units(labels) if is_counted else (0.0, 1.0)
         projects = task.name in ranking[1:] if task.projection is None else task.projection
+        _check_times(task, train)
         heads.append(
             HeadSpec(
                 task=task.name,
@@ -161,9 +162,10 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 item_biases=ranks and task.item_biases,
                 projects=ranks and projects,
                 reads_context=options.reads_context and task.kind != "binary",
-                uses_time=_uses_time(task, train),
+                uses_time=task.uses_time,
                 patterns=_patterns(task, train, is_goal=[task.name] == ranking[:1]),
                 neighbours=task.neighbours,
+                followers=task.followers,
             )
         )
     spec = ModelSpec(
@@ -220,13 +222,13 @@ def _events(config: Config, train: Log) -> list[str]:
     return wanted
 
 
-def _uses_time(task: TaskOptions, train: Log) -> UsesTime | None:
-    if task.uses_time and train.rows.timestamps is None:
+def _check_times(task: TaskOptions, train: Log) -> None:
+    asked = [option for option in ("uses_time", "followers") if getattr(task, option)]
+    if asked and train.rows.timestamps is None:
         raise ConfigError(
-            f"tasks.{task.name}.uses_time wants a timestamp in every interaction; this source has "
-            "none. Name its column in data.columns, or leave uses_time out."
+            f"tasks.{task.name}.{asked[0]} wants a timestamp in every interaction; this source has "
+            f"none. Name its column in data.columns, or leave {asked[0]} out."
         )
-    return task.uses_time
 
 
 def _patterns(task: TaskOptions, train: Log, *, is_goal: bool) -> tuple[int, ...]:

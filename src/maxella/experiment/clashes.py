@@ -67,8 +67,9 @@ def _of_task(task: Any, loss: Loss | None, model: Any, *, may_distil: bool) -> I
     is_started = model.start == "closed_form"
     if task.members > 1 and not HEADS[task.head_name].averages:
         yield f"another head than {task.head_name} with members above 1 ({task.name})"
-    if task.neighbours and model.seen_penalty_dim:
-        yield f"neighbours = 0 with model.seen_penalty_dim, which is of dot products ({task.name})"
+    for part in ("neighbours", "followers"):
+        if getattr(task, part) and model.seen_penalty_dim:
+            yield f"{part} = 0 with model.seen_penalty_dim, which is of dot products ({task.name})"
     if loss and not loss.any_scale and is_started:
         yield (
             f"model.start = 'random' with {task.loss_name} for {task.name} (its scores are near 0 "

@@ -220,6 +220,9 @@ class TaskOptions(Section):
     neighbours: Annotated[int, Field(ge=0, le=1000)] = 0
     """For retrieval: how many of its nearest items speak for an item beside the dot product, by
     weights found in closed form; 100 does for sparse logs. 0: none."""
+    followers: Annotated[int, Field(ge=0, le=1000)] = 0
+    """For retrieval in a log with times: how many of the items that it came after speak for an item
+    beside the dot product, by counts, the latest picks most; for what comes next. 0: none."""
     standardise: bool = True
     """For rating: whether ratings are learnt from their mean on in units of their spread, and
     answers kept within the range of the training labels; false: as they are, as in the notebook."""
@@ -243,6 +246,7 @@ class TaskOptions(Section):
             (self.among is not None, "among", "binary"),
             (self.loss is not None, "loss", "retrieval"),
             (self.neighbours > 0, "neighbours", "retrieval"),
+            (self.followers > 0, "followers", "retrieval"),
             (bool(self.event_weights), "event_weights", "retrieval"),
             (self.distillation > 0, "distillation", "retrieval"),
             (self.uses_time == "around", "uses_time = 'around'", "rating"),

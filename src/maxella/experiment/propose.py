@@ -28,10 +28,11 @@ FEWEST_STEPS, MOST_EPOCHS = 600, 120
 TEST = 0.2
 VALIDATION = 0.1  # of what is then left: penalties and shares are chosen by it
 NEIGHBOURS = 100
+FOLLOWERS = 500  # of small catalogues; of large ones as many as neighbours
 PART_THEM = "The names of the events do not tell which is the goal: part them into tasks."
-# Interactions from which on → dimensions of each part of the encoders, factors of the heads. From
-# MANY_ITEMS on dimensions are 64 at most.
-SIZES = ((500_000, 128, 16), (5_000, 64, 8), (0, 64, 4))
+DIM, LARGE_DIM = 128, 64  # of each part of the encoders; of large catalogues
+# Interactions from which on → factors of the heads.
+FACTORS = ((500_000, 16), (5_000, 8), (0, 4))
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def choose_options(
     """
     n_users = log["user_id"].n_unique()
     is_large = log["item_id"].n_unique() >= MANY_ITEMS
-    dim, head_dim = next(sizes[1:] for sizes in SIZES if log.height >= sizes[0])
-    dim = min(dim, 64) if is_large else dim
+    dim = LARGE_DIM if is_large else DIM
+    head_dim = next(factors for least, factors in FACTORS if log.height >= least)
     tasks, left_out = propose_tasks(log, flags, head_dim)
     has_heads = any(task.options["kind"] != "retrieval" for task in tasks)
     batch_size = 256 if n_users >= 4000 else 64 if n_users >= 400 else 16
@@ -82,9 +83,13 @@ def choose_options(
     }
     if is_large:  # a step's softmax is over drawn items
         training["uniform_negatives"] = 2000
+    split = {"kind": "column", "column": part} if part else _split(log, tasks[0])
+    if split["kind"] in ("temporal", "leave_last_out"):
+        for task in tasks:
+            if task.options["kind"] == "retrieval":
+                task.options["followers"] = NEIGHBOURS if is_large else FOLLOWERS
     options = {
-        "split": ({"kind": "column", "column": part} if part else _split(log, tasks[0]))
-        | {"validation": VALIDATION},
+        "split": split | {"validation": VALIDATION},
         "model": {"dim": dim, "history_dim": dim, "start": "closed_form"},
         "training": training,
     }

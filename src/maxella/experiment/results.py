@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 import maxella
-from maxella.data.contexts import TIMESTAMP
 from maxella.data.dataset import Dataset
 from maxella.evaluation.differences import best_of, difference, drawn_together
 from maxella.evaluation.evaluate import Report as Evaluation
@@ -18,6 +17,7 @@ from maxella.experiment.machine import command_line, machine_facts, peak_memory_
 from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.report.findings import findings
 from maxella.report.tasks import is_baseline, learnt
+from maxella.sources.own_names import TIMESTAMP
 from maxella.sources.tables import Tables
 from maxella.tasks.kinds import KINDS
 from maxella.training.checkpoint import Progress
@@ -218,7 +218,7 @@ def _uses_time(config: Config, bundle: Bundle) -> list[str]:
         ("rating", "past"): "past_ratings",
         ("rating", "around"): "ratings",
     }
-    asked = ((task.kind, task.uses_time) for task in config.learnt)
+    asked = ((t.kind, "past" if t.followers else t.uses_time) for t in config.learnt)
     used = {named[one]: None for one in asked if one in named}
     context = bundle.features.context
     return [*used, *(["context"] if context and TIMESTAMP in context.columns else [])]

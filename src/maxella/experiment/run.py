@@ -4,7 +4,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from maxella.baselines.table import BASELINES
 from maxella.experiment.build import build_bundle, build_checkpoint, build_features, build_spec
 from maxella.experiment.config import Config, ModelEntry
 from maxella.experiment.judge import Experiment, judge_baselines
@@ -47,10 +46,8 @@ def learn(
 ) -> tuple[dict[str, Any], Bundle]:
     """Train one model; gives the report, and the model with all that it is served with."""
     config = experiment.config
-    name = "joint" if len(config.learnt) > 1 else config.learnt[0].name
-    if name in BASELINES:  # a task may be called so, but the table has one of that name
-        name = f"{name} model"
-    report, (outcome,) = _carry_out(experiment, folder, [(name, config, folder)], on_step)
+    models = [(_called(config), config, folder)]
+    report, (outcome,) = _carry_out(experiment, folder, models, on_step)
     return report, outcome.bundle  # type: ignore[return-value]  # baselines alone have none
 
 
@@ -72,9 +69,14 @@ def compare(
         config = experiment.config
         models = [
             (entry.name, config_of_model(config, entry), folder.of_model(entry.folder))
-            for entry in config.compare.models or [ModelEntry(name="joint")]
+            for entry in config.compare.models or [ModelEntry(name=_called(config))]
         ]
         return _carry_out(experiment, folder, models, on_step)[0]
+
+
+def _called(config: Config) -> str:
+    """The name in the table of a model that the config gives none."""
+    return "joint" if len(config.learnt) > 1 else "two-tower"
 
 
 def _checked(config: Config | dict[str, Any] | str | Path) -> Config:

@@ -11,9 +11,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from maxella.errors import ConfigError
+from maxella.errors import BundleError, ConfigError
 from maxella.experiment.results import Outcome
-from maxella.mark import PARTS, Mark, read_mark, tops, write_mark
+from maxella.mark import MARK, PARTS, Mark, read_mark, tops, write_mark
 from maxella.recommend.bundle import save_bundle
 from maxella.report.card import model_card
 from maxella.report.files import write_report
@@ -91,6 +91,7 @@ def new_run(
         except BaseException:
             if not _has_checkpoint(place):
                 shutil.rmtree(place, ignore_errors=True)
+                _forget(root)
             raise
         _commit(root)
 
@@ -122,9 +123,10 @@ def locked(root: Path, *, seconds: float = 0.0) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            if is_new and [path.name for path in root.iterdir()] == [_LOCK]:
+            if not (root / MARK).exists():  # the folder is not ours: nothing is left in it
                 (root / _LOCK).unlink()
-                root.rmdir()
+                if is_new:
+                    root.rmdir()
         lock.release()
 
 
@@ -191,6 +193,14 @@ def _begin(root: Path, *, resume: bool, overwrite: bool) -> Path:
     write_mark(root, Mark(files=mark.files, unfinished=name))
     (root / name).mkdir()
     return root / name
+
+
+def _forget(root: Path) -> None:
+    """Remove the mark of a folder in which no run came to anything."""
+    with suppress(BundleError):
+        mark = read_mark(root)
+        if mark is not None and not mark.files:
+            (root / MARK).unlink()
 
 
 def _commit(root: Path) -> None:

@@ -21,9 +21,12 @@ from maxella.training.closed_form_start import ClosedFormStart
 from maxella.training.cold_start import ColdStart
 from maxella.training.context_part import ContextStage
 from maxella.training.device import find_device, on_cpu
+from maxella.training.followers import Followers
 from maxella.training.gradient_steps import GradientSteps, Validation
 from maxella.training.log import RunLog
+from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
+from maxella.training.reread import Reread
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
 from maxella.training.stage import Stage
@@ -84,12 +87,17 @@ def build_stages(
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}: seen-item penalty")
         stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
+    if start is not None and len(dataset.validation.rows) and config.model.history_dim:
+        stages += [partial(Mixture, task) for task in ranking]
     stages += [partial(Neighbours, task, seed) for task in model.neighbours]
+    stages += [partial(Followers, task) for task in model.followers]
     stages += [partial(Revisits, task, seed) for task in model.revisits]
     if model.cold_users or model.cold_items:
         stages.append(partial(ColdStart, seed))
     if model.contexts:
         stages.append(partial(ContextStage, seed))
+    if len(dataset.validation.rows):
+        stages.append(Reread)
     return stages
 
 

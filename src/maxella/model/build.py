@@ -12,7 +12,7 @@ from maxella.model.feature_part import FeaturePart
 from maxella.model.head import Head, HeadShape, HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
-from maxella.model.neighbours import NeighbourPart
+from maxella.model.neighbours import FollowerPart, NeighbourPart
 from maxella.model.revisit import RevisitPart
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.seen_penalty import SeenPenalty
@@ -97,12 +97,18 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         for one in spec.heads
         if one.neighbours
     }
+    followers = {
+        one.task: FollowerPart(spec.n_item_rows, one.followers)
+        for one in spec.heads
+        if one.followers
+    }
     return Model(
         user_encoder,
         item_encoder,
         heads,
         seen_penalty=penalty,
         neighbours=nn.ModuleDict(neighbours),
+        followers=nn.ModuleDict(followers),
         revisits=nn.ModuleDict(revisits),
         contexts=contexts,
         events=spec.events,
@@ -117,7 +123,7 @@ def least_weights(spec: ModelSpec) -> int:
     if spec.encoder == "sum":
         n += users * spec.dim + items * (width + spec.history_dim)
     for head in spec.heads:
-        n += items * (head.neighbours + len(head.patterns))
+        n += items * (head.neighbours + head.followers + len(head.patterns))
         if HEADS[head.head].averages:
             n += 2 * (users + items) * head.factors * head.members
     return n

@@ -12,11 +12,15 @@ class DotProductHead(Head):
     """score(u, i) = (u + P u)·v_i + b_i, from a query u and an item's embedding v_i.
 
     The biases b and the projection P are this task's own, and either may be left out: several
-    retrieval tasks share the encoders and differ by them. Both start at zero.
+    retrieval tasks share the encoders and differ by them. Both start at zero. u is the encoder's
+    query times `gains`, which are ones until `training.mixture` says how much each part counts.
     """
+
+    gains: torch.Tensor  # (dim,)
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__()
+        self.register_buffer("gains", torch.ones(shape.dim))
         self.item_biases = self.projection = None
         if shape.item_biases:
             self.item_biases = nn.Embedding(shape.n_item_rows, 1, padding_idx=UNKNOWN_ROW)
@@ -32,11 +36,13 @@ class DotProductHead(Head):
 
     def queries(self, users: torch.Tensor) -> torch.Tensor:
         """(n, dim) queries of the encoder → (n, dim) those of this task."""
+        users = users * self.gains
         return users if self.projection is None else users + self.projection(users)
 
     def items_met(self, items: torch.Tensor) -> torch.Tensor:
         """(n, dim) embeddings → (n, dim) those with which the encoder's query gives the score."""
-        return items if self.projection is None else items + items @ self.projection.weight
+        met = items if self.projection is None else items + items @ self.projection.weight
+        return met * self.gains
 
     def vectors(
         self, queries: torch.Tensor, items: torch.Tensor

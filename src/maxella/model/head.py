@@ -44,6 +44,12 @@ class HeadSpec:
     uses_time: UsesTime | None = None  # what of the order of what a user did it looks at
     patterns: tuple[int, ...] = ()  # of events by which items are visited; () to know none
     neighbours: int = 0  # items that speak for an item beside the dot product; 0: none
+    followers: int = 0  # the same of items that it comes after
+
+    @property
+    def uses_order(self) -> bool:
+        """Whether it looks at the order of what a user did."""
+        return self.uses_time is not None or self.followers > 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from maxella.data.history import History
+from maxella.data.log import Log
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.feature_part import ColdStartMap, FeatureBags, FeaturePart
 from maxella.model.head import Head, UsesTime
-from maxella.model.neighbours import NeighbourPart, PickedNeighbours
+from maxella.model.neighbours import Beside, PickedNeighbours
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.row_table import SIDES, RowTable, Side
 from maxella.model.seen_penalty import SeenPenalty
@@ -22,8 +23,8 @@ class Model(nn.Module):
     """Queries of users and embeddings of items, shared by the heads of all tasks.
 
     Beside these stand what is found once all else is trained and moves nothing of it: maps from
-    features to what new rows should hold, a penalty on seen items, what an item's neighbours say
-    for it, what speaks for items that a user has visited, and what the context adds.
+    features to what new rows should hold, a penalty on seen items, what the items that a user has
+    picked say for others, what speaks for items that they have visited, and what the context adds.
     `uses_time` says which tasks look at the order of what a user did, once trained, and at what.
     """
 
@@ -35,6 +36,7 @@ class Model(nn.Module):
         *,
         seen_penalty: SeenPenalty | None = None,
         neighbours: nn.ModuleDict | None = None,
+        followers: nn.ModuleDict | None = None,
         revisits: nn.ModuleDict | None = None,
         contexts: nn.ModuleDict | None = None,
         events: tuple[str, ...] = (),
@@ -48,6 +50,7 @@ class Model(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self.seen_penalty = seen_penalty
         self.neighbours = neighbours or nn.ModuleDict()  # task → NeighbourPart, where it has one
+        self.followers = followers or nn.ModuleDict()  # task → FollowerPart, where it has one
         self.revisits = revisits or nn.ModuleDict()  # task → RevisitPart, where it has one
         self.contexts = contexts or nn.ModuleDict()  # task → ContextPart, where it is told it
         self.cold_users = self._cold_start_maps("user")
@@ -64,12 +67,10 @@ class Model(nn.Module):
         items = self.item_encoder(torch.arange(self.item_encoder.n_rows))
         return self.user_encoder(everyone, history.bags(everyone)), items
 
-    def neighbours_of(self, task: str, picks: History) -> PickedNeighbours | None:
-        """What the neighbours of items say for users of whom this is known; None without such."""
-        if task not in self.neighbours:
-            return None
-        part: NeighbourPart = self.neighbours[task]  # type: ignore[assignment]
-        return part.of(picks)
+    def beside(self, task: str, log: Log) -> Beside:
+        """What stands beside the dot products of a task, for the users of a log."""
+        parts = [of[task] for of in (self.neighbours, self.followers) if task in of]
+        return Beside([PickedNeighbours.of(part, task, log) for part in parts])  # type: ignore[arg-type]
 
     def head_tables(self, side: Side | None = None) -> dict[str, RowTable]:
         """The tables of the heads by name, of both sides or of one."""

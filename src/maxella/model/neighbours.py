@@ -1,13 +1,15 @@
-"""What the nearest items of an item say for it: a sparse part of a score."""
+"""What the items that a user has picked say for others: sparse parts of a score."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import nn
 
-from maxella.data.history import History
+from maxella.data.log import Log
+from maxella.data.recency import ages
 
 _PAIRS = 2**14  # looked up at once
 
@@ -27,29 +29,57 @@ class NeighbourPart(nn.Module):
         self.register_buffer("items", torch.zeros(n_item_rows, k, dtype=torch.int32))
         self.weights = nn.Parameter(torch.zeros(n_item_rows, k))
 
-    def of(self, picks: History) -> "PickedNeighbours":
-        """Ready to be asked for users of whom this is known."""
-        n_item_rows, k = self.items.shape
-        near, weights = self.items.numpy(), self.weights.detach().numpy()
-        of_items = np.repeat(np.arange(n_item_rows), k).reshape(near.shape)
-        is_any = weights != 0
-        cells = weights[is_any], (near[is_any], of_items[is_any])
-        says = sp.csr_matrix(cells, shape=(n_item_rows, n_item_rows))
-        return PickedNeighbours(near, weights, says, picks.sparse())
+    def picks(self, log: Log, task: str) -> sp.csr_matrix:
+        """(user rows, item rows) how much each pick of a user counts."""
+        return log.picks(task).sparse()
+
+
+class FollowerPart(NeighbourPart):
+    """The same with w_ij how surely i comes after j, and e^(−age / reach) as what a pick counts.
+
+    The age of a pick is its place from the user's last one on. `training.followers` finds both.
+    """
+
+    reach: torch.Tensor
+
+    def __init__(self, n_item_rows: int, k: int) -> None:
+        super().__init__(n_item_rows, k)
+        self.register_buffer("reach", torch.tensor(1.0))
+
+    def picks(self, log: Log, task: str) -> sp.csr_matrix:
+        """As of neighbours; older picks than eight reaches count nothing."""
+        history = log.picks(task, in_time_order=True)
+        found, old = history.sparse(), ages(history) / float(self.reach)
+        found.data = np.where(old < 8, np.exp(-old), 0).astype(np.float32)
+        found.eliminate_zeros()
+        return found
 
 
 @dataclass(frozen=True)
 class PickedNeighbours:
-    """A neighbour part and what some users have picked."""
+    """One such part, and what some users have picked."""
 
+    part: NeighbourPart
+    task: str
     near: np.ndarray  # (item rows, k) int32 the neighbours of each item
     weights: np.ndarray  # (item rows, k) float32
     says: sp.csr_matrix  # (item rows, item rows) row j: what j says for the items it is near to
-    picks: sp.csr_matrix  # (user rows, item rows) 1 where a user has picked an item
+    picks: sp.csr_matrix  # (user rows, item rows) how much each pick of a user counts
 
-    def told(self, picks: History) -> "PickedNeighbours":
+    @classmethod
+    def of(cls, part: NeighbourPart, task: str, log: Log) -> "PickedNeighbours":
+        """Ready to be asked for the users of a log."""
+        n_item_rows, k = part.items.shape
+        near, weights = part.items.numpy(), part.weights.detach().numpy()
+        of_items = np.repeat(np.arange(n_item_rows), k).reshape(near.shape)
+        is_any = weights != 0
+        cells = weights[is_any], (near[is_any], of_items[is_any])
+        says = sp.csr_matrix(cells, shape=(n_item_rows, n_item_rows))
+        return cls(part, task, near, weights, says, part.picks(log, task))
+
+    def told(self, log: Log) -> "PickedNeighbours":
         """The same for other users."""
-        return PickedNeighbours(self.near, self.weights, self.says, picks.sparse())
+        return replace(self, picks=self.part.picks(log, self.task))
 
     def scores(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) what their scores get added."""
@@ -63,6 +93,37 @@ class PickedNeighbours:
             of_items = items[pairs].numpy()
             near = self.near[of_items]  # (m, k)
             owners = users[pairs].numpy().repeat(near.shape[1]).reshape(near.shape)
-            is_picked = self.picks[owners, near].toarray()
-            added[pairs] = (self.weights[of_items] * is_picked).sum(axis=1)
+            counts = self.picks[owners, near].toarray()
+            added[pairs] = (self.weights[of_items] * counts).sum(axis=1)
         return torch.from_numpy(added)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """All that stands beside the dot product of a task: the sum of its parts, 0 without any."""
+
+    parts: Sequence[PickedNeighbours]
+
+    def told(self, log: Log) -> "Beside":
+        """The same for other users."""
+        return Beside([part.told(log) for part in self.parts])
+
+    def add(
+        self, scores: torch.Tensor, users: torch.Tensor, columns: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(batch, k) dot products of (batch,) user rows → the scores, in place.
+
+        (k,) item rows of the columns; all, if not given.
+        """
+        for part in self.parts:
+            of_all = part.scores(users)
+            scores += of_all if columns is None else of_all[:, columns]
+        return scores
+
+    def add_to_pairs(
+        self, scores: torch.Tensor, users: torch.Tensor, items: torch.Tensor
+    ) -> torch.Tensor:
+        """(n,) dot products of (n,) user rows and (n,) item rows → the scores, in place."""
+        for part in self.parts:
+            scores += part.of_pairs(users, items)
+        return scores

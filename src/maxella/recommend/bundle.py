@@ -262,7 +262,7 @@ def _known_table(bundle: Bundle) -> pl.DataFrame:
     columns |= {f"label {task}": labels for task, labels in rows.labels.items()}
     if rows.events is not None:
         columns["event"] = rows.events
-    if rows.timestamps is not None and any(head.uses_time for head in bundle.spec.heads):
+    if rows.timestamps is not None and any(head.uses_order for head in bundle.spec.heads):
         columns["timestamp"] = rows.timestamps
     return pl.DataFrame(columns)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from maxella.data.indexed_log import NAME_COLUMNS
 from maxella.errors import DataError
 
-NAME_COLUMNS = ("title", "name")  # of a table of items, where none is declared
 _SHOWN = 10  # of the items that a name fits
 _TRIED = 10_000  # items, up to which the nearest name is looked for
 

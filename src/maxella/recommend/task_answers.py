@@ -15,7 +15,7 @@ from maxella.model.context_part import ContextPart, InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs
 from maxella.model.model import Model
-from maxella.model.neighbours import PickedNeighbours
+from maxella.model.neighbours import Beside
 from maxella.model.revisit import RevisitPart
 from maxella.recommend.users import EmbeddedUsers, ranks, timed
 from maxella.recommend.visited import Visited
@@ -37,9 +37,7 @@ class TaskAnswers:
     def score(self, users: torch.Tensor, contexts: torch.Tensor | None = None) -> torch.Tensor:
         """(batch,) user rows, (batch,) context rows → (batch, item rows) scores."""
         of_users, of_items = self._vectors
-        scores = of_users[users] @ of_items.T
-        if self._neighbours is not None:
-            scores += self._neighbours.scores(users)
+        scores = self._beside.add(of_users[users] @ of_items.T, users)
         if self._visited is not None:
             self._visited.put_into(scores, users)
         is_unknown, picked = ~self.users.knows[users], self.users.trained.picked[self.task]
@@ -52,8 +50,7 @@ class TaskAnswers:
         """(n,) user, item and context rows → (n,) scores, those that `score` gives."""
         of_users, of_items = self._vectors
         scores = (of_users[users] * of_items[items]).sum(dim=1)
-        if self._neighbours is not None:
-            scores += self._neighbours.of_pairs(users, items)
+        scores = self._beside.add_to_pairs(scores, users, items)
         if self._visited is not None:
             scores = self._visited.instead_of(scores, users, items)
         is_unknown, picked = ~self.users.knows[users], self.users.trained.picked[self.task]
@@ -167,15 +164,12 @@ class TaskAnswers:
         return self.users.once(("vectors", self.task, self.sinks_seen), find)
 
     @property
-    def _neighbours(self) -> PickedNeighbours | None:
-        """What the neighbours of items say, for the users who have picked them."""
-        if self.task not in self._model.neighbours:
-            return None
-        trained = self.users.trained.neighbours[self.task]
-        if self.users.known is self.users.trained.known:
+    def _beside(self) -> Beside:
+        """What stands beside the dot products, for these users."""
+        trained, known = self.users.trained.beside[self.task], self.users.known
+        if known is self.users.trained.known:
             return trained
-        known, task = self.users.known, self.task
-        return self.users.once(("neighbours", task), lambda: trained.told(known.picks(task)))
+        return self.users.once(("beside", self.task), lambda: trained.told(known))
 
     @property
     def _visited(self) -> Visited | None:

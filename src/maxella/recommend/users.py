@@ -18,7 +18,7 @@ from maxella.model.dot_product_head import DotProductHead
 from maxella.model.feature_part import FeatureBags
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import ENCODER, Model
-from maxella.model.neighbours import PickedNeighbours
+from maxella.model.neighbours import Beside
 
 _Found = TypeVar("_Found")
 
@@ -45,11 +45,10 @@ class Trained:
         return FoldIn.of(ids, self.items[:, : encoder.id_dim], picks(self.model, self.known))
 
     @cached_property
-    def neighbours(self) -> dict[str, PickedNeighbours]:
-        """What the neighbours of items say, by task that has such a part."""
-        tasks = self.model.neighbours
-        found = {task: self.model.neighbours_of(task, self.known.picks(task)) for task in tasks}
-        return {task: of for task, of in found.items() if of is not None}
+    def beside(self) -> dict[str, Beside]:
+        """What stands beside the dot products, by task that ranks."""
+        tasks = [task for task in self.model.heads if ranks(self.model, task)]
+        return {task: self.model.beside(task, self.known) for task in tasks}
 
     @cached_property
     def picked(self) -> dict[str, torch.Tensor]:
@@ -130,7 +129,7 @@ def embed_users(
             if features is not None:
                 model.fill_cold_users(own, task, features, rows[by_features])
             if len(pairs):
-                _fit(own, pairs, queries, trained.items)
+                fit_head(own, pairs, queries, trained.items)
             head_rows[task] = rows.where(found | ~is_new, UNKNOWN_ROW)
     knows = ~is_new | has_history | by_features
     return EmbeddedUsers(trained, known, queries, latest, knows, bags, heads, head_rows)
@@ -152,8 +151,13 @@ def picks(model: Model, known: Log) -> History:
     return known.history() if task is None else known.picks(task)
 
 
-def _fit(head: PairHead, pairs: LabelledPairs, queries: torch.Tensor, items: torch.Tensor) -> None:
-    """Put into a head's rows for the users of these pairs what their labels tell."""
+def fit_head(
+    head: PairHead, pairs: LabelledPairs, queries: torch.Tensor, items: torch.Tensor
+) -> None:
+    """Put into a head's rows for the users of these pairs what their labels tell.
+
+    (user rows, dim) of the user encoder, (item rows, dim) of the item encoder.
+    """
     pairs = pairs.take(np.argsort(pairs.users, kind="stable"))
     of_users, user_positions = map(torch.from_numpy, np.unique(pairs.users, return_inverse=True))
     of_items, item_positions = map(torch.from_numpy, np.unique(pairs.items, return_inverse=True))

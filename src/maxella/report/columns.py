@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from maxella.report.tasks import learnt, tasks_of
+from maxella.report.tasks import in_table_order, is_baseline, learnt, tasks_of
 
 MISSING = "-"
 
@@ -159,6 +159,18 @@ def shown_columns(report: dict[str, Any]) -> list[Column]:
     """The columns of the comparison: each task's headline metrics, then time."""
     columns = [column for task in tasks_of(report) for column in headline_columns(report, task)]
     return columns + _with_figures(report, [FIT_SECONDS, EVALUATE_SECONDS])
+
+
+def best_model(report: dict[str, Any]) -> dict[str, Any]:
+    """The trained model that is best at the first task, a ranking if any was learnt; else {}."""
+    trained = [model for model in in_table_order(report) if not is_baseline(model)]
+    for task in sorted(tasks_of(report), key=lambda task: task.get("kind") != "retrieval"):
+        able = [model for model in trained if learnt(model, task["name"])]
+        for column in headline_columns(report, task)[:1]:
+            able = sorted(filter(column.counts, able), key=column.loss_of) or able
+        if able:
+            return able[0]
+    return trained[0] if trained else {}
 
 
 def _with_figures(report: dict[str, Any], columns: list[Column | None]) -> list[Column]:

@@ -7,16 +7,16 @@ from typing import Any
 
 from maxella.report.against import CAPTION, HEADS, against_best
 from maxella.report.by_slice import slice_tables
-from maxella.report.columns import Column, headline_columns, metric_column, shown_columns
+from maxella.report.columns import Column, best_model, metric_column, shown_columns
 from maxella.report.importance import cross_maps, importance_lines, importance_table
 from maxella.report.pages import render
 from maxella.report.plot import coloured
 from maxella.report.plots import draw_plots
 from maxella.report.svg import CSS_VARIABLES
 from maxella.report.tasks import (
+    can_rank,
     in_table_order,
     is_baseline,
-    learnt,
     tasks_of,
     told_rows,
     told_weights,
@@ -76,7 +76,7 @@ def html_page(report: _Dict) -> str:
         cross_maps=cross_maps(report),
         plots=draw_plots(report),
         slices=slice_tables(report),
-        listed=next((one for one in [_best(report), *models] if one.get("lists")), None),
+        listed=next((one for one in [best_model(report), *models] if one.get("lists")), None),
         stages=_stages(models),
         facts=_facts(dataset),
         notes=dataset.get("notes") or [],
@@ -86,7 +86,7 @@ def html_page(report: _Dict) -> str:
         figures=_figures(report),
         command=report.get("command"),
         machine=list((report.get("machine") or {}).items()),
-        next_commands=_next(report),
+        next_command=_next(report),
         version=report.get("maxella", ""),
     )
 
@@ -163,26 +163,12 @@ def _figures(report: _Dict) -> list[tuple[str, list[Column]]]:
     return list(groups.items())
 
 
-def _best(report: _Dict) -> _Dict:
-    """The trained model with the best figure of the first task, a ranking if there is any."""
-    trained = [model for model in report["models"] if not is_baseline(model)]
-    for task in sorted(tasks_of(report), key=lambda task: task.get("kind") != "retrieval"):
-        for column in headline_columns(report, task)[:1]:
-            known = [model for model in trained if column.counts(model)]
-            if known:
-                return min(known, key=column.loss_of)
-    return trained[0] if trained else {}
-
-
-def _next(report: _Dict) -> list[str]:
-    """What to ask of the best model: lists, if it has learnt to rank."""
-    best = _best(report)
-    if not best:
-        return []
-    ranks = any(learnt(best, t["name"]) for t in tasks_of(report) if t.get("kind") == "retrieval")
-    folder = "/".join(filter(None, ("RUN", best.get("folder"))))
-    words = ("recommend", "--user ID") if ranks else ("predict", "PAIRS.csv")
-    return [f"maxella {words[0]} {folder} {words[1]}", f"maxella serve {folder}"]
+def _next(report: _Dict) -> str:
+    """The command for the best model's answers, where any was trained."""
+    best = best_model(report)
+    run = "/".join(filter(None, ("RUN", best.get("folder"))))
+    asked = f"recommend {run} --user ID" if can_rank(report, best) else f"predict {run} PAIRS.csv"
+    return f"maxella {asked}" if best else ""
 
 
 def _moment(created: Any) -> str:

@@ -24,6 +24,12 @@ def learnt(model: dict[str, Any], task: str) -> bool:
     return task in weights if is_baseline(model) else bool((weights.get(task) or 0) > 0)
 
 
+def can_rank(report: dict[str, Any], model: dict[str, Any]) -> bool:
+    """Whether a model has learnt to make lists."""
+    ranking = (task["name"] for task in tasks_of(report) if task.get("kind") == "retrieval")
+    return any(learnt(model, task) for task in ranking)
+
+
 def told_weights(model: dict[str, Any]) -> str:
     """What a model has learnt and with which weight: `purchase 1, stars 0.5`."""
     weights = model.get("tasks") or {}

@@ -14,7 +14,7 @@ from maxella.sources.text import Sheet
 
 TIME_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # how many make a second
 IDS = ("user_id", "item_id")
-TIMESTAMP = "timestamp"
+TIMESTAMP = "timestamp"  # the column of a log that says when, in seconds since 1970
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 

@@ -98,5 +98,5 @@ RETRIEVAL = Kind(
     loss=loss,
     loses_by="loss",
     exam=exam,
-    headline=("filtered.top_k_accuracy@100", "filtered.ndcg@10", "raw.top_k_accuracy@100"),
+    headline=("filtered.top_k_accuracy@100", "filtered.ndcg@10"),
 )

@@ -1,6 +1,5 @@
 """Encoders started from factors found in closed form, and a teacher made of these."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,10 +26,8 @@ GAIN = 10.0
 ID_WEIGHT = 0.55  # of the id part in the teacher's blend; the history part has the rest
 SHARPNESS = 1.6  # of the teacher, in standard deviations of its scores
 _SAMPLE = 1000  # users that a scale is found from
-# Tried on the validation part, the usual ones first: penalties, and what a score of the history
-# part counts beside one of the id part.
+# Penalties tried on the validation part, over the usual one; that first.
 _PENALTIES = (1.0, 2.0, 0.5, 4.0, 0.25)
-_RATIOS = (1.0, 0.3, 3.0, 0.03, 30.0)
 
 Factors = tuple[torch.Tensor, torch.Tensor]  # (user or item rows, d), (item rows, d)
 
@@ -49,8 +46,8 @@ class ClosedFormStart:
     learnt from views, too. Both read the task's own events, the others count nothing yet: what
     somebody viewed says less of what they will buy than what they bought (docs/log.md).
 
-    The penalty of each form, then what the history part counts beside the id part, are those that
-    surely rank the validation part best by NDCG@100 (`trial.best_of`), else the usual ones.
+    The penalty of each form is that which surely ranks the validation part best by NDCG@100
+    (`trial.best_of`), else the usual one.
     """
 
     task: str  # of which the labels are the pairs to account for
@@ -132,17 +129,6 @@ class _Settings:
         name = "EDLAE" if picks is self.own else "EDLAE of all events"
         return EDLAE_L2 * self._best(name, _PENALTIES, fit)
 
-    def ratio(self, ids: Factors, histories: list[Factors]) -> float:
-        """What a score of the history part counts beside one of the id part."""
-        users, items = (torch.cat(sides, dim=1) for sides in zip(ids, *histories, strict=True))
-
-        def fit(ratio: float) -> Factors:
-            scales = torch.full((users.shape[1],), ratio, device=users.device)
-            scales[: ids[0].shape[1]] = 1.0
-            return users * scales, items
-
-        return self._best("history beside ids", _RATIOS, fit)
-
     @property
     def _generator(self) -> torch.Generator:
         return torch_generator(self.seed, "closed form trial")
@@ -192,12 +178,6 @@ def _start(
             weights.append(1 / n * (1 if ids is None else 1 - ID_WEIGHT))
         reading.readings.weight.copy_(torch.cat(readings, dim=1))
         reading.log_gain.fill_(GAIN).log_()
-    if ids is not None and reading is not None:
-        ratio = settings.ratio(factors[0], factors[1:])
-        ids.table.weight.mul_(2 / (1 + ratio))
-        reading.log_gain.add_(math.log(2 * ratio / (1 + ratio)))
-        weights = [weights[0], *(weight * ratio for weight in weights[1:])]
-        weights = [weight / sum(weights) for weight in weights]
     model.item_encoder.table.weight.copy_(torch.cat(items, dim=1))
     return blend(own, factors, weights if len(factors) > 1 else [1.0], SHARPNESS)
 

@@ -18,7 +18,7 @@ from maxella.model.context_part import InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import Model
-from maxella.model.neighbours import PickedNeighbours
+from maxella.model.neighbours import Beside
 from maxella.model.user_encoder import Pairs
 from maxella.seeds import numpy_generator, torch_generator
 
@@ -63,8 +63,8 @@ class ContextStage:
             head = model.heads[task]
             if isinstance(head, DotProductHead):
                 picks = log.picks(task)
-                near = model.neighbours_of(task, picks)
-                trained = _Trained(model, head, everything, picks, users, items, near)
+                beside = model.beside(task, log)
+                trained = _Trained(model, head, everything, picks, users, items, beside)
                 _find_scores(trained, asked, pairs, self.seed)
             elif isinstance(head, PairHead):
                 _find_offsets(head, asked, pairs, users, items, self.seed)
@@ -80,7 +80,7 @@ class _Trained:
     history: History  # the task's own pairs
     users: torch.Tensor  # (user rows, dim)
     items: torch.Tensor  # (item rows, dim)
-    neighbours: PickedNeighbours | None
+    beside: Beside
 
     def self_scores(self, pairs: LabelledPairs) -> torch.Tensor:
         """(n,) what each pair adds to its own score as a part of the history."""
@@ -183,14 +183,12 @@ class _Exam:
         biases = items.new_zeros(len(items)) if found is None else found
         users = head.queries(trained.users)
         scores = users[queries] @ items[known].T + biases[known]
-        if trained.neighbours is not None:
-            scores += trained.neighbours.scores(queries)[:, known]
+        trained.beside.add(scores, queries, known)
         scores = scores.masked_fill(_is_taken(trained.history, queries, known), -torch.inf)
         picked, takers = torch.from_numpy(picks.items), torch.from_numpy(picks.users)
         pick_scores = (users[takers] * items[picked]).sum(dim=1) + biases[picked]
         pick_scores -= trained.self_scores(picks)
-        if trained.neighbours is not None:  # in which no pair speaks for itself
-            pick_scores += trained.neighbours.of_pairs(takers, picked)
+        trained.beside.add_to_pairs(pick_scores, takers, picked)  # no pair speaks for itself there
         first = np.searchsorted(owners, np.arange(len(chosen)))
         rows = torch.from_numpy(_contexts(picks)[first])
         return cls(asked, rows, known, scores, torch.from_numpy(owners), picked, pick_scores)

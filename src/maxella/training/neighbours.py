@@ -8,9 +8,10 @@ import torch
 
 from maxella.closed_form.neighbours import item_neighbours
 from maxella.data.dataset import Dataset
+from maxella.data.log import Log
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
-from maxella.model.neighbours import NeighbourPart
+from maxella.model.neighbours import Beside, NeighbourPart, PickedNeighbours
 from maxella.seeds import numpy_generator
 from maxella.training.trial import Trial
 
@@ -47,7 +48,7 @@ class Neighbours:
         items, weights = item_neighbours(blocks, part.items.shape[1], rng)
         part.items.copy_(items)
         part.weights.copy_(weights)
-        weights = weights * _spread(model, dataset, self.task)
+        weights = weights * spread(model, dataset.train, self.task, "neighbours")
 
         def put(share: float) -> None:
             part.weights.copy_(weights * share)
@@ -59,22 +60,22 @@ class Neighbours:
         self.facts = {"share": share}
 
 
-def _spread(model: Model, dataset: Dataset, task: str) -> float:
-    """How many times as much the dot products vary as what neighbours add; the median user's.
+def spread(model: Model, log: Log, task: str, part: str) -> float:
+    """How many times as much all other scores vary as what one part adds; the median user's.
 
-    1 where either varies for nobody.
+    `part` is the attribute of the model that has it by task. 1 where either varies for nobody.
     """
-    log = dataset.train
     head: DotProductHead = model.heads[task]  # type: ignore[assignment]
     history = log.history(model.events, in_time_order=model.user_encoder.reads_order)
     queries, items = head.vectors(*model.embed(history))
-    picks = log.picks(task)
-    added = model.neighbours[task].of(picks)  # type: ignore[operator]
+    of_part = getattr(model, part)[task]
+    added = PickedNeighbours.of(of_part, task, log)
+    others = [one for one in model.beside(task, log).parts if one.part is not of_part]
     users = torch.from_numpy(np.unique(log.pairs(task).of_some_users().users))
-    ratios = [
-        (queries[block] @ items.T).std(dim=1) / added.scores(block).std(dim=1)
-        for block in torch.split(users, _BLOCK)
-    ]
+    ratios = []
+    for block in torch.split(users, _BLOCK):
+        scores = Beside(others).add(queries[block] @ items.T, block)
+        ratios.append(scores.std(dim=1) / added.scores(block).std(dim=1))
     found = torch.cat(ratios)
     found = found[found.isfinite()]
     return (float(found.median()) if len(found) else 0.0) or 1.0

@@ -15,7 +15,7 @@ from maxella.data.ranges import is_first
 from maxella.data.visits import Visits
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
-from maxella.model.neighbours import PickedNeighbours
+from maxella.model.neighbours import Beside
 from maxella.model.revisit import RevisitPart
 from maxella.seeds import numpy_generator
 from maxella.training.trial import Trial
@@ -224,7 +224,7 @@ class _Scores:
 
     queries: torch.Tensor  # (user rows, d)
     items: torch.Tensor  # (item rows, d)
-    neighbours: PickedNeighbours | None
+    beside: Beside
     met: History
 
     @classmethod
@@ -236,8 +236,8 @@ class _Scores:
         log = log.of(rows.take(~is_hidden))
         history = log.history(model.events, in_time_order=model.user_encoder.reads_order)
         head: DotProductHead = model.heads[task]  # type: ignore[assignment]
-        neighbours = model.neighbours_of(task, log.picks(task))
-        return cls(*head.vectors(*model.embed(history)), neighbours, log.history())
+        beside = model.beside(task, log)
+        return cls(*head.vectors(*model.embed(history)), beside, log.history())
 
     def of_pairs(self, users: np.ndarray, items: np.ndarray) -> torch.Tensor:
         """(n,) user and item rows → (n,)."""
@@ -246,14 +246,11 @@ class _Scores:
             (self.queries[of_users] * self.items[of_items]).sum(dim=1)
             for of_users, of_items in torch.split(rows, _PAIRS, dim=1)
         ]
-        scores = torch.cat(found)
-        return scores if self.neighbours is None else scores + self.neighbours.of_pairs(*rows)
+        return self.beside.add_to_pairs(torch.cat(found), *rows)
 
     def of_new(self, users: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows, (k,) item rows → (batch, k), −inf for what a user has met."""
-        scores = self.queries[users] @ self.items[columns].T
-        if self.neighbours is not None:
-            scores += self.neighbours.scores(users)[:, columns]
+        scores = self.beside.add(self.queries[users] @ self.items[columns].T, users, columns)
         return scores.masked_fill_(self.met.matrix(users)[:, columns] > 0, -torch.inf)
 
 

@@ -1,4 +1,4 @@
-"""`python -m maxella.cli` does what `maxella` does."""
+"""`python -m maxella` does what `maxella` does."""
 
 from maxella.cli.main import main
 
