@@ -39,7 +39,7 @@ class GaussianFactors(PairHead):
     Links are Gaussian too, W_kd ~ N(w_kd, v_kd), as weights are in "Bayes by backprop" (Blundell
     et al. 2015): m_uk has the mean P_uk + Σ_d w_kd x_ud and the variance s_uk + Σ_d v_kd x_ud². As
     points they fit the noise of a log with fewer users than dimensions. Their prior is fixed: one
-    that is learnt shrinks them to nothing, whatever they could tell (decision 14).
+    that is learnt shrinks them to nothing, whatever they could tell (decision 15).
 
     With several members the head holds that many independent factorisations, of
     `factors` factors each: still one table a side, of the factors laid side by side. An
