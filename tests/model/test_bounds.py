@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from maxella.model import gaussian_factors
 from maxella.model.head import EmbeddedPairs, Targets
 from maxella.seeds import torch_generator
 
@@ -38,11 +39,24 @@ def bound_by_draws(head, pairs, n_draws, loss_of):
     `loss_of`: (draws, interactions) sums and the member → what each of them costs, in nats.
     """
     generator = torch_generator(5, "draws")
+    # 1.0 and 2.0: the norms of `draw_head`.
     s, t = (
-        table(rows).exp()
-        for table, rows in (
-            (head.user_log_variances, USERS),
-            (head.item_log_variances, ITEMS),
+        table(rows).exp() + (embeddings / norm).square() @ link.exp().T
+        for table, rows, embeddings, norm, link in (
+            (
+                head.user_log_variances,
+                USERS,
+                pairs.user_embeddings,
+                1.0,
+                head.user_link_log_variances,
+            ),
+            (
+                head.item_log_variances,
+                ITEMS,
+                pairs.item_embeddings,
+                2.0,
+                head.item_link_log_variances,
+            ),
         )
     )
     means = [side.means for side in head.factors(pairs)]
@@ -78,8 +92,14 @@ def bound_by_draws(head, pairs, n_draws, loss_of):
             prior = torch.distributions.Normal(torch.zeros_like(deviations), deviations)
             divergence = torch.distributions.kl_divergence(posterior, prior)
             total = total + share * divergence.sum()
-    for link in (head.user_link, head.item_link):
-        total = total + TARGETS.share * link.weight.square().sum() / 2
+    for side in ("user", "item"):
+        logs = getattr(head, f"{side}_link_log_variances")
+        posterior = torch.distributions.Normal(
+            getattr(head, f"{side}_link").weight, (logs / 2).exp()
+        )
+        prior = torch.distributions.Normal(0.0, gaussian_factors._LINK_PRIOR**0.5)
+        divergence = torch.distributions.kl_divergence(posterior, prior)
+        total = total + TARGETS.share * divergence.sum()
     return total / (2 * len(TARGETS.labels))
 
 
@@ -112,6 +132,8 @@ def test_the_ordinal_bound_is_what_drawing_the_factors_finds(make_head, pairs, v
             head.item_bias_log_variances,
         ):
             table.weight.fill_(variance).log_()
+        for logs in (head.user_link_log_variances, head.item_link_log_variances):
+            logs.fill_(variance / 10).log_()
         gaps = head.user_gaps(USERS).square().sum() / (2 * 0.1)
         found = head.loss(pairs, TARGETS)
         drawn = bound_by_draws(head, pairs, 200_000, loss_of) + gaps / len(TARGETS.labels)

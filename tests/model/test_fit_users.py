@@ -38,8 +38,10 @@ def make_head(name, *, members=1, levels=STARS, scale=0.3, seed=1, n_users=6):
     )
     head = HEADS[name].make(shape).double().eval()
     with torch.no_grad():
-        for weight in head.parameters():
+        for key, weight in head.named_parameters():
             weight.add_(scale * torch.randn(weight.shape, generator=generator))
+            if key.endswith("link_log_variances"):
+                weight.add_(7.0)  # from next to nothing to about .03
         for name_of_buffer, buffer in head.named_buffers():
             if name_of_buffer.endswith("norm"):
                 buffer.fill_(1.0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from maxella.features.id import UNKNOWN_ROW
 from maxella.model.head import EmbeddedPairs, HeadShape, PairHead, PairSide, Targets, UserGroup
@@ -20,6 +21,8 @@ _START_PRIOR = 0.08  # prior variance of a factor
 _START_USER_PRIOR = 0.15  # and of a bias
 _START_ITEM_PRIOR = 0.3
 _START_LINK = 0.02
+_START_LINK_VARIANCE = 3e-5
+_LINK_PRIOR = 0.2  # prior variance of a link's entry
 _MOMENTUM = 0.05
 _RAMP = 0.4  # share of the run after which the priors count in full
 
@@ -32,6 +35,11 @@ class GaussianFactors(PairHead):
     each entry, which the bound of a head trains together with the prior of each
     dimension: mean-field variational Bayes for matrix factorisation (Lim and Teh 2007). So a log
     of few ratings a user or item says itself how little a bias is to be moved by one.
+
+    Links are Gaussian too, W_kd ~ N(w_kd, v_kd), as weights are in "Bayes by backprop" (Blundell
+    et al. 2015): m_uk has the mean P_uk + Σ_d w_kd x_ud and the variance s_uk + Σ_d v_kd x_ud². As
+    points they fit the noise of a log with fewer users than dimensions. Their prior is fixed: one
+    that is learnt shrinks them to nothing, whatever they could tell (decision 15).
 
     With several members the head holds that many independent factorisations, of
     `factors` factors each: still one table a side, of the factors laid side by side. An
@@ -61,6 +69,8 @@ class GaussianFactors(PairHead):
         self.item_bias_log_variances = _constant(shape.n_item_rows, *members)
         self.user_link = nn.Linear(shape.dim, width, bias=False)
         self.item_link = nn.Linear(shape.dim, width, bias=False)
+        self.user_link_log_variances = _logs(width, _START_LINK_VARIANCE, shape.dim)
+        self.item_link_log_variances = _logs(width, _START_LINK_VARIANCE, shape.dim)
         self.user_log_prior = _logs(width, _START_PRIOR)
         self.item_log_prior = _logs(width, _START_PRIOR)
         self.user_bias_log_prior = _logs(shape.members, _START_USER_PRIOR)
@@ -121,17 +131,15 @@ class GaussianFactors(PairHead):
         return pairs.of_users(users.bias_variances()) + pairs.of_items(items.bias_variances())
 
     def priors(self, users: "Factors", items: "Factors", targets: Targets) -> torch.Tensor:
-        """2 β · (KL of factors and biases to N(0, prior) + ½ |links|²).
+        """2 β · KL of factors, biases and links to N(0, prior).
 
-        The items' part counts as the share of the users that the batch holds, each item for as
-        many as it stands for.
+        The items' part and the links' count as the share of the users that the batch holds, each
+        item for as many as it stands for.
         """
         of_users, of_items = users.divergence(), items.divergence()
         if targets.item_weights is not None:
             of_items = targets.item_weights * of_items
-        of_all = of_items.sum() + sum(
-            link.weight.square().sum() for link in (self.user_link, self.item_link)
-        )
+        of_all = of_items.sum() + users.link_divergence() + items.link_divergence()
         return prior_weight(targets.done) * (of_users.sum() + targets.share * of_all)
 
     @torch.no_grad()
@@ -168,7 +176,10 @@ class GaussianFactors(PairHead):
         rest = self.mean + items.biases[at].double() + (means * linked.unsqueeze(1)).sum(dim=3)
         if pairs.offsets is not None:
             rest = rest + pairs.offsets[group.pairs].unsqueeze(2)
-        of_biases = items.bias_variances()[at].double()  # (G, n, members)
+        squares = means.square() + variances
+        # A user's link is what it is, whatever is fitted: its part is a variance of the rest.
+        from_links = users.linked_variances[group.users].double().view(-1, 1, *members)
+        of_rest = items.bias_variances()[at].double() + (squares * from_links).sum(dim=3)
         log_priors = [self.user_bias_log_prior.unsqueeze(1), self.user_log_prior.view(members)]
         precision = (-torch.cat(log_priors, dim=1).double()).exp()
         return MetItems(
@@ -176,7 +187,7 @@ class GaussianFactors(PairHead):
             rest.flatten(1),
             by_member(with_bias(means, 1.0)),
             by_member(with_bias(variances, 0.0)),
-            of_biases.flatten(1),
+            of_rest.flatten(1),
             with_bias(linked, 0.0).flatten(1),
             precision.flatten(),
         )
@@ -199,10 +210,12 @@ class Factors:
     @cached_property
     def linked(self) -> torch.Tensor:
         """(U, width) what the embeddings say of the factors, W x or V x."""
-        norm = self._part("norm")
-        if self._head.training and self._side.n_pairs:
-            _follow(norm, self._side.norm)
-        return self._part("link")(self._side.embeddings / norm.clamp(min=1e-6))  # type: ignore[no-any-return]
+        return self._part("link")(self._normed)  # type: ignore[no-any-return]
+
+    @cached_property
+    def linked_variances(self) -> torch.Tensor:
+        """(U, width) what the links' variances make of the embeddings, Σ_d v_kd x_d²."""
+        return functional.linear(self._normed.square(), self._link_log_variances.exp())
 
     @cached_property
     def means(self) -> torch.Tensor:
@@ -215,8 +228,8 @@ class Factors:
         return self._side.read(self._part("biases"))
 
     def variances(self) -> torch.Tensor:
-        """(U, width) variances of the factors."""
-        return self._log_variances.exp()
+        """(U, width) variances of the factors, m or n."""
+        return self._log_variances.exp() + self.linked_variances
 
     def bias_variances(self) -> torch.Tensor:
         """(U, members) variances of the biases."""
@@ -227,6 +240,25 @@ class Factors:
         of_factors = _divergence(self.own, self._log_variances, self._part("log_prior"))
         of_biases = _divergence(self.biases, self._bias_log_variances, self._part("bias_log_prior"))
         return of_factors + of_biases
+
+    def link_divergence(self) -> torch.Tensor:
+        """2 KL(N(mean, variance) ‖ N(0, prior)) of the link, a scalar."""
+        weight = self._part("link").weight
+        log_prior = weight.new_tensor(_LINK_PRIOR).log()
+        return _divergence(weight, self._link_log_variances, log_prior).sum()
+
+    @cached_property
+    def _normed(self) -> torch.Tensor:
+        """(U, dim) the embeddings over their running norm."""
+        norm = self._part("norm")
+        if self._head.training and self._side.n_pairs:
+            _follow(norm, self._side.norm)
+        return self._side.embeddings / norm.clamp(min=1e-6)  # type: ignore[no-any-return]
+
+    @property
+    def _link_log_variances(self) -> torch.Tensor:
+        """(width, dim), within bounds."""
+        return self._part("link_log_variances").clamp(-LARGEST_LOG, LARGEST_LOG)  # type: ignore[no-any-return]
 
     @cached_property
     def _log_variances(self) -> torch.Tensor:
@@ -248,7 +280,7 @@ class Factors:
 def _divergence(
     means: torch.Tensor, log_variances: torch.Tensor, log_prior: torch.Tensor
 ) -> torch.Tensor:
-    """(U, width) means and log variances, (width,) log prior variances → (U,) 2 KL."""
+    """(U, width) means and log variances, log prior variances of the width → (U,) 2 KL."""
     expected = (means.square() + log_variances.exp()) / log_prior.exp()
     return (expected + log_prior - log_variances - 1).sum(dim=1)
 
@@ -269,8 +301,8 @@ def _drawn(n_rows: int, width: int, generator: torch.Generator) -> nn.Embedding:
     return table
 
 
-def _logs(width: int, variance: float) -> nn.Parameter:
-    return nn.Parameter(torch.full((width,), variance).log())
+def _logs(width: int, variance: float, *more: int) -> nn.Parameter:
+    return nn.Parameter(torch.full((width, *more), variance).log())
 
 
 def _constant(n_rows: int, width: int, variance: float) -> nn.Embedding:

@@ -19,7 +19,7 @@ class MetItems:
     rest: torch.Tensor  # (G, N) what y has without x
     design: torch.Tensor  # (G, N, D) 1 and the means of the item's factors, in the member's place
     variances: torch.Tensor  # (G, N, D) those of the item's factors, 0 elsewhere
-    bias_variances: torch.Tensor  # (G, N) of the item
+    rest_variances: torch.Tensor  # (G, N) of the rest: of the item's bias and the user's link
     linked: torch.Tensor  # (G, D) what the embedding says of the user's factors, 0 for biases
     precision: torch.Tensor  # (D,) 1 / prior variance
 

@@ -60,7 +60,7 @@ class OrdinalBound:
         precision, means = self._precision(bends), met.linked + x
         s = 1 / precision
         v = _times(met.squares, s) + _times(met.variances, means.square())
-        v = v + met.bias_variances
+        v = v + met.rest_variances
         v = (v / self.scale**2).unsqueeze(1)
         of_s = (precision.log() + met.precision / precision).sum(dim=1)
         fit = (given * (v * bends.unsqueeze(1) - 2 * found)).sum(dim=(1, 2))
