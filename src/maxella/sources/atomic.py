@@ -5,12 +5,11 @@ import polars as pl
 from maxella.errors import DataError
 from maxella.sources.checks import build_tables
 from maxella.sources.files import Folder
-from maxella.sources.tables import Tables
+from maxella.sources.tables import NUMBERS, Tables
 from maxella.sources.text import Sheet, converted, read_text, require_columns, to_number
 
 WANTED = "atomic: one .inter file, .user and .item beside it"
 KINDS = ("token", "token_seq", "float", "float_seq")
-NUMBERS = {"rating": pl.Float32(), "timestamp": pl.Int64()}  # also where a file calls them tokens
 # What RecBole's MovieLens calls differently from GroupLens' own, so that a
 # configuration fits both.
 FAMILIAR = {"movie_title": "title", "release_year": "year", "class": "genres", "genre": "genres"}

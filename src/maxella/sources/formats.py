@@ -16,10 +16,9 @@ from maxella.sources.bounded import refuse_vast, refuse_wide
 from maxella.sources.dialect import find_dialect
 from maxella.sources.excel import text_of_sheet
 from maxella.sources.files import EXCEL, Folder
-from maxella.sources.text import Sheet, no_encoding, read_text
+from maxella.sources.text import UNREADABLE, Sheet, no_encoding, read_text
 
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab", ".psv", ".log")
-_POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _FRAMES = (b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")  # what Zstandard and LZ4 begin with
 _START = 2**16  # bytes that tell how a text is laid out
 
@@ -70,7 +69,7 @@ def open_sheet(folder: Folder, name: str, layout: Layout) -> Sheet:
     format_, read = FORMATS[suffix]
     try:
         sheet = read(folder, name)
-    except (*_POLARS, OSError, ValueError) as error:
+    except (*UNREADABLE, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"Cannot read {file} as {format_}: {reason}. Write it anew.") from error
     if sheet.frame.is_empty():
@@ -141,7 +140,7 @@ def _json(folder: Folder, name: str) -> Sheet:
             scanned = pl.scan_ndjson(source, infer_schema_length=None)
             refuse_wide(len(scanned.collect_schema()), folder.where(name))
             frame = scanned.collect()
-    except _POLARS:
+    except UNREADABLE:
         if not is_list:
             _refuse_bad_line(folder, name)
         raise

@@ -14,7 +14,7 @@ import polars as pl
 from maxella.errors import DataError
 from maxella.sources.checks import build_tables
 from maxella.sources.files import Folder, open_file
-from maxella.sources.tables import Tables
+from maxella.sources.tables import NUMBERS, Tables
 from maxella.sources.text import (
     UTF8,
     UTF8_OR_LATIN_1,
@@ -25,7 +25,6 @@ from maxella.sources.text import (
 )
 
 WANTED = "movielens: u.data, ratings.dat, or ratings.csv beside movies.csv"
-NUMBERS = {"rating": pl.Float32(), "timestamp": pl.Int64()}
 WHOLE_STARS = (1.0, 5.0)
 HALF_STARS = (0.5, 5.0)
 _LOG: Mapping[str, Any] = {  # how the old layouts' ratings are read

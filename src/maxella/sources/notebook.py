@@ -4,11 +4,11 @@ import polars as pl
 
 from maxella.sources.checks import build_tables
 from maxella.sources.files import Folder
+from maxella.sources.movielens import WHOLE_STARS
 from maxella.sources.tables import Tables
 from maxella.sources.text import UTF8_OR_LATIN_1, Sheet, read_text, require_columns
 
 WANTED = "notebook: ratings.csv with movie_title and user_rating beside movies.csv"
-WHOLE_STARS = (1.0, 5.0)
 LOG = ("user_id", "item_id", "rating", "timestamp")
 USERS = ("user_id", "age", "gender", "occupation", "occupation_code", "zip_code")
 ITEMS = ("item_id", "movie_id", "genres", "director", "star", "release_date")

@@ -6,6 +6,8 @@ import polars as pl
 
 from maxella.errors import DataError
 
+NUMBERS = {"rating": pl.Float32(), "timestamp": pl.Int64()}  # whatever a file says of them
+
 
 @dataclass(frozen=True)
 class Tables:

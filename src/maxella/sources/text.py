@@ -26,7 +26,7 @@ NAME_IT = "name its encoding, such as iso-8859-1 (--encoding of init, data.encod
 UTF8_OR_LATIN_1 = ("utf-8", "iso-8859-1")
 CUT = "\x1f"  # Polars cuts at one byte; the unit separator is in no text
 # Of some lone quotes Polars panics, which is no PolarsError.
-_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _BLANK = pl.all_horizontal(pl.all().is_null())  # an empty line
 
 
@@ -162,7 +162,7 @@ def _read(
     n_lines, n_cuts, n_quotes = text.count()
     try:
         frame = text.scan({name: numbers.get(name, pl.String()) for name in names}).collect()
-    except _UNREADABLE:
+    except UNREADABLE:
         frame = None
     is_by_line = False
     if frame is None or (n_quotes and frame.height != n_lines):
