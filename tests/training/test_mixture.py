@@ -23,8 +23,9 @@ def data(dataset_of, picks_of):
         rows += [(user, item) for item in rng.choice(own, 5, replace=False)]
     users, items = np.array(rows).T.reshape(2, USERS, 5)
     shape = USERS + 1, ITEMS + 1
+    ratings = (1 + items % 5).astype(np.float32)
     train, later = (
-        picks_of(users[:, of].ravel(), items[:, of].ravel(), shape)
+        picks_of(*(one[:, of].ravel() for one in (users, items)), shape, ratings[:, of].ravel())
         for of in (slice(4), slice(4, 5))
     )
     return replace(dataset_of(train), validation=later)
@@ -37,6 +38,7 @@ def model(make_spec):
     made = build_model(make_spec(**facts), 1).eval()
     group = torch.where(torch.arange(ITEMS + 1) > ITEMS // 2, 1.0, -1.0)
     with torch.no_grad():
+        made.user_encoder.ids.table.weight.mul_(20.0)
         made.item_encoder.table.weight[:, 2] = group
         made.user_encoder.history.readings.weight[:, 0] = group
     return made
