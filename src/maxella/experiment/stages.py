@@ -87,7 +87,8 @@ def build_stages(
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}: seen-item penalty")
         stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
-    if start is not None and len(dataset.validation.rows) and config.model.history_dim:
+    has_parts = start is not None and config.model.dim and config.model.history_dim
+    if has_parts and len(dataset.validation.rows):
         stages += [partial(Mixture, task) for task in ranking]
     stages += [partial(Neighbours, task, seed) for task in model.neighbours]
     stages += [partial(Followers, task) for task in model.followers]
