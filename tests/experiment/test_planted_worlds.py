@@ -182,6 +182,8 @@ def test_the_bias_model_is_not_ahead_at_ratings(report):
             continue
         found = paired(report, task)["rmse", "bias"]
         assert found["low"] <= 0, found
-        # What a head learns it learns step by step: no bound that climbs out of sight.
-        losses = [epoch[f"{task['name']}_loss"] for epoch in model["history"]]
-        assert max(losses) <= losses[0] + 0.1, losses
+        # The priors count more and more over the first epochs, so the bound climbs a little; one
+        # that climbs to a multiple of where it began tells a reader nothing.
+        for name in ("loss", "fit"):
+            values = [epoch[f"{task['name']}_{name}"] for epoch in model["history"]]
+            assert max(values) <= 1.3 * values[0], (name, values)
