@@ -98,8 +98,12 @@ def _by_blocks(
         asked["times"] = test.timestamps
     if getattr(rater, "reads_contexts", False) and test.contexts is not None:
         asked["contexts"] = torch.tensor(test.contexts)
+    order = np.argsort(test.users, kind="stable")  # the pairs of a user stand in one block
     found = [
-        answer(**{name: column[start : start + BLOCK] for name, column in asked.items()})
+        answer(**{name: column[order[start : start + BLOCK]] for name, column in asked.items()})
         for start in range(0, len(test), BLOCK)
     ]
-    return torch.cat(found).detach().cpu().double().numpy()
+    answers = torch.cat(found).detach().cpu().double().numpy()
+    in_order = np.empty_like(answers)
+    in_order[order] = answers
+    return in_order

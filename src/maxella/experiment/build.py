@@ -166,6 +166,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 patterns=_patterns(task, train, is_goal=[task.name] == ranking[:1]),
                 neighbours=task.neighbours,
                 followers=task.followers,
+                residual_process=task.residual_process,
             )
         )
     spec = ModelSpec(

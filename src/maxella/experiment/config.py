@@ -228,6 +228,9 @@ class TaskOptions(Section):
     answers kept within the range of the training labels; false: as they are, as in the notebook."""
     shapes_encoders: bool = True
     """Whether its loss trains the encoders too, or reads what other tasks make of them."""
+    residual_process: bool = False
+    """For rating: whether what a user's ratings leave over the predictions says how they rate
+    similar items, by a Gaussian process for each user."""
     uses_time: UsesTime | None = None
     """Whether it looks at the order in which a user did things, never at how long a gap was. past,
     retrieval: the latest items count most, for what comes next; past, rating: how the user rated
@@ -249,6 +252,7 @@ class TaskOptions(Section):
             (self.followers > 0, "followers", "retrieval"),
             (bool(self.event_weights), "event_weights", "retrieval"),
             (self.distillation > 0, "distillation", "retrieval"),
+            (self.residual_process, "residual_process", "rating"),
             (self.uses_time == "around", "uses_time = 'around'", "rating"),
         ):
             if is_set and self.kind != kind:

@@ -88,6 +88,8 @@ def choose_options(
         for task in tasks:
             if task.options["kind"] == "retrieval":
                 task.options["followers"] = NEIGHBOURS if is_large else FOLLOWERS
+            elif task.options["kind"] == "rating":
+                task.options["uses_time"] = "past"
     options = {
         "split": split | {"validation": VALIDATION},
         "model": {"dim": dim, "history_dim": dim, "start": "closed_form"},
@@ -219,7 +221,7 @@ def _rating(log: pl.DataFrame, dim: int) -> list[Proposal]:
     is_large = log["item_id"].n_unique() >= MANY_ITEMS or log.height >= MANY
     head = "variational" if n_levels > MOST_LEVELS or is_large else "mixed"
     options = {"name": "rating", "kind": "rating", "head": head, "dim": dim}
-    options |= {"weight": 1.0, "shapes_encoders": False}
+    options |= {"weight": 1.0, "shapes_encoders": False, "residual_process": True}
     reason = f"{len(ratings):,} ratings of {n_levels} levels; the head has factors of its own."
     return [Proposal(options, reason)]
 

@@ -27,6 +27,7 @@ from maxella.training.log import RunLog
 from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
 from maxella.training.reread import Reread
+from maxella.training.residuals import Residuals
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
 from maxella.training.stage import Stage
@@ -97,6 +98,7 @@ def build_stages(
         stages.append(partial(ColdStart, seed))
     if model.contexts:
         stages.append(partial(ContextStage, seed))
+    stages += [partial(Residuals, task, bool(ranking)) for task in model.residuals]
     if len(dataset.validation.rows):
         stages.append(Reread)
     return stages

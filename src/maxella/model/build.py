@@ -14,6 +14,7 @@ from maxella.model.head import Head, HeadShape, HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
 from maxella.model.neighbours import FollowerPart, NeighbourPart
+from maxella.model.residual_part import ResidualPart
 from maxella.model.revisit import RevisitPart
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.seen_penalty import SeenPenalty
@@ -57,6 +58,11 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         },
         revisits={one.task: RevisitPart(one.patterns, n_items) for one in heads if one.patterns},
         contexts=_context_parts(spec, features),
+        residuals={
+            one.task: ResidualPart(of_items=one.residual_process, of_time=bool(one.uses_time))
+            for one in heads
+            if one.residual_process or (one.uses_time and "retrieval" not in HEADS[one.head].kinds)
+        },
         events=spec.events,
         uses_time={one.task: one.uses_time for one in heads if one.uses_time},
     )

@@ -130,6 +130,11 @@ class GaussianFactors(PairHead):
         """(n, members) what the biases add to the variance of each sum."""
         return pairs.of_users(users.bias_variances()) + pairs.of_items(items.bias_variances())
 
+    def tastes(self, items: torch.Tensor) -> torch.Tensor:
+        """(item rows, dim) → (item rows, width) factors, in deviations of the users' priors."""
+        side = PairSide(items, torch.arange(len(items)), torch.empty(0, dtype=torch.int64))
+        return Factors(self, "item", side).means * (0.5 * self.user_log_prior).exp()
+
     def priors(self, users: "Factors", items: "Factors", targets: Targets) -> torch.Tensor:
         """2 β · KL of factors, biases and links to N(0, prior).
 

@@ -45,6 +45,7 @@ class HeadSpec:
     patterns: tuple[int, ...] = ()  # of events by which items are visited; () to know none
     neighbours: int = 0  # items that speak for an item beside the dot product; 0: none
     followers: int = 0  # the same of items that it comes after
+    residual_process: bool = False  # whether what a user's ratings leave says how similar items do
 
     @property
     def uses_order(self) -> bool:
@@ -254,6 +255,14 @@ class PairHead(Head, ABC):
     def distribution(self, pairs: EmbeddedPairs) -> torch.Tensor:
         """Pairs → (n, K) probabilities of the levels; of a head without, none of none."""
         return pairs.user_embeddings.new_zeros(len(pairs.user_positions), 0)
+
+    def tastes(self, items: torch.Tensor) -> torch.Tensor:
+        """(item rows, dim) embeddings of all items → (item rows, w) how tastes tell them apart.
+
+        The dot product of two is the covariance of what one user's taste makes of both; w is 0 for
+        a head that has no tastes of its own.
+        """
+        return items.new_zeros(len(items), 0)
 
     def fit_users(self, pairs: EmbeddedPairs, labels: torch.Tensor) -> None:
         """Set the rows of the users of these pairs to the minimum of the loss for their labels.

@@ -62,6 +62,10 @@ class MixedHead(PairHead):
         """Pairs → (n, K) probabilities of the levels: the mean over the parts."""
         return torch.stack([head.distribution(pairs) for head in self.heads]).mean(dim=0)
 
+    def tastes(self, items: torch.Tensor) -> torch.Tensor:
+        """(item rows, dim) → (item rows, w) those of the parts, side by side."""
+        return torch.cat([head.tastes(items) for head in self.heads], dim=1)
+
     def fit_users(self, pairs: EmbeddedPairs, labels: torch.Tensor) -> None:
         """As of any head, each part for itself."""
         for head in self.heads:

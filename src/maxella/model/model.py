@@ -24,7 +24,8 @@ class Model(nn.Module):
 
     Beside these stand what is found once all else is trained and moves nothing of it: maps from
     features to what new rows should hold, a penalty on seen items, what the items that a user has
-    picked say for others, what speaks for items that they have visited, and what the context adds.
+    picked say for others, what speaks for items that they have visited, what the context adds, and
+    what a user's ratings leave over.
     `uses_time` says which tasks look at the order of what a user did, once trained, and at what.
     """
 
@@ -39,6 +40,7 @@ class Model(nn.Module):
         followers: Mapping[str, nn.Module],
         revisits: Mapping[str, nn.Module],
         contexts: Mapping[str, nn.Module],
+        residuals: Mapping[str, nn.Module],
         events: tuple[str, ...],
         uses_time: Mapping[str, UsesTime],
     ) -> None:
@@ -53,6 +55,7 @@ class Model(nn.Module):
         self.followers = nn.ModuleDict(followers)  # task → FollowerPart, where it has one
         self.revisits = nn.ModuleDict(revisits)  # task → RevisitPart, where it has one
         self.contexts = nn.ModuleDict(contexts)  # task → ContextPart, where it is told it
+        self.residuals = nn.ModuleDict(residuals)  # task → ResidualPart, where it has one
         self.cold_users = self._cold_start_maps("user")
         self.cold_items = self._cold_start_maps("item")
 

@@ -26,7 +26,7 @@ class Engine:
 
     A model that uses time looks at the order of what is known, never at the test: retrieval
     reads the latest items of a history most (`data.recency`), ratings follow how a user rated
-    around some time (`closed_form.local_bias`).
+    around some time (`closed_form.residual_process`).
 
     A user whom training did not have is read from their history: the id part of their
     query is folded in (`closed_form.fold_in`), and what the heads hold of them is found from the

@@ -54,6 +54,7 @@ class TaskFacts(BaseModel):
     dim: int
     members: int
     uses_time: str | None = None
+    residual_process: bool = False
     head: str | None = None
 
 
@@ -154,6 +155,7 @@ def _of_head(head: HeadSpec, log: Log, task: TaskFacts) -> Iterator[tuple[bool, 
         "factors": lambda task: task.dim,
         "members": lambda task: task.members,
         "uses_time": lambda task: task.uses_time,
+        "residual_process": lambda task: task.residual_process,
     }
     for name, of in same.items():
         got, wanted = getattr(head, name), of(task)

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from maxella.closed_form.local_bias import LocalBias
+from maxella.closed_form.residual_process import ResidualProcess
 from maxella.data.contexts import Contexts
+from maxella.data.labelled import LabelledPairs
 from maxella.errors import ConfigError
 from maxella.evaluation.distribution import central_interval
 from maxella.model.context_part import ContextPart, InContext
 from maxella.model.dot_product_head import DotProductHead
-from maxella.model.head import EmbeddedPairs
+from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import Model
 from maxella.model.neighbours import Beside
+from maxella.model.residual_part import ResidualPart
 from maxella.model.revisit import RevisitPart
 from maxella.recommend.users import EmbeddedUsers, ranks, timed
 from maxella.recommend.visited import Visited
@@ -115,7 +117,7 @@ class TaskAnswers:
     @property
     def rates_by_time(self) -> bool:
         """Whether `predict` looks at the times it is given."""
-        return self._local_bias is not None
+        return self.task in self.users.heads and self.task in timed(self._model, self.users.known)
 
     @property
     def past_rater(self) -> "TaskAnswers | None":
@@ -181,20 +183,31 @@ class TaskAnswers:
         return self.users.once(("visited", self.task), find)
 
     @property
-    def _local_bias(self) -> LocalBias | None:
-        """How users answered around some time, where the task looks at it."""
-        rates_by_time = set(timed(self._model, self.users.known)) & set(self.users.heads)
-        if self.task not in rates_by_time:
+    def _residuals(self) -> ResidualProcess | None:
+        """What the users' answers leave over the predictions, where that says something."""
+        if self.task not in self._model.residuals:
             return None
-        return self.users.once(("local bias", self.task), self._found_local_bias)
+        return self.users.once(("residuals", self.task), self._found_residuals)
 
     @torch.inference_mode()
-    def _found_local_bias(self) -> LocalBias:
-        pairs, head = self.users.known.pairs(self.task), self.users.heads[self.task]
+    def _found_residuals(self) -> ResidualProcess:
+        part: ResidualPart = self._model.residuals[self.task]  # type: ignore[assignment]
+        trained, model = self.users.trained, self._model
+        head: PairHead = model.heads[self.task]  # type: ignore[assignment]
+        covariance = part.covariance(
+            head, trained.items, model.user_encoder.id_dim, with_times=self.rates_by_time
+        )
+        return ResidualProcess.of(covariance, self.users.known.pairs(self.task), self._errors)
+
+    @torch.inference_mode()
+    def _errors(self, pairs: LabelledPairs) -> np.ndarray:
+        """(n,) label − prediction, in units of the head."""
+        head = self.users.heads[self.task]
         rows = torch.from_numpy(np.stack([pairs.users, pairs.items]))
         blocks = torch.split(rows, _PAIRS, dim=1)
         answers = torch.cat([head.answers(self._embedded(*block)) for block in blocks])
-        return LocalBias.of(pairs, (pairs.labels - answers.numpy()) / float(head.unit))
+        errors: np.ndarray = (pairs.labels - answers.numpy()) / float(head.unit)
+        return errors
 
     def _added(
         self, contexts: torch.Tensor | None, items: torch.Tensor | None = None
@@ -214,10 +227,10 @@ class TaskAnswers:
         contexts: torch.Tensor | None = None,
     ) -> EmbeddedPairs:
         offsets = self._added(contexts, items)
-        if self._local_bias is not None:
-            found = self._local_bias.at(users.numpy(), times, only_past=self._looks_back)
-            of_times = torch.from_numpy(found)
-            offsets = of_times if offsets is None else of_times + offsets
+        if self._residuals is not None:
+            asked = users.numpy(), items.numpy(), times if self.rates_by_time else None
+            found = torch.from_numpy(self._residuals.at(*asked, only_past=self._looks_back))
+            offsets = found if offsets is None else found + offsets
         return self._embedded(users, items, offsets)
 
     def _embedded(
