@@ -10,9 +10,9 @@ from maxella.closed_form.residual_process import Covariance, ResidualProcess
 from maxella.data.labelled import LabelledPairs
 
 ITEMS = 7
-PICKS, TASTES = (
+PICKS, TASTES, FEATURES = (
     functional.normalize(torch.randn(ITEMS, d, generator=torch.Generator().manual_seed(d)), dim=1)
-    for d in (3, 2)
+    for d in (3, 2, 4)
 )
 # user, item, time, what the rating has over its prediction
 LOGS = st.lists(
@@ -24,7 +24,9 @@ ASKED = st.lists(
     min_size=1,
     max_size=9,
 )
-AMPLITUDES = st.sampled_from([(0.3, 0.2, 0.1), (0.3, 0.0, 0.0), (0.0, 0.2, 0.0), (0.0, 0.0, 0.1)])
+AMPLITUDES = st.sampled_from(
+    [(0.3, 0.2, 0.1, 0.1), *(tuple(0.2 * np.eye(4)[kind]) for kind in range(4))]
+)
 
 
 def columns(rows, n=4):
@@ -35,7 +37,9 @@ def columns(rows, n=4):
 def process_of(log, amplitudes, stretch=lambda times: times):
     users, items, times, errors = columns(log)
     pairs = LabelledPairs(users, items, errors.astype(np.float32), stretch(times))
-    return ResidualProcess.of(Covariance(PICKS, TASTES, amplitudes), pairs, lambda of: of.labels)
+    return ResidualProcess.of(
+        Covariance(PICKS, TASTES, FEATURES, amplitudes), pairs, lambda of: of.labels
+    )
 
 
 def by_hand(log, amplitudes, asked, only_past=False):
@@ -49,8 +53,9 @@ def by_hand(log, amplitudes, asked, only_past=False):
 
     def covariance(i, j, p, q):
         x, y = float(PICKS[i] @ PICKS[j]), float(TASTES[i] @ TASTES[j])
-        of_picks, of_tastes, of_time = amplitudes
+        of_picks, of_tastes, of_features, of_time = amplitudes
         alike = of_picks * np.exp((x - 1) / 0.35) + of_tastes * np.exp((y - 1) / 0.2)
+        alike += of_features * float(FEATURES[i] @ FEATURES[j])
         return alike + of_time * np.exp(-abs(p - q) / 10)
 
     asked_place = sum(t < time for _, _, t, _ in own) - 0.5 if only_past else place(time)
@@ -116,15 +121,15 @@ def test_small_groups_say_the_same(log, asked, amplitudes):
 def test_no_amplitude_adds_nothing():
     log = [(1, 1, 0, 2.0), (1, 2, 1, -1.0)]
     asked = np.array([1, 1]), np.array([1, 3])
-    assert process_of(log, (0.0, 0.0, 0.0)).at(*asked).tolist() == [0, 0]
+    assert process_of(log, (0.0, 0.0, 0.0, 0.0)).at(*asked).tolist() == [0, 0]
 
 
 def test_nobody_known_and_nothing_asked():
     asked = np.array([1, 2]), np.array([1, 0])
-    nobody = process_of([], (0.3, 0.2, 0.1))
+    nobody = process_of([], (0.3, 0.2, 0.1, 0.1))
     assert nobody.at(*asked).tolist() == [0, 0]
     assert nobody.at(*asked, np.array([3, 4]), only_past=True).tolist() == [0, 0]
-    known = process_of([(1, 1, 0, 2.0)], (0.3, 0.2, 0.1))
+    known = process_of([(1, 1, 0, 2.0)], (0.3, 0.2, 0.1, 0.1))
     nothing = np.empty(0, dtype=np.int64)
     assert len(known.at(nothing, nothing)) == 0
 
@@ -132,7 +137,7 @@ def test_nobody_known_and_nothing_asked():
 def test_without_a_time_it_is_what_comes_after_all():
     log = [(1, 1 + time % 6, time, float(time > 20)) for time in range(40)] + [(2, 5, 5, 1.0)]
     users, items = np.array([1, 2, 3]), np.array([1, 1, 1])
-    process = process_of(log, (0.0, 0.0, 0.1))
+    process = process_of(log, (0.0, 0.0, 0.0, 0.1))
     now = process.at(users, items)
     assert np.array_equal(now, process.at(users, items, np.full(3, 99)))
     early = process.at(users, items, np.full(3, -1))
@@ -145,7 +150,7 @@ def test_of_a_long_history_the_latest_are_read(monkeypatch):
     monkeypatch.setattr(residual_process, "_MOST", 3)
     log = [(1, 1, time, error) for time, error in enumerate([9.0, 9.0, 1.0, 2.0, -1.0])]
     asked = np.array([1]), np.array([2])
-    amplitudes = (0.3, 0.2, 0.0)
+    amplitudes = (0.3, 0.2, 0.1, 0.0)
     for only_past in (False, True):
         found = process_of(log, amplitudes).at(*asked, only_past=only_past)
         assert found == pytest.approx(process_of(log[2:], amplitudes).at(*asked), abs=1e-6)

@@ -3,11 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
+from maxella.data.entity_features import EntityFeatures, Features
+from maxella.features.feature_set import FeatureSpec
+from maxella.features.id import Vocabulary
 from maxella.model.build import build_model
-from maxella.model.residual_part import ITEMS, TIME
+from maxella.model.residual_part import ITEMS, TIME, ResidualPart
 from maxella.recommend.engine import Engine
 from maxella.training.residuals import Residuals
 
@@ -141,7 +145,7 @@ def test_tastes_tell_items_apart_as_the_head_does(make_model, scramble, head):
 def test_newcomers_are_answered_as_users_of_the_same_ratings(dataset_of, picks_of, make_model):
     data, model = data_of(dataset_of, picks_of, by_group), make_model()
     with torch.no_grad():
-        model.residuals["rating"].amplitudes.copy_(torch.tensor([0.6, 0.0, 0.0]))
+        model.residuals["rating"].amplitudes.copy_(torch.tensor([0.6, 0.0, 0.0, 0.0]))
     known = Engine.of(model, data.train)
     new = known.of_newcomers(data.train)
     users = torch.arange(1, USERS + 1)
@@ -176,3 +180,27 @@ def test_intervals_follow(dataset_of, picks_of, make_model):
         before = of_what_came()
         model.residuals["rating"].amplitudes.copy_(torch.tensor([*ITEMS, 0.0]))
     assert of_what_came() > before + 0.1
+
+
+def test_features_tell_items_apart(make_spec):
+    """Two items of one director, one of which nothing is known, one of other genres."""
+    table = pl.DataFrame(
+        {
+            "item_id": ["a", "b", "c", "d"],
+            "director": ["Varda", "Varda", None, "Akerman"],
+            "genres": ["Drama|War", "Drama", None, "Comedy"],
+        }
+    )
+    ids = Vocabulary.fit(table["item_id"])
+    specs = [FeatureSpec("director", "category"), FeatureSpec("genres", "labels")]
+    known = EntityFeatures.fit(table, "item_id", ids, specs, np.ones(5, dtype=bool))
+    model = build_model(make_spec(), 1, Features(items=known)).eval()
+    part = ResidualPart(of_items=True, of_time=False)
+    items = model.item_encoder(torch.arange(5))
+    bags = model.item_encoder.features.bags
+    with torch.no_grad():
+        covariance = part.covariance(model.heads["rating"], items, 3, bags, with_times=False)
+    rows = dict(zip("abcd", ids.rows_of(pl.Series([*"abcd"])), strict=True))
+    z = covariance.features[[rows[name] for name in "abcd"]]
+    wanted = torch.tensor([[2, 1 + 0.5**0.5, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 2]]) / 2
+    torch.testing.assert_close((z @ z.T).triu(), wanted, atol=0.15, rtol=0)

@@ -22,18 +22,20 @@ _CELLS = 2**24  # numbers of a group of users: 64 MB
 class Covariance:
     """κ of two ratings by one user, of items i and j, the p-th and the q-th that they gave.
 
-    a exp((cos(x_i, x_j) − 1) / .35) + b exp((cos(y_i, y_j) − 1) / .2) + c exp(−|p − q| / 10),
-    x what items are picked with and y what tastes tell them apart.
+    a exp((cos(x_i, x_j) − 1) / .35) + b exp((cos(y_i, y_j) − 1) / .2) + f z_i·z_j
+    + c exp(−|p − q| / 10), x what items are picked with, y what tastes tell them apart, and z their
+    features.
     """
 
     picks: torch.Tensor  # (item rows, d) x, of length 1 or 0
     tastes: torch.Tensor  # (item rows, w) y, of length 1 or 0; w may be 0
-    amplitudes: tuple[float, float, float]  # a, b, c
+    features: torch.Tensor  # (item rows, m) z, of length 1 or less; m may be 0
+    amplitudes: tuple[float, float, float, float]  # a, b, f, c
 
     @property
     def width(self) -> int:
         """Numbers of an item."""
-        return self.picks.shape[1] + self.tastes.shape[1]
+        return self.picks.shape[1] + self.tastes.shape[1] + self.features.shape[1]
 
     def of(
         self,
@@ -43,7 +45,7 @@ class Covariance:
         other_places: torch.Tensor,
     ) -> torch.Tensor:
         """(G, n) and (G, m) item rows and places → (G, n, m)."""
-        of_picks, of_tastes, of_time = self.amplitudes
+        of_picks, of_tastes, of_features, of_time = self.amplitudes
         found = torch.zeros(*items.shape, other_items.shape[1])
         for vectors, amplitude, width in (
             (self.picks, of_picks, PICKS_WIDTH),
@@ -52,6 +54,8 @@ class Covariance:
             if amplitude and vectors.shape[1]:
                 cosines = vectors[items] @ vectors[other_items].mT
                 found += cosines.sub_(1).div_(width).exp_().mul_(amplitude)
+        if of_features and self.features.shape[1]:
+            found += of_features * (self.features[items] @ self.features[other_items].mT)
         if of_time:
             gaps = (places[:, :, None] - other_places[:, None]).abs_().float()
             found += gaps.div_(-TIME_WIDTH).exp_().mul_(of_time)

@@ -194,8 +194,13 @@ class TaskAnswers:
         part: ResidualPart = self._model.residuals[self.task]  # type: ignore[assignment]
         trained, model = self.users.trained, self._model
         head: PairHead = model.heads[self.task]  # type: ignore[assignment]
+        of_items = model.item_encoder.features
         covariance = part.covariance(
-            head, trained.items, model.user_encoder.id_dim, with_times=self.rates_by_time
+            head,
+            trained.items,
+            model.user_encoder.id_dim,
+            None if of_items is None else of_items.bags,
+            with_times=self.rates_by_time,
         )
         return ResidualProcess.of(covariance, self.users.known.pairs(self.task), self._errors)
 
