@@ -3,8 +3,10 @@
 Row 0 is "unknown": every id that the vocabulary does not hold maps to it.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,7 @@ import polars as pl
 from maxella.errors import DataError
 
 UNKNOWN_ROW = 0
+_FEW = 32  # ids up to which bisection is quicker than a join
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,31 @@ class Vocabulary:
         >>> Vocabulary.fit(pl.Series(["b", "a", "b"])).rows_of(["a", "b", "c"]).tolist()
         [2, 1, 0]
         """
-        wanted = pl.DataFrame({"id": pl.Series(ids, dtype=pl.String)})
+        asked = pl.Series("id", ids, dtype=pl.String)
+        if len(asked) <= _FEW:
+            return np.array([self._row_of(one) for one in asked], dtype=np.int64)
+        wanted = asked.to_frame()
         known = pl.DataFrame({"id": self.ids, "row": np.arange(1, self.n_rows, dtype=np.int64)})
         joined = wanted.join(known, on="id", how="left", maintain_order="left")
         return joined["row"].fill_null(UNKNOWN_ROW).to_numpy(writable=True)
+
+    def _row_of(self, one: str | None) -> int:
+        """The same of one id by bisection, in microseconds; a join reads every id that there is."""
+        ascending, rows = self._ascending
+        at = len(self) if one is None else bisect_left(ascending, one)
+        return int(rows[at]) if at < len(self) and ascending[at] == one else UNKNOWN_ROW
+
+    @cached_property
+    def _ascending(self) -> tuple[pl.Series, np.ndarray]:
+        """The ids in ascending order, of code points as in Python, and (n,) the row of each."""
+        order = self.ids.arg_sort()
+        return self.ids.gather(order), order.to_numpy().astype(np.int64) + 1
+
+    @cached_property
+    def _by_row(self) -> pl.Series:
+        """(rows,) the id of each; missing for the unknown one."""
+        unknown = pl.Series("id", [None], dtype=pl.String)
+        return pl.concat([unknown, self.ids], rechunk=True)
 
     def in_order(self, table: pl.DataFrame, key: str) -> pl.DataFrame:
         """A table with a column of ids, called `key` → one row for each id here, in their order.
@@ -63,5 +87,4 @@ class Vocabulary:
 
     def ids_of(self, rows: np.ndarray) -> pl.Series:
         """(n,) rows → (n,) ids; missing for the unknown row."""
-        with_unknown = pl.concat([pl.Series("id", [None], dtype=pl.String), self.ids])
-        return with_unknown[np.asarray(rows, dtype=np.int64)]
+        return self._by_row.gather(np.asarray(rows, dtype=np.int64))
