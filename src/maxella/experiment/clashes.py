@@ -67,7 +67,7 @@ def _of_task(task: Any, loss: Loss | None, model: Any, *, may_distil: bool) -> I
     is_started = model.start == "closed_form"
     if task.members > 1 and not HEADS[task.head_name].averages:
         yield f"another head than {task.head_name} with members above 1 ({task.name})"
-    for part in ("neighbours", "followers"):
+    for part in ("neighbours", "followers", "order"):
         if getattr(task, part) and model.seen_penalty_dim:
             yield f"{part} = 0 with model.seen_penalty_dim, which is of dot products ({task.name})"
     if loss and not loss.any_scale and is_started:

@@ -223,6 +223,9 @@ class TaskOptions(Section):
     followers: Annotated[int, Field(ge=0, le=1000)] = 0
     """For retrieval in a log with times: how many of the items that it came after speak for an item
     beside the dot product, by counts, the latest picks most; for what comes next. 0: none."""
+    order: Annotated[int, Field(ge=0, le=1000)] = 0
+    """For retrieval in a log with times: dimensions of each half of what reads the picks in their
+    order, beside the dot product; for what comes next. 0: none."""
     standardise: bool = True
     """For rating: whether ratings are learnt from their mean on in units of their spread, and
     answers kept within the range of the training labels; false: as they are, as in the notebook."""
@@ -247,6 +250,7 @@ class TaskOptions(Section):
             (self.loss is not None, "loss", "retrieval"),
             (self.neighbours > 0, "neighbours", "retrieval"),
             (self.followers > 0, "followers", "retrieval"),
+            (self.order > 0, "order", "retrieval"),
             (bool(self.event_weights), "event_weights", "retrieval"),
             (self.distillation > 0, "distillation", "retrieval"),
             (self.uses_time == "around", "uses_time = 'around'", "rating"),

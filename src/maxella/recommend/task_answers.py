@@ -15,7 +15,7 @@ from maxella.model.context_part import ContextPart, InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs
 from maxella.model.model import Model
-from maxella.model.neighbours import Beside
+from maxella.model.beside import Beside
 from maxella.model.revisit import RevisitPart
 from maxella.recommend.users import EmbeddedUsers, ranks, timed
 from maxella.recommend.visited import Visited

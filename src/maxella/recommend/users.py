@@ -18,7 +18,7 @@ from maxella.model.dot_product_head import DotProductHead
 from maxella.model.feature_part import FeatureBags
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import ENCODER, Model
-from maxella.model.neighbours import Beside
+from maxella.model.beside import Beside
 
 _Found = TypeVar("_Found")
 

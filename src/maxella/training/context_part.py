@@ -18,7 +18,7 @@ from maxella.model.context_part import InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import Model
-from maxella.model.neighbours import Beside
+from maxella.model.beside import Beside
 from maxella.model.user_encoder import Pairs
 from maxella.seeds import numpy_generator, torch_generator
 
