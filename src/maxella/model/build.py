@@ -140,7 +140,7 @@ def least_weights(spec: ModelSpec) -> int:
     if spec.encoder == "sum":
         n += users * spec.dim + items * (width + spec.history_dim)
     for head in spec.heads:
-        n += items * (head.neighbours + head.followers + 4 * head.order + len(head.patterns))
+        n += items * (head.neighbours + head.followers + 5 * head.order + len(head.patterns))
         if HEADS[head.head].averages:
             n += 2 * (users + items) * head.factors * head.members
     return n

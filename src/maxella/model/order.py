@@ -11,40 +11,44 @@ from maxella.data.log import Log
 from maxella.data.windows import Windows
 from maxella.features.id import UNKNOWN_ROW
 
-LATEST = 64  # picks that the second half reads
+LATEST = 30  # picks of which each age has a weight of its own
+LATE, OLDEST = 20.0, 100  # picks after which the late ones count 1/e, and nothing
 _USERS, _PAIRS = 256, 2**14  # asked at once
 
 
 class OrderPart(nn.Module):
     """What a score gets added: x · v_i + b_i, x what the picks j of a user say of the next one.
 
-    x = [γ n^−p Σ_j L_j ; Σ_j k(a_j) N_j], n the number of picks and a_j the age of a pick, in
-    places from the last one back: what all say, whenever they came, and what the latest say. L and
-    N are tables of the items, and so is v; k is a number for each age up to 63. All are zero until
-    `training.order` finds them. A user who was not there in training is read like any other.
+    x = [γ n^−p Σ_j L_j ; Σ_j k(a_j) N_j + κ Σ_j e^(−a_j / 20) M_j], n the number of picks and a_j
+    the age of a pick, in places from the last one back: what all say, whenever they came, and what
+    the latest and the late ones say. L, N and M are tables of the items, and so is v; k is a number
+    for each age up to 29. All are zero until `training.order` finds them. A user who was not there
+    in training is read like any other.
     """
 
     def __init__(self, n_item_rows: int, dim: int) -> None:
         super().__init__()
-        self.readings = nn.ModuleList(_zeros(n_item_rows, dim) for _ in range(2))
+        self.readings = nn.ModuleList(_zeros(n_item_rows, dim) for _ in range(3))
         self.items = _zeros(n_item_rows, 2 * dim)
         self.biases = nn.Parameter(torch.zeros(n_item_rows))
         self.log_gain = nn.Parameter(torch.zeros(()))
         self.power = nn.Parameter(torch.tensor(0.5))
         self.kernel = nn.Parameter(torch.zeros(LATEST))
+        self.late_gain = nn.Parameter(torch.zeros(()))
 
     def forward(self, windows: Windows) -> torch.Tensor:
         """(places, 2 dim) what was picked before each place, the places of a window in turn."""
-        of_all, of_latest = self.readings
-        items, length = windows.items(LATEST), windows.length
-        back = torch.arange(length)[:, None] + LATEST - 1 - torch.arange(LATEST + length)
-        kernel = functional.pad(self.kernel, (0, length))[back.clamp(min=0)] * (back >= 0)
-        latest = kernel @ of_latest(items)  # (W, length, dim)
+        of_all, of_latest, of_late = self.readings
+        items, length = windows.items(OLDEST), windows.length
+        ages = torch.arange(length)[:, None] + OLDEST - 1 - torch.arange(OLDEST + length)
+        is_read = (ages >= 0) & (ages < OLDEST)
+        by_age = self.late_gain * (-torch.arange(OLDEST) / LATE).exp()
+        kernel = functional.pad(self.kernel, (0, OLDEST - LATEST))[ages.where(is_read, 0)] * is_read
+        decay = by_age[ages.where(is_read, 0)] * is_read
+        latest = kernel @ of_latest(items) + decay @ of_late(items)  # (W, length, dim)
         earlier = windows.earlier()
-        before = functional.embedding_bag(
-            earlier.items, of_all.weight, earlier.begins, mode="sum"
-        )
-        so_far = torch.ones(length, length).tril(-1) @ of_all(items[:, LATEST:])
+        before = functional.embedding_bag(earlier.items, of_all.weight, earlier.begins, mode="sum")
+        so_far = torch.ones(length, length).tril(-1) @ of_all(items[:, OLDEST:])
         counts = (windows.firsts[:, None] + torch.arange(length)).clamp(min=1)
         factors = (self.log_gain - self.power * counts.log()).exp()
         taken = (so_far + before[:, None]) * factors[:, :, None]

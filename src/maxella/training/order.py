@@ -103,24 +103,24 @@ class Order:
 @torch.no_grad()
 def start(part: OrderPart, history: History, generator: torch.Generator) -> None:
     """Put low-rank EDLAE of a history into both halves, the latest picks counting most."""
-    of_all, of_latest = part.readings
-    found, items = low_rank_edlae(history, of_all.embedding_dim, generator)
+    found, items = low_rank_edlae(history, part.readings[0].embedding_dim, generator)
     # One scale for both sides, so that one learning rate suits them.
     ratio = (found.norm() / items.norm().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
-    of_all.weight.copy_(found / ratio)
-    of_latest.weight.copy_(found / ratio)
+    for table in part.readings:
+        table.weight.copy_(found / ratio)
     part.items.weight.copy_(torch.cat([items, items], dim=1) * ratio)
     lengths = history.starts.diff()
     mean = lengths[lengths > 0].float().mean() if len(history.items) else torch.ones(())
     part.power.fill_(0.5)
     part.log_gain.copy_(np.log(GAIN) + part.power * mean.log())
     ages = torch.arange(LATEST)
-    part.kernel.copy_(4 * (-ages / 4).exp() + (-ages / 20).exp())
+    part.kernel.copy_(4 * (-ages / 4).exp())
+    part.late_gain.fill_(1.0)
 
 
 def _adam(part: OrderPart) -> torch.optim.Adam:
     tables = [part.items.weight, *(table.weight for table in part.readings)]
-    scalars = [part.log_gain, part.power, part.kernel]
+    scalars = [part.log_gain, part.power, part.kernel, part.late_gain]
     of = {"tables": tables, "scalars": scalars, "biases": [part.biases]}
     groups = [{"params": of[name], "lr": rate, "peak": rate} for name, rate in RATES.items()]
     return torch.optim.Adam(groups, fused=True)
