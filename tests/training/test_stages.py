@@ -27,6 +27,7 @@ from maxella.training.followers import Followers
 from maxella.training.gradient_steps import GradientSteps, Plan
 from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
+from maxella.training.order import Order
 from maxella.training.reread import Reread
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
@@ -99,6 +100,7 @@ def make(make_spec, shop):
             patterns=(2,),
             neighbours=3,
             followers=3,
+            order=2,
         ),
         HeadSpec("visit", "dot_product", item_biases=True, projects=True),
         HeadSpec("stars", "dot", factors=2, mean=3.0, reads_context=True),
@@ -123,6 +125,7 @@ STAGES = {
     "mixture": lambda dataset: Mixture("buy"),
     "neighbours": lambda dataset: Neighbours("buy", 1),
     "followers": lambda dataset: Followers("buy"),
+    "order": lambda dataset: Order("buy", 1),
     "revisits": lambda dataset: Revisits("buy", 1),
     "cold-start mapping": lambda dataset: ColdStart(1),
     "context": lambda dataset: ContextStage(1),
@@ -136,6 +139,7 @@ CHANGES = {
     "mixture": ["heads.buy.gains"],
     "neighbours": ["neighbours.buy."],
     "followers": ["followers.buy."],
+    "order": ["order.buy."],
     "revisits": ["revisits.buy."],
     "cold-start mapping": ["cold_users.", "cold_items.", "item_encoder.table.weight", "heads."],
     "context": ["contexts."],
@@ -226,7 +230,7 @@ def test_cold_start_fills_the_rows_that_no_training_row_names_and_moves_no_other
     for key in item_rows:
         weight = model.state_dict()[key]
         if len(weight) == ITEMS + 1 and not key.startswith(
-            ("cold_", "seen_", "contexts", "neighbours", "followers", "revisits")
+            ("cold_", "seen_", "contexts", "neighbours", "followers", "order", "revisits")
         ):
             assert torch.equal(weight[~is_cold], before[key][~is_cold]), key
 

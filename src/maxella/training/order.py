@@ -31,7 +31,7 @@ PASSES = 2
 MOST_STEPS = 4000
 ALL_ITEMS = 20_000  # up to here every item competes, beyond as many as below
 DRAWN = 4000  # items of a step, beside its own
-RATES = {"tables": 0.001, "scalars": 0.02, "biases": 0.01}  # of Adam, at their peak
+RATES = {"tables": 0.002, "scalars": 0.02, "biases": 0.01}  # of Adam, at their peak
 
 
 @dataclass
