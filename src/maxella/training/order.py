@@ -1,8 +1,9 @@
 """What the order of picks says of the next one, found beside all else that is trained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,18 @@ from maxella.seeds import numpy_generator, torch_generator
 from maxella.tasks.softmax import next_softmax
 from maxella.training.closed_form_start import GAIN
 from maxella.training.neighbours import spread
-from maxella.training.schedule import one_cycle
 from maxella.training.trial import Trial
 
 SHARES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # in spreads of the other scores
-DEFAULT_SHARE = 3.0
+DEFAULT_SHARE = 10.0
 LENGTH = 200  # places of a window
 PLACES = 700  # of a step, about
 MOST_WINDOWS = 128  # of a step
-PASSES = 2
-MOST_STEPS = 4000
+PASSES, MOST_PASSES = 2, 20  # without a validation part, and with one
+MOST_STEPS = 4500
 ALL_ITEMS = 20_000  # up to here every item competes, beyond as many as below
 DRAWN = 4000  # items of a step, beside its own
-RATES = {"tables": 0.002, "scalars": 0.02, "biases": 0.01}  # of Adam, at their peak
+WARM_UP = 100  # steps
 
 
 @dataclass
@@ -40,8 +40,12 @@ class Order:
 
     It starts from low-rank EDLAE, whose readings all picks and the latest have alike, and learns to
     tell at every place of every history the pick that comes next from all items that had not come
-    by then. What it adds is then set to vary `share` times as much as the scores do without it,
-    as ranks the validation part best by NDCG@100; without one it is 3.
+    by then. After each pass over the histories the mean of the weights so far, the latest counting
+    most, is tried, and the best kept; the first pass that brings nothing ends it. Without a
+    validation part there are two passes.
+
+    What it adds is then set to vary `share` times as much as the scores do without it, as ranks the
+    validation part best by NDCG@100; without one it is 10.
     """
 
     task: str
@@ -55,37 +59,40 @@ class Order:
         part: OrderPart = model.order[self.task]  # type: ignore[assignment]
         history = dataset.train.picks(self.task, in_time_order=True)
         start(part, history, torch_generator(self.seed, "order start"))
-        steps = self._fit(part, history)
+        trial = Trial.of(model, dataset, self.task)
+        passes = self._fit(part, history, trial)
         with torch.no_grad():
-            share = self._share(part, model, dataset)
-        self.facts = {"steps": steps, "share": share}
+            share = self._share(part, model, dataset, trial)
+        self.facts = {"passes": passes, "share": share}
 
-    def _fit(self, part: OrderPart, history: History) -> int:
-        """Step down the loss of windows in random order; gives the number of steps."""
-        windows, rng = Windows.cut(history, LENGTH), numpy_generator(self.seed, "order")
+    def _fit(self, part: OrderPart, history: History, trial: Trial) -> int:
+        """Pass over the windows in random order; gives how many passes were kept."""
+        windows = Windows.cut(history, LENGTH)
         if not len(windows):
             return 0
-        size = PLACES * len(windows) // int(windows.counts.sum())
-        size = min(max(1, size), MOST_WINDOWS)
-        steps = min(PASSES * -(-len(windows) // size), MOST_STEPS)
-        competitors = Competitors.of(history)
-        optimiser = _adam(part)
-        done = 0
-        while done < steps:
-            for batch in windows.batches(size, rng):
-                for group in optimiser.param_groups:
-                    group["lr"] = group["peak"] * one_cycle(done, steps)
-                optimiser.zero_grad()
-                competitors.loss(part, batch, rng).backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                done += 1
+        size = min(max(1, PLACES * len(windows) // int(windows.counts.sum())), MOST_WINDOWS)
+        n_steps = min(-(-len(windows) // size), MOST_STEPS)  # of a pass
+        n_passes = max(1, MOST_STEPS // n_steps)
+        n_passes = min(n_passes, MOST_PASSES if trial.asks else PASSES)
+        descent, rng = Descent.of(part, history), numpy_generator(self.seed, "order")
+        best, kept, value = _weights(part), 0, trial.ndcg()
+        for done in range(n_passes):
+            for step, batch in enumerate(islice(windows.batches(size, rng), n_steps)):
+                descent.step(batch, rng)
                 if self.on_step:
-                    self.on_step(done, steps)
-                if done == steps:
+                    self.on_step(done * n_steps + step + 1, n_passes * n_steps)
+            with descent.mean():
+                found = trial.ndcg()
+                if trial.asks and found <= value:
                     break
-        return steps
+                best, kept, value = _weights(part), done + 1, found
+        part.load_state_dict(best)
+        part.zero_grad()
+        return kept
 
-    def _share(self, part: OrderPart, model: Model, dataset: Dataset) -> float:
+    def _share(
+        self, part: OrderPart, model: Model, dataset: Dataset, trial: Trial
+    ) -> float:
         """Set and give what it counts beside the other scores."""
         items, biases = part.items.weight.clone(), part.biases.clone()
         unit = spread(model, dataset.train, self.task, "order")
@@ -94,7 +101,7 @@ class Order:
             part.items.weight.copy_(items * (unit * share))
             part.biases.copy_(biases * (unit * share))
 
-        share = Trial.of(model, dataset, self.task).best(SHARES, put)
+        share = trial.best(SHARES, put)
         share = DEFAULT_SHARE if share is None else share
         put(share)
         return share
@@ -118,12 +125,64 @@ def start(part: OrderPart, history: History, generator: torch.Generator) -> None
     part.late_gain.fill_(1.0)
 
 
-def _adam(part: OrderPart) -> torch.optim.Adam:
-    tables = [part.items.weight, *(table.weight for table in part.readings)]
-    scalars = [part.log_gain, part.power, part.kernel, part.late_gain]
-    of = {"tables": tables, "scalars": scalars, "biases": [part.biases]}
-    groups = [{"params": of[name], "lr": rate, "peak": rate} for name, rate in RATES.items()]
-    return torch.optim.Adam(groups, fused=True)
+def _weights(part: OrderPart) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in part.state_dict().items()}
+
+
+@dataclass
+class Descent:
+    """Steps of Adam, and the mean of the weights that they went through.
+
+    After t steps that of s counts as s⁸, about: the last ninth makes most of the mean (Shamir and
+    Zhang 2013, "Stochastic gradient descent for non-smooth optimization"). It is worth what a rate
+    that falls to zero is, at any time.
+    """
+
+    part: OrderPart
+    competitors: "Competitors"
+    optimiser: torch.optim.Adam
+    means: list[torch.Tensor]
+    done: int = 0
+
+    @classmethod
+    def of(cls, part: OrderPart, history: History) -> "Descent":
+        """From where a part is."""
+        groups = [{"params": of, "lr": rate, "peak": rate} for of, rate in _rates(part)]
+        means = [weight.detach().clone() for weight in part.parameters()]
+        return cls(part, Competitors.of(history), torch.optim.Adam(groups, fused=True), means)
+
+    def step(self, windows: Windows, rng: np.random.Generator) -> None:
+        """One step down the loss of some windows."""
+        self.done += 1
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * min(1.0, self.done / WARM_UP)
+        self.optimiser.zero_grad()
+        self.competitors.loss(self.part, windows, rng).backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        for mean, weight in zip(self.means, self.part.parameters(), strict=True):
+            mean.lerp_(weight.detach(), 9 / (self.done + 9))
+
+    @contextmanager
+    def mean(self) -> Iterator[None]:
+        """The part at the mean, for a while."""
+        weights = [*self.part.parameters()]
+        latest = [weight.detach().clone() for weight in weights]
+        _put(weights, self.means)
+        yield
+        _put(weights, latest)
+
+
+@torch.no_grad()
+def _put(weights: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
+    for weight, value in zip(weights, values, strict=True):
+        weight.copy_(value)
+
+
+def _rates(part: OrderPart) -> Iterator[tuple[list[torch.Tensor], float]]:
+    """Weights, and the rate of Adam that they step at."""
+    yield [part.items.weight, *(table.weight for table in part.readings)], 0.001
+    yield [part.log_gain, part.power, part.kernel, part.late_gain], 0.02
+    yield [part.biases], 0.01
 
 
 @dataclass(frozen=True)
