@@ -1,7 +1,5 @@
 """What picks say in their order: for anyone the same, and nothing of what comes later."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -48,7 +46,7 @@ def by_hand(part, picks):
             latest += part.kernel[age] * of_latest[item]
         if age < OLDEST:
             latest += part.late_gain * np.exp(-age / 20) * of_late[item]
-    return torch.cat([part.log_gain.exp() * n ** -part.power * taken, latest])
+    return torch.cat([part.log_gain.exp() * n**-part.power * taken, latest])
 
 
 @given(distinct, distinct, st.integers(1, 120))

@@ -43,12 +43,6 @@ def two_later(dataset_of):
     return dataset_of(log_of(rng.permutation(rows))), log_of(held_out)
 
 
-@pytest.fixture
-def long_run(monkeypatch):
-    """Small worlds want smaller steps."""
-    monkeypatch.setattr(order, "MOST_WINDOWS", 4)
-
-
 @pytest.fixture(params=["all items", "drawn items"])
 def competitors(request, monkeypatch):
     if request.param == "drawn items":
@@ -56,7 +50,7 @@ def competitors(request, monkeypatch):
         monkeypatch.setattr(order, "DRAWN", 12)
 
 
-@pytest.mark.usefixtures("long_run", "competitors")
+@pytest.mark.usefixtures("competitors")
 def test_what_comes_two_places_later_is_learnt(model, two_later):
     dataset, validation = two_later
     stage = Order("buy", 1)

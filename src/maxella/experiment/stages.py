@@ -91,10 +91,10 @@ def build_stages(
     has_parts = start is not None and config.model.dim and config.model.history_dim
     if has_parts and len(dataset.validation.rows):
         stages += [partial(Mixture, task) for task in ranking]
-    told = partial(on_step, f"{name}: order")
-    stages += [partial(Order, task, seed, told) for task in model.order]
     stages += [partial(Neighbours, task, seed) for task in model.neighbours]
     stages += [partial(Followers, task) for task in model.followers]
+    told = partial(on_step, f"{name}: order")
+    stages += [partial(Order, task, seed, told) for task in model.order]
     stages += [partial(Revisits, task, seed) for task in model.revisits]
     if model.cold_users or model.cold_items:
         stages.append(partial(ColdStart, seed))

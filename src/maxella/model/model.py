@@ -24,7 +24,8 @@ class Model(nn.Module):
 
     Beside these stand what is found once all else is trained and moves nothing of it: maps from
     features to what new rows should hold, a penalty on seen items, what the items that a user has
-    picked say for others, what the order of these says, what speaks for items that they have visited, and what the context adds.
+    picked say for others, and what their order says, what speaks for items that they have visited,
+    and what the context adds.
     `uses_time` says which tasks look at the order of what a user did, once trained, and at what.
     """
 

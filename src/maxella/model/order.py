@@ -28,7 +28,7 @@ class OrderPart(nn.Module):
 
     def __init__(self, n_item_rows: int, dim: int) -> None:
         super().__init__()
-        self.readings = nn.ModuleList(_zeros(n_item_rows, dim) for _ in range(3))
+        self.of_all, self.of_latest, self.of_late = (_zeros(n_item_rows, dim) for _ in range(3))
         self.items = _zeros(n_item_rows, 2 * dim)
         self.biases = nn.Parameter(torch.zeros(n_item_rows))
         self.log_gain = nn.Parameter(torch.zeros(()))
@@ -38,21 +38,27 @@ class OrderPart(nn.Module):
 
     def forward(self, windows: Windows) -> torch.Tensor:
         """(places, 2 dim) what was picked before each place, the places of a window in turn."""
-        of_all, of_latest, of_late = self.readings
         items, length = windows.items(OLDEST), windows.length
         ages = torch.arange(length)[:, None] + OLDEST - 1 - torch.arange(OLDEST + length)
         is_read = (ages >= 0) & (ages < OLDEST)
         by_age = self.late_gain * (-torch.arange(OLDEST) / LATE).exp()
         kernel = functional.pad(self.kernel, (0, OLDEST - LATEST))[ages.where(is_read, 0)] * is_read
         decay = by_age[ages.where(is_read, 0)] * is_read
-        latest = kernel @ of_latest(items) + decay @ of_late(items)  # (W, length, dim)
+        latest = kernel @ self.of_latest(items) + decay @ self.of_late(items)  # (W, length, dim)
         earlier = windows.earlier()
-        before = functional.embedding_bag(earlier.items, of_all.weight, earlier.begins, mode="sum")
-        so_far = torch.ones(length, length).tril(-1) @ of_all(items[:, OLDEST:])
+        before = functional.embedding_bag(
+            earlier.items, self.of_all.weight, earlier.begins, mode="sum"
+        )
+        so_far = torch.ones(length, length).tril(-1) @ self.of_all(items[:, OLDEST:])
         counts = (windows.firsts[:, None] + torch.arange(length)).clamp(min=1)
         factors = (self.log_gain - self.power * counts.log()).exp()
         taken = (so_far + before[:, None]) * factors[:, :, None]
         return torch.cat([taken, latest], dim=2)[windows.is_place]
+
+    @property
+    def readings(self) -> tuple[nn.Embedding, nn.Embedding, nn.Embedding]:
+        """L, N and M."""
+        return self.of_all, self.of_latest, self.of_late
 
     def told(self, task: str, log: Log) -> "PicksInOrder":
         """Ready to be asked for the users of a log."""
@@ -79,7 +85,7 @@ class PicksInOrder:
         """(n,) user rows, (n,) item rows → (n,) the same of these pairs."""
         found = [torch.empty(0)]
         for pairs in torch.split(torch.arange(len(users)), _PAIRS):
-            distinct, positions = users[pairs].unique(return_inverse=True)
+            distinct, positions = users[pairs].unique(return_inverse=True)  # type: ignore[no-untyped-call]
             of_users, of_items = self._states(distinct)[positions], items[pairs]
             products = (of_users * self.part.items(of_items)).sum(dim=1)
             found.append(products + self.part.biases[of_items])

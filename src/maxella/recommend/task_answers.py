@@ -11,11 +11,11 @@ from maxella.closed_form.local_bias import LocalBias
 from maxella.data.contexts import Contexts
 from maxella.errors import ConfigError
 from maxella.evaluation.distribution import central_interval
+from maxella.model.beside import Beside
 from maxella.model.context_part import ContextPart, InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs
 from maxella.model.model import Model
-from maxella.model.beside import Beside
 from maxella.model.revisit import RevisitPart
 from maxella.recommend.users import EmbeddedUsers, ranks, timed
 from maxella.recommend.visited import Visited

@@ -9,9 +9,9 @@ import torch
 from maxella.closed_form.neighbours import item_neighbours
 from maxella.data.dataset import Dataset
 from maxella.data.log import Log
+from maxella.model.beside import Beside
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
-from maxella.model.beside import Beside
 from maxella.model.neighbours import NeighbourPart
 from maxella.seeds import numpy_generator
 from maxella.training.trial import Trial

@@ -28,7 +28,8 @@ LENGTH = 200  # places of a window
 PLACES = 700  # of a step, about
 MOST_WINDOWS = 128  # of a step
 PASSES, MOST_PASSES = 2, 20  # without a validation part, and with one
-MOST_STEPS = 4500
+LEAST_STEPS = 100  # of a pass, if there are as many windows
+MOST_STEPS = 4500  # of all passes
 ALL_ITEMS = 20_000  # up to here every item competes, beyond as many as below
 DRAWN = 4000  # items of a step, beside its own
 WARM_UP = 100  # steps
@@ -70,7 +71,8 @@ class Order:
         windows = Windows.cut(history, LENGTH)
         if not len(windows):
             return 0
-        size = min(max(1, PLACES * len(windows) // int(windows.counts.sum())), MOST_WINDOWS)
+        size = PLACES * len(windows) // int(windows.counts.sum())
+        size = max(1, min(size, len(windows) // LEAST_STEPS, MOST_WINDOWS))
         n_steps = min(-(-len(windows) // size), MOST_STEPS)  # of a pass
         n_passes = max(1, MOST_STEPS // n_steps)
         n_passes = min(n_passes, MOST_PASSES if trial.asks else PASSES)
@@ -90,9 +92,7 @@ class Order:
         part.zero_grad()
         return kept
 
-    def _share(
-        self, part: OrderPart, model: Model, dataset: Dataset, trial: Trial
-    ) -> float:
+    def _share(self, part: OrderPart, model: Model, dataset: Dataset, trial: Trial) -> float:
         """Set and give what it counts beside the other scores."""
         items, biases = part.items.weight.clone(), part.biases.clone()
         unit = spread(model, dataset.train, self.task, "order")
@@ -110,7 +110,7 @@ class Order:
 @torch.no_grad()
 def start(part: OrderPart, history: History, generator: torch.Generator) -> None:
     """Put low-rank EDLAE of a history into both halves, the latest picks counting most."""
-    found, items = low_rank_edlae(history, part.readings[0].embedding_dim, generator)
+    found, items = low_rank_edlae(history, part.of_all.embedding_dim, generator)
     # One scale for both sides, so that one learning rate suits them.
     ratio = (found.norm() / items.norm().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
     for table in part.readings:
@@ -219,4 +219,5 @@ class Competitors:
             return taken_at[owners[of]] < places[of]
 
         vectors = part(windows), part.items(items), part.biases[items]
-        return next_softmax(*vectors, at, is_out, log_weights) / len(targets)
+        found: torch.Tensor = next_softmax(*vectors, at, is_out, log_weights)
+        return found / len(targets)
