@@ -282,7 +282,8 @@ def test_what_neighbours_say_is_known_where_contexts_are_counted(trained, shop, 
     Neighbours("buy", 1)(model, dataset)
     ContextStage(1)(model, dataset)
     (_, without), (_, beside) = exams
-    (near,) = [part for part in model.beside("buy", dataset.train).parts if part.part.weights.any()]
+    parts = model.beside("buy", dataset.train).parts
+    (near,) = (one for one in parts if one.part is model.neighbours["buy"])
     users = torch.arange(1, USERS + 1)
     said = near.scores(users)[:, without.columns]
     added = beside.scores - without.scores

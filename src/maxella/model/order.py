@@ -77,10 +77,12 @@ class PicksInOrder:
         """The same for other users."""
         return self.part.told(self.task, log)
 
+    @torch.no_grad()
     def scores(self, users: torch.Tensor) -> torch.Tensor:
         """(batch,) user rows → (batch, item rows) what their scores get added."""
         return torch.addmm(self.part.biases, self._states(users), self.part.items.weight.T)
 
+    @torch.no_grad()
     def of_pairs(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """(n,) user rows, (n,) item rows → (n,) the same of these pairs."""
         found = [torch.empty(0)]
