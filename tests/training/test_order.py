@@ -8,11 +8,13 @@ import torch
 
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
+from maxella.data.windows import Windows
 from maxella.model.build import build_model
 from maxella.model.head import HeadSpec
+from maxella.model.order import OrderPart
 from maxella.recommend.engine import Engine
 from maxella.training import order
-from maxella.training.order import DEFAULT_SHARE, Order, start
+from maxella.training.order import DEFAULT_SHARE, Competitors, Descent, Order, start
 
 USERS, ITEMS = 120, 24
 
@@ -65,6 +67,47 @@ def test_what_comes_two_places_later_is_learnt(model, two_later):
         start(model.order["buy"], dataset.train.picks("buy"), torch.Generator().manual_seed(1))
     lists = Engine.of(model, dataset.train).recommend("buy", users, 1)
     assert (lists.items == wanted).float().mean() < 0.6
+
+
+def test_the_loss_is_of_items_that_had_not_come(scramble):
+    """And so are its gradients: autograd's, of one softmax at a time."""
+    histories = [[3, 1, 4, 2], [5, 9, 2, 6, 8, 7], [1]]
+    log = log_of([(u, item, at) for u, of in enumerate(histories, 1) for at, item in enumerate(of)])
+    history = log.picks("buy", in_time_order=True)
+    windows = Windows.cut(history, 4)
+    part = OrderPart(ITEMS + 1, 3)
+    scramble(part)
+    found = Competitors.of(history).loss(part, windows, np.random.default_rng(1))
+    gradients = torch.autograd.grad(found, [*part.parameters()])
+    states, losses = part(windows), []
+    places = [of[:n] for of in histories for n in range(1, len(of) + 1)]
+    for state, (*before, item) in zip(states, places, strict=True):
+        scores = part.items.weight @ state + part.biases
+        competes = [one for one in range(1, ITEMS + 1) if one not in before]
+        losses.append(scores[competes].logsumexp(0) - scores[item])
+    wanted = torch.stack(losses).mean()
+    torch.testing.assert_close(found, wanted)
+    for one, other in zip(
+        gradients, torch.autograd.grad(wanted, [*part.parameters()]), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_mean_of_the_weights_is_of_the_latest_most(scramble, two_later):
+    part = OrderPart(ITEMS + 1, 3)
+    scramble(part)
+    history = two_later[0].train.picks("buy", in_time_order=True)
+    descent, windows = Descent.of(part, history), Windows.cut(history, 7)
+    passed = []
+    for _ in range(40):
+        descent.step(windows, np.random.default_rng(1))
+        passed.append(part.biases.detach().clone())
+    with descent.mean():
+        found = part.biases.detach().clone()
+    assert torch.equal(part.biases, passed[-1])
+    weights = torch.arange(40.0) ** 8
+    wanted = (weights @ torch.stack(passed)) / weights.sum()
+    torch.testing.assert_close(found, wanted, rtol=0.02, atol=0.01)
 
 
 def test_order_that_tells_nothing_leaves_the_scores_as_they_were(model, two_later):

@@ -205,19 +205,20 @@ class Competitors:
         """The mean over the places of some windows."""
         is_place = windows.is_place
         targets = windows.items(0)[is_place].numpy()
-        found = self.columns(targets, targets, len(targets) / self.n_picks, rng)
-        items, at = torch.from_numpy(found.items), torch.from_numpy(found.item_positions)
-        log_weights = None if found.weights is None else torch.from_numpy(found.weights).log()
+        columns = self.columns(targets, targets, len(targets) / self.n_picks, rng)
+        items, at = torch.from_numpy(columns.items), torch.from_numpy(columns.item_positions)
         taken_at = windows.taken_at(items)
         owners, places = is_place.nonzero().T
         places = (places + windows.firsts[owners]).to(torch.int32)[:, None]
-        if log_weights is not None:
-            # The items that a user takes later are here because they do: they would weigh too much.
+        log_weights = None
+        if columns.weights is not None:
+            log_weights = torch.from_numpy(columns.weights).log()
+            # What a user takes later is here for that: it would stand for too many.
             places = torch.full_like(places, NEVER)
 
         def is_out(of: slice) -> torch.Tensor:
             return taken_at[owners[of]] < places[of]
 
         vectors = part(windows), part.items(items), part.biases[items]
-        found: torch.Tensor = next_softmax(*vectors, at, is_out, log_weights)
-        return found / len(targets)
+        found: torch.Tensor = next_softmax(*vectors, at, is_out, log_weights) / len(targets)
+        return found
