@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from maxella.baselines.table import BASELINES
 from maxella.errors import unknown_name
-from maxella.experiment.clashes import clashes
+from maxella.experiment.clashes import PARTS_BESIDE, clashes
 from maxella.experiment.option_types import LocalPath, OneOf
 from maxella.model.build import USER_ENCODERS
 from maxella.model.head import UsesTime
@@ -248,9 +248,7 @@ class TaskOptions(Section):
         for is_set, name, kind in (
             (self.among is not None, "among", "binary"),
             (self.loss is not None, "loss", "retrieval"),
-            (self.neighbours > 0, "neighbours", "retrieval"),
-            (self.followers > 0, "followers", "retrieval"),
-            (self.order > 0, "order", "retrieval"),
+            *((getattr(self, part) > 0, part, "retrieval") for part in PARTS_BESIDE),
             (bool(self.event_weights), "event_weights", "retrieval"),
             (self.distillation > 0, "distillation", "retrieval"),
             (self.uses_time == "around", "uses_time = 'around'", "rating"),

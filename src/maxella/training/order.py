@@ -217,8 +217,8 @@ class Competitors:
             places = torch.full_like(places, NEVER)
 
         def is_out(of: slice) -> torch.Tensor:
-            return taken_at[owners[of]] < places[of]
+            had_come: torch.Tensor = taken_at[owners[of]] < places[of]
+            return had_come
 
         vectors = part(windows), part.items(items), part.biases[items]
-        found: torch.Tensor = next_softmax(*vectors, at, is_out, log_weights) / len(targets)
-        return found
+        return next_softmax(*vectors, at, is_out, log_weights) / len(targets)
