@@ -5,7 +5,8 @@ import torch
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.model import neighbours
-from maxella.model.neighbours import Beside, FollowerPart, NeighbourPart, PickedNeighbours
+from maxella.model.beside import Beside
+from maxella.model.neighbours import FollowerPart, NeighbourPart, PickedNeighbours
 
 
 def log_of(pairs, n_users, n_items, times=None):

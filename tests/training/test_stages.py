@@ -27,6 +27,7 @@ from maxella.training.followers import Followers
 from maxella.training.gradient_steps import GradientSteps, Plan
 from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
+from maxella.training.order import Order
 from maxella.training.reread import Reread
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
@@ -99,6 +100,7 @@ def make(make_spec, shop):
             patterns=(2,),
             neighbours=3,
             followers=3,
+            order=2,
         ),
         HeadSpec("visit", "dot_product", item_biases=True, projects=True),
         HeadSpec("stars", "dot", factors=2, mean=3.0, reads_context=True),
@@ -123,6 +125,7 @@ STAGES = {
     "mixture": lambda dataset: Mixture("buy"),
     "neighbours": lambda dataset: Neighbours("buy", 1),
     "followers": lambda dataset: Followers("buy"),
+    "order": lambda dataset: Order("buy", 1),
     "revisits": lambda dataset: Revisits("buy", 1),
     "cold-start mapping": lambda dataset: ColdStart(1),
     "context": lambda dataset: ContextStage(1),
@@ -136,6 +139,7 @@ CHANGES = {
     "mixture": ["heads.buy.gains"],
     "neighbours": ["neighbours.buy."],
     "followers": ["followers.buy."],
+    "order": ["order.buy."],
     "revisits": ["revisits.buy."],
     "cold-start mapping": ["cold_users.", "cold_items.", "item_encoder.table.weight", "heads."],
     "context": ["contexts."],
@@ -226,7 +230,7 @@ def test_cold_start_fills_the_rows_that_no_training_row_names_and_moves_no_other
     for key in item_rows:
         weight = model.state_dict()[key]
         if len(weight) == ITEMS + 1 and not key.startswith(
-            ("cold_", "seen_", "contexts", "neighbours", "followers", "revisits")
+            ("cold_", "seen_", "contexts", "neighbours", "followers", "order", "revisits")
         ):
             assert torch.equal(weight[~is_cold], before[key][~is_cold]), key
 
@@ -278,7 +282,8 @@ def test_what_neighbours_say_is_known_where_contexts_are_counted(trained, shop, 
     Neighbours("buy", 1)(model, dataset)
     ContextStage(1)(model, dataset)
     (_, without), (_, beside) = exams
-    (near,) = [part for part in model.beside("buy", dataset.train).parts if part.part.weights.any()]
+    parts = model.beside("buy", dataset.train).parts
+    (near,) = (one for one in parts if one.part is model.neighbours["buy"])
     users = torch.arange(1, USERS + 1)
     said = near.scores(users)[:, without.columns]
     added = beside.scores - without.scores

@@ -166,6 +166,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 patterns=_patterns(task, train, is_goal=[task.name] == ranking[:1]),
                 neighbours=task.neighbours,
                 followers=task.followers,
+                order=task.order,
                 residual_process=task.residual_process,
             )
         )
@@ -224,7 +225,7 @@ def _events(config: Config, train: Log) -> list[str]:
 
 
 def _check_times(task: TaskOptions, train: Log) -> None:
-    asked = [option for option in ("uses_time", "followers") if getattr(task, option)]
+    asked = [option for option in ("uses_time", "followers", "order") if getattr(task, option)]
     if asked and train.rows.timestamps is None:
         raise ConfigError(
             f"tasks.{task.name}.{asked[0]} wants a timestamp in every interaction; this source has "

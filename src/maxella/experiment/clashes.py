@@ -6,6 +6,8 @@ from typing import Any
 from maxella.model.heads import HEADS
 from maxella.tasks.losses import LOSSES, Loss
 
+PARTS_BESIDE = ("neighbours", "followers", "order")  # of a task, beside its dot product
+
 
 def clashes(model: Any, tasks: Sequence[Any], training: Any) -> Iterator[str]:
     """What is wanted instead of each such choice that is made.
@@ -67,7 +69,7 @@ def _of_task(task: Any, loss: Loss | None, model: Any, *, may_distil: bool) -> I
     is_started = model.start == "closed_form"
     if task.members > 1 and not HEADS[task.head_name].averages:
         yield f"another head than {task.head_name} with members above 1 ({task.name})"
-    for part in ("neighbours", "followers"):
+    for part in PARTS_BESIDE:
         if getattr(task, part) and model.seen_penalty_dim:
             yield f"{part} = 0 with model.seen_penalty_dim, which is of dot products ({task.name})"
     if loss and not loss.any_scale and is_started:

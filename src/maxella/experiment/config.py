@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from maxella.baselines.table import BASELINES
 from maxella.errors import unknown_name
-from maxella.experiment.clashes import clashes
+from maxella.experiment.clashes import PARTS_BESIDE, clashes
 from maxella.experiment.option_types import LocalPath, OneOf
 from maxella.model.build import USER_ENCODERS
 from maxella.model.head import UsesTime
@@ -223,6 +223,9 @@ class TaskOptions(Section):
     followers: Annotated[int, Field(ge=0, le=1000)] = 0
     """For retrieval in a log with times: how many of the items that it came after speak for an item
     beside the dot product, by counts, the latest picks most; for what comes next. 0: none."""
+    order: Annotated[int, Field(ge=0, le=1000)] = 0
+    """For retrieval in a log with times: dimensions of each half of what reads the picks in their
+    order, beside the dot product; for what comes next. 0: none."""
     standardise: bool = True
     """For rating: whether ratings are learnt from their mean on in units of their spread, and
     answers kept within the range of the training labels; false: as they are, as in the notebook."""
@@ -248,8 +251,7 @@ class TaskOptions(Section):
         for is_set, name, kind in (
             (self.among is not None, "among", "binary"),
             (self.loss is not None, "loss", "retrieval"),
-            (self.neighbours > 0, "neighbours", "retrieval"),
-            (self.followers > 0, "followers", "retrieval"),
+            *((getattr(self, part) > 0, part, "retrieval") for part in PARTS_BESIDE),
             (bool(self.event_weights), "event_weights", "retrieval"),
             (self.distillation > 0, "distillation", "retrieval"),
             (self.residual_process, "residual_process", "rating"),

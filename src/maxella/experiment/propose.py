@@ -88,6 +88,7 @@ def choose_options(
         for task in tasks:
             if task.options["kind"] == "retrieval":
                 task.options["followers"] = NEIGHBOURS if is_large else FOLLOWERS
+                task.options["order"] = dim
             elif task.options["kind"] == "rating":
                 task.options["uses_time"] = "past"
     options = {

@@ -216,7 +216,7 @@ def _uses_time(config: Config, bundle: Bundle) -> list[str]:
         ("rating", "past"): "past_ratings",
         ("rating", "around"): "ratings",
     }
-    asked = ((t.kind, "past" if t.followers else t.uses_time) for t in config.learnt)
+    asked = ((t.kind, "past" if t.followers or t.order else t.uses_time) for t in config.learnt)
     used = {named[one]: None for one in asked if one in named}
     context = bundle.features.context
     return [*used, *(["context"] if context and TIMESTAMP in context.columns else [])]

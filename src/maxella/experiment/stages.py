@@ -26,6 +26,7 @@ from maxella.training.gradient_steps import GradientSteps, Validation
 from maxella.training.log import RunLog
 from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
+from maxella.training.order import Order
 from maxella.training.reread import Reread
 from maxella.training.residuals import Residuals
 from maxella.training.revisits import Revisits
@@ -93,6 +94,8 @@ def build_stages(
         stages += [partial(Mixture, task) for task in ranking]
     stages += [partial(Neighbours, task, seed) for task in model.neighbours]
     stages += [partial(Followers, task) for task in model.followers]
+    told = partial(on_step, f"{name}: order")
+    stages += [partial(Order, task, seed, told) for task in model.order]
     stages += [partial(Revisits, task, seed) for task in model.revisits]
     if model.cold_users or model.cold_items:
         stages.append(partial(ColdStart, seed))

@@ -14,6 +14,7 @@ from maxella.model.head import Head, HeadShape, HeadSpec
 from maxella.model.heads import HEADS
 from maxella.model.model import Model
 from maxella.model.neighbours import FollowerPart, NeighbourPart
+from maxella.model.order import OrderPart
 from maxella.model.residual_part import ResidualPart
 from maxella.model.revisit import RevisitPart
 from maxella.model.row_encoder import RowEncoder
@@ -56,6 +57,7 @@ def build_model(spec: ModelSpec, seed: int, features: Features | None = None) ->
         followers={
             one.task: FollowerPart(n_items, one.followers) for one in heads if one.followers
         },
+        order={one.task: OrderPart(n_items, one.order) for one in heads if one.order},
         revisits={one.task: RevisitPart(one.patterns, n_items) for one in heads if one.patterns},
         contexts=_context_parts(spec, features),
         residuals={
@@ -144,7 +146,7 @@ def least_weights(spec: ModelSpec) -> int:
     if spec.encoder == "sum":
         n += users * spec.dim + items * (width + spec.history_dim)
     for head in spec.heads:
-        n += items * (head.neighbours + head.followers + len(head.patterns))
+        n += items * (head.neighbours + head.followers + 5 * head.order + len(head.patterns))
         if HEADS[head.head].averages:
             n += 2 * (users + items) * head.factors * head.members
     return n

@@ -45,12 +45,13 @@ class HeadSpec:
     patterns: tuple[int, ...] = ()  # of events by which items are visited; () to know none
     neighbours: int = 0  # items that speak for an item beside the dot product; 0: none
     followers: int = 0  # the same of items that it comes after
+    order: int = 0  # dimensions of each half of what reads the order of picks; 0: nothing does
     residual_process: bool = False  # whether what a user's ratings leave says how similar items do
 
     @property
     def uses_order(self) -> bool:
         """Whether it looks at the order of what a user did."""
-        return self.uses_time is not None or self.followers > 0
+        return self.uses_time is not None or self.followers > 0 or self.order > 0
 
 
 @dataclass(frozen=True, kw_only=True)

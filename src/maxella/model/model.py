@@ -8,9 +8,9 @@ from torch import nn
 from maxella.data.history import History
 from maxella.data.log import Log
 from maxella.features.id import UNKNOWN_ROW
+from maxella.model.beside import Beside
 from maxella.model.feature_part import ColdStartMap, FeatureBags, FeaturePart
 from maxella.model.head import Head, UsesTime
-from maxella.model.neighbours import Beside, PickedNeighbours
 from maxella.model.row_encoder import RowEncoder
 from maxella.model.row_table import SIDES, RowTable, Side
 from maxella.model.seen_penalty import SeenPenalty
@@ -24,8 +24,8 @@ class Model(nn.Module):
 
     Beside these stand what is found once all else is trained and moves nothing of it: maps from
     features to what new rows should hold, a penalty on seen items, what the items that a user has
-    picked say for others, what speaks for items that they have visited, what the context adds, and
-    what a user's ratings leave over.
+    picked say for others and what their order says, what speaks for items that they have visited,
+    what the context adds, and what a user's ratings leave over.
     `uses_time` says which tasks look at the order of what a user did, once trained, and at what.
     """
 
@@ -38,6 +38,7 @@ class Model(nn.Module):
         seen_penalty: SeenPenalty | None,
         neighbours: Mapping[str, nn.Module],
         followers: Mapping[str, nn.Module],
+        order: Mapping[str, nn.Module],
         revisits: Mapping[str, nn.Module],
         contexts: Mapping[str, nn.Module],
         residuals: Mapping[str, nn.Module],
@@ -53,6 +54,7 @@ class Model(nn.Module):
         self.seen_penalty = seen_penalty
         self.neighbours = nn.ModuleDict(neighbours)  # task → NeighbourPart, where it has one
         self.followers = nn.ModuleDict(followers)  # task → FollowerPart, where it has one
+        self.order = nn.ModuleDict(order)  # task → OrderPart, where it has one
         self.revisits = nn.ModuleDict(revisits)  # task → RevisitPart, where it has one
         self.contexts = nn.ModuleDict(contexts)  # task → ContextPart, where it is told it
         self.residuals = nn.ModuleDict(residuals)  # task → ResidualPart, where it has one
@@ -72,8 +74,8 @@ class Model(nn.Module):
 
     def beside(self, task: str, log: Log) -> Beside:
         """What stands beside the dot products of a task, for the users of a log."""
-        parts = [of[task] for of in (self.neighbours, self.followers) if task in of]
-        return Beside([PickedNeighbours.of(part, task, log) for part in parts])  # type: ignore[arg-type]
+        found = [of[task] for of in (self.neighbours, self.followers, self.order) if task in of]
+        return Beside([part.told(task, log) for part in found])  # type: ignore[operator]
 
     def head_tables(self, side: Side | None = None) -> dict[str, RowTable]:
         """The tables of the heads by name, of both sides or of one."""

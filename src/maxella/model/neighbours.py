@@ -1,6 +1,5 @@
 """What the items that a user has picked say for others: sparse parts of a score."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +31,10 @@ class NeighbourPart(nn.Module):
     def picks(self, log: Log, task: str) -> sp.csr_matrix:
         """(user rows, item rows) how much each pick of a user counts."""
         return log.picks(task).sparse()
+
+    def told(self, task: str, log: Log) -> "PickedNeighbours":
+        """Ready to be asked for the users of a log."""
+        return PickedNeighbours.of(self, task, log)
 
 
 class FollowerPart(NeighbourPart):
@@ -96,34 +99,3 @@ class PickedNeighbours:
             counts = self.picks[owners, near].toarray()
             added[pairs] = (self.weights[of_items] * counts).sum(axis=1)
         return torch.from_numpy(added)
-
-
-@dataclass(frozen=True)
-class Beside:
-    """All that stands beside the dot product of a task: the sum of its parts, 0 without any."""
-
-    parts: Sequence[PickedNeighbours]
-
-    def told(self, log: Log) -> "Beside":
-        """The same for other users."""
-        return Beside([part.told(log) for part in self.parts])
-
-    def add(
-        self, scores: torch.Tensor, users: torch.Tensor, columns: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """(batch, k) dot products of (batch,) user rows → the scores, in place.
-
-        (k,) item rows of the columns; all, if not given.
-        """
-        for part in self.parts:
-            of_all = part.scores(users)
-            scores += of_all if columns is None else of_all[:, columns]
-        return scores
-
-    def add_to_pairs(
-        self, scores: torch.Tensor, users: torch.Tensor, items: torch.Tensor
-    ) -> torch.Tensor:
-        """(n,) dot products of (n,) user rows and (n,) item rows → the scores, in place."""
-        for part in self.parts:
-            scores += part.of_pairs(users, items)
-        return scores

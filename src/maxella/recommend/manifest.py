@@ -161,7 +161,8 @@ def _of_head(head: HeadSpec, log: Log, task: TaskFacts) -> Iterator[tuple[bool, 
         got, wanted = getattr(head, name), of(task)
         yield got != wanted, f"{name} is {got!r}, in config.toml {wanted!r}"
     yield min(head.factors, head.members) < 1, "factors or members are below 1"
-    yield min(head.neighbours, head.followers) < 0, "neighbours or followers are below 0"
+    parts = (head.neighbours, head.followers, head.order)
+    yield min(parts) < 0, "neighbours, followers or order are below 0"
     has_no_times = head.uses_order and log.rows.timestamps is None
     yield has_no_times, "it uses time, and known.parquet has none"
     yield head.unit <= 0, "its unit is not above 0"

@@ -12,11 +12,11 @@ from maxella.data.contexts import Contexts
 from maxella.data.labelled import LabelledPairs
 from maxella.errors import ConfigError
 from maxella.evaluation.distribution import central_interval
+from maxella.model.beside import Beside
 from maxella.model.context_part import ContextPart, InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import Model
-from maxella.model.neighbours import Beside
 from maxella.model.residual_part import ResidualPart
 from maxella.model.revisit import RevisitPart
 from maxella.recommend.users import EmbeddedUsers, ranks, timed

@@ -14,11 +14,11 @@ from maxella.data.labelled import LabelledPairs
 from maxella.data.log import Log
 from maxella.data.recency import recency_weights
 from maxella.features.id import UNKNOWN_ROW
+from maxella.model.beside import Beside
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.feature_part import FeatureBags
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import ENCODER, Model
-from maxella.model.neighbours import Beside
 
 _Found = TypeVar("_Found")
 

@@ -1,15 +1,16 @@
-"""Two softmaxes, each with loss and gradients in one sweep over blocks of users.
+"""Three softmaxes, each with loss and gradients in one sweep over blocks of users.
 
 The matrix of ∂loss/∂s of a block is in the cache when its loss is known, so it is used there and
 then; autograd would keep every block until the backward pass and walk over them again.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-from maxella.tasks.blocks import Block, blocks
+from maxella.tasks.blocks import BLOCK_SCORES, Block, blocks
 from maxella.tasks.choices import Choices
 
 
@@ -144,3 +145,48 @@ def _cross_entropy(
     products = (wanted * scores.masked_fill(wanted == 0, 0.0)).sum(dim=1)
     has_all = log_totals.isneginf()
     return (weights * (log_totals - products)).masked_fill(has_all, 0.0).sum()
+
+
+def next_softmax(
+    states: torch.Tensor,
+    items: torch.Tensor,
+    biases: torch.Tensor,
+    targets: torch.Tensor,
+    is_out: Callable[[slice], torch.Tensor],
+    log_weights: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Σ over n places of log(e^{s_t} + Σ_j w_j e^{s_j}) − s_t, t the item that comes next there.
+
+    (n, d) states, (I, d) items and (I,) biases, whose products are the scores s, and (n,) positions
+    of the targets. `is_out` says of some places which items compete at none of them, (block, I)
+    bool; the target never competes with itself. (I,) log w_j: how many items each stands for.
+
+    Two items with scores 1 and 0, the first is next, the second may compete: log(1 + e⁻¹).
+
+    >>> state, items, nobody = torch.ones(1, 1), torch.tensor([[1.0], [0.0]]), torch.zeros(1, 2)
+    >>> found = next_softmax(state, items, torch.zeros(2), torch.tensor([0]), lambda _: nobody > 0)
+    >>> round(found.item(), 4)
+    0.3133
+    """
+    with torch.no_grad():
+        offsets = biases if log_weights is None else biases + log_weights
+        own = (states * items[targets]).sum(dim=1) + biases[targets]
+        loss = states.new_zeros(())
+        state_gradients, item_gradients = torch.empty_like(states), torch.zeros_like(items)
+        bias_gradients = torch.zeros_like(biases)
+        size = max(1, BLOCK_SCORES // max(1, len(items)))
+        for start in range(0, len(states), size):
+            places = slice(start, min(start + size, len(states)))
+            at, of_places = targets[places, None], states[places]
+            scores = torch.addmm(offsets, of_places, items.T)  # (block, I)
+            scores.masked_fill_(is_out(places), -torch.inf).scatter_(1, at, own[places, None])
+            highest = scores.amax(dim=1, keepdim=True)
+            totals = scores.sub_(highest).exp_().sum(dim=1, keepdim=True)
+            loss = loss + (totals.log() + highest).sum() - own[places].sum()
+            scores.div_(totals).scatter_add_(1, at, scores.new_full(at.shape, -1.0))
+            torch.mm(scores, items, out=state_gradients[places])
+            item_gradients.addmm_(scores.T, of_places)
+            bias_gradients += scores.sum(dim=0)
+    known = [state_gradients, item_gradients, bias_gradients]
+    found: torch.Tensor = _Known.apply(loss, known, states, items, biases)  # type: ignore[no-untyped-call]
+    return found

@@ -14,11 +14,11 @@ from maxella.data.history import History
 from maxella.data.labelled import LabelledPairs
 from maxella.data.ranges import is_first, ranges
 from maxella.features.id import UNKNOWN_ROW
+from maxella.model.beside import Beside
 from maxella.model.context_part import InContext
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.head import EmbeddedPairs, PairHead
 from maxella.model.model import Model
-from maxella.model.neighbours import Beside
 from maxella.model.user_encoder import Pairs
 from maxella.seeds import numpy_generator, torch_generator
 

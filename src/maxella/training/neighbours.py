@@ -9,9 +9,10 @@ import torch
 from maxella.closed_form.neighbours import item_neighbours
 from maxella.data.dataset import Dataset
 from maxella.data.log import Log
+from maxella.model.beside import Beside
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
-from maxella.model.neighbours import Beside, NeighbourPart, PickedNeighbours
+from maxella.model.neighbours import NeighbourPart
 from maxella.seeds import numpy_generator
 from maxella.training.trial import Trial
 
@@ -69,8 +70,9 @@ def spread(model: Model, log: Log, task: str, part: str) -> float:
     history = log.history(model.events, in_time_order=model.user_encoder.reads_order)
     queries, items = head.vectors(*model.embed(history))
     of_part = getattr(model, part)[task]
-    added = PickedNeighbours.of(of_part, task, log)
-    others = [one for one in model.beside(task, log).parts if one.part is not of_part]
+    parts = model.beside(task, log).parts
+    (added,) = (one for one in parts if one.part is of_part)
+    others = [one for one in parts if one is not added]
     users = torch.from_numpy(np.unique(log.pairs(task).of_some_users().users))
     ratios = []
     for block in torch.split(users, _BLOCK):

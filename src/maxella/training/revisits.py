@@ -13,9 +13,9 @@ from maxella.data.labelled import LabelledPairs
 from maxella.data.log import Log
 from maxella.data.ranges import is_first
 from maxella.data.visits import Visits
+from maxella.model.beside import Beside
 from maxella.model.dot_product_head import DotProductHead
 from maxella.model.model import Model
-from maxella.model.neighbours import Beside
 from maxella.model.revisit import RevisitPart
 from maxella.seeds import numpy_generator
 from maxella.training.trial import Trial

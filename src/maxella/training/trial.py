@@ -36,9 +36,18 @@ class Trial:
         exam = replace(exam, test=test.of_some_users(), metrics=["ndcg@100"], protocols=[protocol])
         return cls(model, dataset, exam)
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is anything to ask."""
+        return len(self.exam.test) > 0
+
+    def ndcg(self) -> float:
+        """The mean NDCG@100 over the users; 0 where there is nothing to ask."""
+        return float(self._ndcgs().mean()) if self.asks else 0.0
+
     def best(self, values: Sequence[float], put: Callable[[float], None]) -> float | None:
         """As `best_of` NDCG@100 once a value is `put` into the model; None: nothing to ask."""
-        if not len(self.exam.test):
+        if not self.asks:
             return None
 
         def quality(value: float) -> np.ndarray:
