@@ -11,8 +11,9 @@ from maxella.data.entity_features import EntityFeatures, Features
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.id import Vocabulary
 from maxella.model.build import build_model
-from maxella.model.residual_part import ITEMS, TIME, ResidualPart
+from maxella.model.residual_part import ITEMS, TIME
 from maxella.recommend.engine import Engine
+from maxella.recommend.residuals import covariance_of
 from maxella.training.residuals import Residuals
 
 USERS, N_ITEMS, PER_USER = 80, 20, 12
@@ -194,12 +195,10 @@ def test_features_tell_items_apart(make_spec):
     ids = Vocabulary.fit(table["item_id"])
     specs = [FeatureSpec("director", "category"), FeatureSpec("genres", "labels")]
     known = EntityFeatures.fit(table, "item_id", ids, specs, np.ones(5, dtype=bool))
-    model = build_model(make_spec(), 1, Features(items=known)).eval()
-    part = ResidualPart(of_items=True, of_time=False)
+    model = build_model(make_spec(residual_process=True), 1, Features(items=known)).eval()
     items = model.item_encoder(torch.arange(5))
-    bags = model.item_encoder.features.bags
     with torch.no_grad():
-        covariance = part.covariance(model.heads["rating"], items, 3, bags, with_times=False)
+        covariance = covariance_of(model, "rating", items, with_times=False)
     rows = dict(zip("abcd", ids.rows_of(pl.Series([*"abcd"])), strict=True))
     z = covariance.features[[rows[name] for name in "abcd"]]
     wanted = torch.tensor([[2, 1 + 0.5**0.5, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 2]]) / 2

@@ -15,10 +15,10 @@ from maxella.evaluation.distribution import central_interval
 from maxella.model.beside import Beside
 from maxella.model.context_part import ContextPart, InContext
 from maxella.model.dot_product_head import DotProductHead
-from maxella.model.head import EmbeddedPairs, PairHead
+from maxella.model.head import EmbeddedPairs
 from maxella.model.model import Model
-from maxella.model.residual_part import ResidualPart
 from maxella.model.revisit import RevisitPart
+from maxella.recommend.residuals import covariance_of
 from maxella.recommend.users import EmbeddedUsers, ranks, timed
 from maxella.recommend.visited import Visited
 
@@ -194,17 +194,8 @@ class TaskAnswers:
 
     @torch.inference_mode()
     def _found_residuals(self) -> ResidualProcess:
-        part: ResidualPart = self._model.residuals[self.task]  # type: ignore[assignment]
-        trained, model = self.users.trained, self._model
-        head: PairHead = model.heads[self.task]  # type: ignore[assignment]
-        of_items = model.item_encoder.features
-        covariance = part.covariance(
-            head,
-            trained.items,
-            model.user_encoder.id_dim,
-            None if of_items is None else of_items.bags,
-            with_times=self.rates_by_time,
-        )
+        items, times = self.users.trained.items, self.rates_by_time
+        covariance = covariance_of(self._model, self.task, items, with_times=times)
         return ResidualProcess.of(covariance, self.users.known.pairs(self.task), self._errors)
 
     @torch.inference_mode()
