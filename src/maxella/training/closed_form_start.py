@@ -1,6 +1,6 @@
 """Encoders started from factors found in closed form, and a teacher made of these."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,7 @@ class ClosedFormStart:
     task: str  # of which the labels are the pairs to account for
     seed: int
     device: torch.device
+    chosen: Mapping[str, float] = field(default_factory=dict)  # by an earlier pass
     name: str = "closed form"
     teacher: Teacher | None = None  # once it is found
     facts: dict[str, Any] = field(default_factory=dict)
@@ -76,7 +77,7 @@ class ClosedFormStart:
                 encoder.history.event_weights.copy_(weights)  # type: ignore[union-attr]
         with on_device(model, self.device):
             picks = [history.to(self.device) for history in picks]
-            settings = _Settings.of(self.task, dataset, picks[0], self.seed)
+            settings = _Settings.of(self.task, dataset, picks[0], self.seed, self.chosen)
             generator = torch_generator(self.seed, "closed form")
             self.teacher = _start(model, encoder, picks, settings, generator)
         self.facts = {"chosen": settings.chosen} if settings.chosen else {}
@@ -101,14 +102,16 @@ class _Settings:
     own: History  # the pairs of the task, which users are read from
     seed: int
     trial: Trial | None  # None where there is no validation part that can be asked
-    chosen: dict[str, float] = field(default_factory=dict)  # of those that were tried
+    chosen: dict[str, float]  # of those that were tried, now or by an earlier pass
 
     @classmethod
-    def of(cls, task: str, dataset: Dataset, own: History, seed: int) -> "_Settings":
+    def of(
+        cls, task: str, dataset: Dataset, own: History, seed: int, chosen: Mapping[str, float]
+    ) -> "_Settings":
         """For a data set."""
         asked, train = dataset.validation.pairs(task), dataset.train.task_data(task, "retrieval")
         has_any = np.isin(asked.users, train.pairs.users).any()
-        return cls(own, seed, Trial.of(train, asked) if has_any else None)
+        return cls(own, seed, Trial.of(train, asked) if has_any else None, dict(chosen))
 
     def ials(self, dim: int) -> float:
         """The penalty of iALS in so many dimensions."""
@@ -135,7 +138,7 @@ class _Settings:
 
     def _best(self, name: str, values: tuple[float, ...], fit: Callable[[float], Factors]) -> float:
         if self.trial is None:
-            return values[0]
+            return self.chosen.get(name, values[0])
         trial = self.trial
         self.chosen[name] = best_of(values, lambda value: trial.ndcgs(_Scores(*fit(value))))
         return self.chosen[name]
