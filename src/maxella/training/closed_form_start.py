@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch.nn import functional
 
 from maxella.baselines.choice import Trial
 from maxella.closed_form.edlae import EDLAE_L2, low_rank_edlae
-from maxella.closed_form.ials import ials, usual_l2
+from maxella.closed_form.ials import ials, usual_l2, usual_unobserved
 from maxella.data.dataset import Dataset
 from maxella.data.history import History
 from maxella.errors import ConfigError
@@ -26,8 +27,9 @@ GAIN = 10.0
 ID_WEIGHT = 0.55  # of the id part in the teacher's blend; the history part has the rest
 SHARPNESS = 1.6  # of the teacher, in standard deviations of its scores
 _SAMPLE = 1000  # users that a scale is found from
-# Penalties tried on the validation part, over the usual one; that first.
+# What is tried on the validation part, over the usual one; that first.
 _PENALTIES = (1.0, 2.0, 0.5, 4.0, 0.25)
+_UNOBSERVED = (1.0, 3.0, 0.3)
 
 Factors = tuple[torch.Tensor, torch.Tensor]  # (user or item rows, d), (item rows, d)
 
@@ -113,14 +115,18 @@ class _Settings:
         has_any = np.isin(asked.users, train.pairs.users).any()
         return cls(own, seed, Trial.of(train, asked) if has_any else None, dict(chosen))
 
-    def ials(self, dim: int) -> float:
-        """The penalty of iALS in so many dimensions."""
-        usual = usual_l2(self.own)
+    def ials(self, dim: int) -> dict[str, float]:
+        """What iALS in so many dimensions counts an empty cell, and its penalty."""
 
-        def fit(penalty: float) -> Factors:
-            return ials(self.own, dim, self._generator, l2=usual * penalty)
+        def options(unobserved: float, penalty: float) -> dict[str, float]:
+            of_cells = usual_unobserved(self.own) * unobserved
+            return {"unobserved": of_cells, "l2": usual_l2(self.own, of_cells) * penalty}
 
-        return usual * self._best("iALS", _PENALTIES, fit)
+        def fit(unobserved: float, penalty: float) -> Factors:
+            return ials(self.own, dim, self._generator, **options(unobserved, penalty))
+
+        cells = self._best("iALS, unobserved", _UNOBSERVED, lambda value: fit(value, 1.0))
+        return options(cells, self._best("iALS", _PENALTIES, partial(fit, cells)))
 
     def edlae(self, picks: History, dim: int) -> float:
         """That of EDLAE of these pairs; users are read from their own."""
@@ -157,7 +163,7 @@ def _start(
     weights: list[float] = []
     items: list[torch.Tensor] = []  # what the rows of the item encoder are made of
     if ids is not None:
-        of_users, of_items = ials(own, ids.dim, generator, l2=settings.ials(ids.dim))
+        of_users, of_items = ials(own, ids.dim, generator, **settings.ials(ids.dim))
         ids.table.weight.copy_(of_users * GAIN**0.5)
         items.append(of_items * GAIN**0.5)
         factors.append((of_users, of_items))
