@@ -52,7 +52,7 @@ def test_ials_without_confidences(history):
     for _ in range(3):
         items = solved(taken_by, users, item_l2)
         users = fold_in(items)
-    found = ials(history, 4, torch_generator(1, "start"), sweeps=3, l2=0.05)
+    found = ials(history, 4, torch_generator(1, "start"), sweeps=3, unobserved=0.1, l2=0.05)
     assert torch.equal(found[0], users)
     assert torch.equal(found[1], items)
 

@@ -27,7 +27,6 @@ from maxella.training.followers import Followers
 from maxella.training.gradient_steps import GradientSteps, Plan
 from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
-from maxella.training.reread import Reread
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
 
@@ -126,7 +125,6 @@ STAGES = {
     "revisits": lambda dataset: Revisits("buy", 1),
     "cold-start mapping": lambda dataset: ColdStart(1),
     "context": lambda dataset: ContextStage(1),
-    "rereading": lambda dataset: Reread(),
 }
 # What each of them may change: names, or where they begin.
 CHANGES = {
@@ -139,7 +137,6 @@ CHANGES = {
     "revisits": ["revisits.buy."],
     "cold-start mapping": ["cold_users.", "cold_items.", "item_encoder.table.weight", "heads."],
     "context": ["contexts."],
-    "rereading": ["user_encoder.ids.table.weight", "heads.stars.user_", "heads.liked.user_"],
 }
 EVERY = pytest.mark.parametrize("name", STAGES)
 
@@ -160,7 +157,7 @@ def trained(make, shop):
 def data_of(name, shop):
     """The shop; where a validation part is wanted, some users buy other items there."""
     dataset = shop[0]
-    if name not in ("mixture", "rereading"):
+    if name != "mixture":
         return dataset
     rows = dataset.train.rows
     bought = rows.take((rows.users > USERS // 2) & ~np.isnan(rows.labels["stars"]))

@@ -17,6 +17,7 @@ from maxella.training.trial import Trial
 
 OTHER_EVENTS = 0.3  # what a pair of any event counts beside one of the task (docs/log.md)
 SHARES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)  # in spreads of the dot products
+DEFAULT_SHARE = 1.0
 _BLOCK = 256  # users scored at once
 
 
@@ -33,7 +34,7 @@ class Neighbours:
 
     task: str
     seed: int
-    share: float = 1.0  # where there is nothing to choose by
+    share: float = DEFAULT_SHARE  # where there is nothing to choose by
     name: str = "neighbours"
     facts: dict[str, Any] = field(default_factory=dict)
 
