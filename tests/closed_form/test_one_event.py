@@ -63,7 +63,7 @@ def test_edlae(history):
     user_weights[1:] = (counts[1:] / counts[1:].float().mean()) ** -0.5
     user_weights[counts == 0] = 0.0
     together = gram(history, user_weights)
-    weights = item_weights(together.clone(), 400.0 + 0.33 * together.diagonal())
+    weights = item_weights(together.clone(), edlae.usual_l2(history) + 0.33 * together.diagonal())
     vectors = leading_eigenvectors(
         lambda basis: weights.T @ (together @ (weights @ basis)),
         together.diagonal() > 0,

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from maxella.closed_form.edlae import low_rank_edlae
+from maxella.closed_form.edlae import usual_l2 as usual_edlae_l2
 from maxella.closed_form.ials import ials, usual_l2, usual_unobserved
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
@@ -202,7 +203,7 @@ def test_what_was_chosen_is_what_the_model_starts_from(
     unobserved = 3 * usual_unobserved(history)
     options = {"unobserved": unobserved, "l2": 2 * usual_l2(history, unobserved)}
     users, items = ials(history, 4, generator, **options)
-    readings, read_items = low_rank_edlae(history, 3, generator, l2=800.0)
+    readings, read_items = low_rank_edlae(history, 3, generator, l2=2 * usual_edlae_l2(history))
     sums = history.matrix(torch.arange(1, 41)) @ readings
     wanted = users[1:] @ items.T + sums @ read_items.T
     torch.testing.assert_close(scores_of(model, log)[1:], GAIN * wanted)

@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional
 
 from maxella.baselines.choice import Trial
-from maxella.closed_form.edlae import EDLAE_L2, low_rank_edlae
+from maxella.closed_form.edlae import low_rank_edlae
+from maxella.closed_form.edlae import usual_l2 as usual_edlae_l2
 from maxella.closed_form.ials import ials, usual_l2, usual_unobserved
 from maxella.data.dataset import Dataset
 from maxella.data.history import History
@@ -131,12 +132,14 @@ class _Settings:
     def edlae(self, picks: History, dim: int) -> float:
         """That of EDLAE of these pairs; users are read from their own."""
 
+        usual = usual_edlae_l2(picks)
+
         def fit(penalty: float) -> Factors:
-            found = low_rank_edlae(picks, dim, self._generator, l2=EDLAE_L2 * penalty)
+            found = low_rank_edlae(picks, dim, self._generator, l2=usual * penalty)
             return _read(self.own, found[0]), found[1]
 
         name = "EDLAE" if picks is self.own else "EDLAE of all events"
-        return EDLAE_L2 * self._best(name, _PENALTIES, fit)
+        return usual * self._best(name, _PENALTIES, fit)
 
     @property
     def _generator(self) -> torch.Generator:
