@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from maxella.baselines.ials import ImplicitALS
-from maxella.closed_form.ials import ials
+from maxella.closed_form.ials import ials, usual_l2, usual_unobserved
 from maxella.data.history import History
 from maxella.errors import ConfigError
 from maxella.seeds import torch_generator
@@ -12,14 +12,16 @@ from maxella.seeds import torch_generator
 def test_of_one_event_it_is_the_closed_form_to_the_last_bit(checkerboard):
     train = checkerboard.task("retrieval")
     history = History.of(train.pairs, train.n_user_rows, train.n_item_rows)
-    users, items = ials(history, 8, torch_generator(42, "ials"))
     for with_events, others in ((False, train.events), (True, {"take": train.pairs})):
         events = {"take": train.pairs} | dict(others)
         task = type(train)("task", "retrieval", train.pairs, events, 202, 42)
         found = ImplicitALS.fit(task, None, factors=8, with_events=with_events)
+        unobserved = found.tuned["unobserved"] * usual_unobserved(history)
+        l2 = found.tuned["penalty"] * usual_l2(history, unobserved)
+        users, items = ials(history, 8, torch_generator(42, "ials"), unobserved=unobserved, l2=l2)
         assert torch.equal(found.user_factors, users)
         assert torch.equal(found.item_factors, items)
-        assert found.tuned == {"trials": 5, "penalty": 1.0}
+        assert found.tuned["trials"] == 9
 
 
 def test_too_many_rows_are_refused_with_the_memory_that_they_need(make):
@@ -54,5 +56,5 @@ def test_views_count_where_they_say_what_is_taken_next(informative, make):
     found = ImplicitALS.fit(
         task_of(taken, 241, 121, view=viewed), asked, with_events=True, factors=8
     )
-    assert found.tuned["trials"] == 8
+    assert found.tuned["trials"] == 12
     assert (found.counts.get("view", 0.0) > 0) == informative

@@ -43,13 +43,10 @@ def test_users_and_items_with_confidences_solve_their_normal_equations(worlds):
     reach = dense.sum(axis=0) + 0.1 * dense.any(axis=1).sum()
     mean = reach[dense.any(axis=0)].mean()
     item_l2 = 0.05 * mean * (reach / mean) ** 0.7
-    start, _ = ials(
-        history, 3, torch_generator(1, "start"), sweeps=1, l2=0.05, confidences=confidences
-    )
+    options = {"unobserved": 0.1, "l2": 0.05, "confidences": confidences}
+    start, _ = ials(history, 3, torch_generator(1, "start"), sweeps=1, **options)
     # The next sweep solves the items for these users, then the users for those items.
-    users, items = ials(
-        history, 3, torch_generator(1, "start"), sweeps=2, l2=0.05, confidences=confidences
-    )
+    users, items = ials(history, 3, torch_generator(1, "start"), sweeps=2, **options)
     user_l2 = 0.05 * (dense.sum(axis=1) + 0.1 * dense.any(axis=0).sum())
     for found, fixed, matrix, l2 in (
         (items, start, dense.T, item_l2),
@@ -74,7 +71,8 @@ def test_what_counts_nothing_moves_nothing(worlds):
         rtol=1e-3,
     )
     factors[0] = 0.0
-    assert not fold_in(history, factors, confidences=torch.zeros(len(history.items))).any()
+    nothing = torch.zeros(len(history.items))
+    assert not fold_in(history, factors, unobserved=0.1, l2=0.014, confidences=nothing).any()
 
 
 def test_products_without_a_matrix_are_those_with_it(worlds):

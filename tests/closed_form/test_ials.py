@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from maxella.closed_form.ials import fold_in, ials, usual_l2
+from maxella.closed_form.ials import fold_in, ials, usual_l2, usual_unobserved
 from maxella.data.history import History
 from maxella.data.interactions import Interactions
 from maxella.seeds import torch_generator
@@ -140,10 +140,11 @@ def test_fold_in_by_hand(history_of):
 
 
 def test_users_folded_in_get_what_training_gave_them_alone_and_together(noisy_world, history_of):
-    users, items = factors(history_of(noisy_world), 16, l2=0.014)
-    torch.testing.assert_close(fold_in(history_of(noisy_world), items), users)
+    options = {"unobserved": 0.1, "l2": 0.014}
+    users, items = factors(history_of(noisy_world), 16, **options)
+    torch.testing.assert_close(fold_in(history_of(noisy_world), items, **options), users)
     for chosen in (slice(40, 43), slice(7, 8)):
-        alone = fold_in(history_of(noisy_world[chosen]), items)
+        alone = fold_in(history_of(noisy_world[chosen]), items, **options)
         torch.testing.assert_close(alone[1:], users[1:][chosen], atol=1e-3, rtol=1e-3)
 
 
@@ -186,18 +187,37 @@ def test_equal_generators_give_equal_bytes(noisy_world, history_of):
     assert not torch.equal(first[0], other[0])
 
 
-def test_the_usual_penalty_stands_by_what_chance_reaches():
-    # 10,000 users took one item each, all of them others. Chance reaches √1 + √1 = 2; with
-    # l2 = 1 the penalties would be 1 + .1 · 10,000 = 1,001 of both sides. Of ten such users
-    # they would be 1 + .1 · 10 = 2, and chance is at l2 = 1.
-    def of(n_pairs):
-        rows = np.arange(1, n_pairs + 1)
-        return usual_l2(History.of(Interactions(rows, rows), n_pairs + 1, n_pairs + 1))
+def pairs_alone(n_pairs):
+    """As many users, who took one item each, all of them others."""
+    rows = np.arange(1, n_pairs + 1)
+    return History.of(Interactions(rows, rows), n_pairs + 1, n_pairs + 1)
 
-    assert of(10_000) == pytest.approx(2 / 1001)
-    assert of(10) == pytest.approx(0.3)
-    assert of(1200) == 0.014  # between .3 and 1 of 2 / 121
-    assert of(0) == 0.014
+
+def test_the_usual_penalty_stands_by_what_chance_reaches():
+    # Chance reaches √1 + √1 = 2; with l2 = 1 the penalties of 10,000 users with one item each
+    # would be 1 + .1 · 10,000 = 1,001 of both sides, of ten such users 1 + .1 · 10 = 2.
+    assert usual_l2(pairs_alone(10_000), 0.1) == pytest.approx(0.35 * 2 / 1001)
+    assert usual_l2(pairs_alone(10), 0.1) == pytest.approx(0.35)
+    assert usual_l2(pairs_alone(0), 0.1) > 0
+
+
+def test_an_empty_cell_counts_less_where_there_are_more_of_them():
+    found = [usual_unobserved(pairs_alone(n)) for n in (4, 100, 400)]
+    assert found == [pytest.approx(0.544 / n**0.5) for n in (4, 100, 400)]
+    assert usual_unobserved(pairs_alone(0)) == 0
+    # MovieLens 1M: 750,000 pairs of 6,040 users and 3,680 items.
+    rows = np.arange(750_000) % (6040 * 3680 - 1)
+    ml = History.of(Interactions(1 + rows * 29 % 6040, 1 + rows * 31 % 3680), 6041, 3681)
+    density = len(ml.items) / (6040 * 3680)
+    assert usual_unobserved(ml) == pytest.approx(0.1 * (density / 0.03374) ** 0.5, rel=0.01)
+
+
+def test_what_is_not_given_is_the_usual():
+    history = pairs_alone(30)
+    unobserved = usual_unobserved(history)
+    options = {"unobserved": unobserved, "l2": usual_l2(history, unobserved)}
+    plain, told = (ials(history, 3, torch_generator(1, "s"), **one) for one in ({}, options))
+    assert all(map(torch.equal, plain, told))
 
 
 def test_groups_are_found_in_a_large_sparse_catalogue():
@@ -215,4 +235,4 @@ def test_groups_are_found_in_a_large_sparse_catalogue():
         best = (of_users[1:101] @ of_items[1:].T).topk(20, dim=1).indices
         return (best % 20 == torch.arange(100)[:, None] % 20).float().mean()
 
-    assert share_of_own() > max(0.9, share_of_own(l2=0.014) + 0.1)
+    assert share_of_own() > max(0.9, share_of_own(unobserved=0.1, l2=0.014) + 0.1)

@@ -52,7 +52,7 @@ def test_ials_without_confidences(history):
     for _ in range(3):
         items = solved(taken_by, users, item_l2)
         users = fold_in(items)
-    found = ials(history, 4, torch_generator(1, "start"), sweeps=3, l2=0.05)
+    found = ials(history, 4, torch_generator(1, "start"), sweeps=3, unobserved=0.1, l2=0.05)
     assert torch.equal(found[0], users)
     assert torch.equal(found[1], items)
 
@@ -63,7 +63,7 @@ def test_edlae(history):
     user_weights[1:] = (counts[1:] / counts[1:].float().mean()) ** -0.5
     user_weights[counts == 0] = 0.0
     together = gram(history, user_weights)
-    weights = item_weights(together.clone(), 400.0 + 0.33 * together.diagonal())
+    weights = item_weights(together.clone(), edlae.usual_l2(history) + 0.33 * together.diagonal())
     vectors = leading_eigenvectors(
         lambda basis: weights.T @ (together @ (weights @ basis)),
         together.diagonal() > 0,

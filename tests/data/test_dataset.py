@@ -42,6 +42,24 @@ def test_a_dataset_is_the_split_in_rows():
     assert (dataset.test.n_user_rows, dataset.test.n_item_rows) == (4, 4)
 
 
+def test_settled_it_trains_on_the_validation_part_too():
+    # Row 1 is u1 and 7, row 2 u2 and 7, row 0 u2 and 007: a view beside a buy of one pair.
+    log = pl.concat(
+        [LOG, LOG[:1].with_columns(event=pl.lit("view"), timestamp=pl.lit(9, pl.Int64))]
+    )
+    stars = TaskLabels(np.array([5, 1, 2, 3, 4], dtype=np.float32))
+    dataset = build_dataset(log, split_of([0], [2, 4], [3], [1]), {"stars": stars})
+    settled = dataset.settled
+    assert settled.train.rows.items.tolist() == [1, 2, 1]
+    # Of one pair the later label counts.
+    np.testing.assert_equal(settled.train.rows.labels["stars"], [np.nan, 2, 4])
+    assert len(settled.validation) == 0
+    assert settled.validation.rows.labels.keys() == {"stars"}
+    assert settled.given is dataset.given
+    assert settled.test is dataset.test
+    assert sorted(settled.known.rows.timestamps) == sorted(dataset.known.rows.timestamps)
+
+
 def test_a_log_without_events_or_times_has_none():
     bare = LOG.select("user_id", "item_id")
     known = build_dataset(bare, split_of([0, 1, 2]), {"stars": STARS}).known

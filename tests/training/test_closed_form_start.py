@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from maxella.closed_form.edlae import low_rank_edlae
-from maxella.closed_form.ials import ials, usual_l2
+from maxella.closed_form.edlae import usual_l2 as usual_edlae_l2
+from maxella.closed_form.ials import ials, usual_l2, usual_unobserved
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.errors import ConfigError
@@ -176,30 +177,33 @@ def test_penalties_and_their_blend_are_those_that_rank_the_validation_part_best(
     stage = ClosedFormStart("retrieval", 2, CPU)
     stage(build_model(make_spec(dim=8, history_dim=8, **facts), 1).eval(), dataset)
     chosen = stage.facts["chosen"]
-    assert chosen.keys() == {"iALS", "EDLAE"}
+    assert chosen.keys() == {"iALS, unobserved", "iALS", "EDLAE"}
     alone = build_model(make_spec(dim=8, history_dim=0, **facts), 1).eval()
     stage = ClosedFormStart("retrieval", 2, CPU)
     stage(alone, dataset)
     penalty = stage.facts["chosen"]["iALS"]
     assert penalty == chosen["iALS"]
-    assert penalty <= 1 if taste else penalty >= 2, penalty
+    assert max(penalty, chosen["EDLAE"]) <= 1 if taste else chosen["EDLAE"] >= 2
     own = train.history()
-    l2 = penalty * usual_l2(own)
-    users, items = ials(own, 8, torch_generator(2, "closed form"), l2=l2)
+    unobserved = chosen["iALS, unobserved"] * usual_unobserved(own)
+    options = {"unobserved": unobserved, "l2": penalty * usual_l2(own, unobserved)}
+    users, items = ials(own, 8, torch_generator(2, "closed form"), **options)
     torch.testing.assert_close(scores_of(alone, train)[1:], GAIN * users[1:] @ items.T)
 
 
 def test_what_was_chosen_is_what_the_model_starts_from(
     make_spec, dataset_of, log, history, scores_of, monkeypatch
 ):
-    """Twice the usual penalties."""
+    """Twice the usual penalties, and three times the usual weight of empty cells."""
     monkeypatch.setattr(closed_form_start, "best_of", lambda values, quality: values[1])
     facts = {"n_user_rows": 41, "n_item_rows": 13, "mean_history": 4.0}
     model = build_model(make_spec(dim=4, history_dim=3, **facts), 1).eval()
     ClosedFormStart("retrieval", 2, CPU)(model, replace(dataset_of(log), validation=log))
     generator = torch_generator(2, "closed form")
-    users, items = ials(history, 4, generator, l2=2 * usual_l2(history))
-    readings, read_items = low_rank_edlae(history, 3, generator, l2=800.0)
+    unobserved = 3 * usual_unobserved(history)
+    options = {"unobserved": unobserved, "l2": 2 * usual_l2(history, unobserved)}
+    users, items = ials(history, 4, generator, **options)
+    readings, read_items = low_rank_edlae(history, 3, generator, l2=2 * usual_edlae_l2(history))
     sums = history.matrix(torch.arange(1, 41)) @ readings
     wanted = users[1:] @ items.T + sums @ read_items.T
     torch.testing.assert_close(scores_of(model, log)[1:], GAIN * wanted)
@@ -209,6 +213,19 @@ def test_without_a_validation_part_nothing_is_tried(make_spec, dataset_of, log):
     stage = ClosedFormStart("retrieval", 2, CPU)
     stage(build_model(make_spec(n_user_rows=41, n_item_rows=13), 1), dataset_of(log))
     assert stage.facts == {}
+
+
+def test_what_an_earlier_pass_chose_holds(make_spec, dataset_of, log, history, scores_of):
+    chosen = {"iALS, unobserved": 3.0, "iALS": 2.0, "EDLAE": 2.0}
+    facts = {"n_user_rows": 41, "n_item_rows": 13, "mean_history": 4.0}
+    model = build_model(make_spec(dim=4, history_dim=0, **facts), 1).eval()
+    stage = ClosedFormStart("retrieval", 2, CPU, chosen)
+    stage(model, dataset_of(log))
+    unobserved = 3 * usual_unobserved(history)
+    options = {"unobserved": unobserved, "l2": 2 * usual_l2(history, unobserved)}
+    users, items = ials(history, 4, torch_generator(2, "closed form"), **options)
+    torch.testing.assert_close(scores_of(model, log)[1:], GAIN * users[1:] @ items.T)
+    assert stage.facts == {"chosen": chosen}
 
 
 def test_the_plain_value_stays_unless_another_is_surely_better():

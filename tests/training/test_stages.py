@@ -28,7 +28,6 @@ from maxella.training.gradient_steps import GradientSteps, Plan
 from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
 from maxella.training.order import Order
-from maxella.training.reread import Reread
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
 
@@ -129,7 +128,6 @@ STAGES = {
     "revisits": lambda dataset: Revisits("buy", 1),
     "cold-start mapping": lambda dataset: ColdStart(1),
     "context": lambda dataset: ContextStage(1),
-    "rereading": lambda dataset: Reread(),
 }
 # What each of them may change: names, or where they begin.
 CHANGES = {
@@ -143,7 +141,6 @@ CHANGES = {
     "revisits": ["revisits.buy."],
     "cold-start mapping": ["cold_users.", "cold_items.", "item_encoder.table.weight", "heads."],
     "context": ["contexts."],
-    "rereading": ["user_encoder.ids.table.weight", "heads.stars.user_", "heads.liked.user_"],
 }
 EVERY = pytest.mark.parametrize("name", STAGES)
 
@@ -164,7 +161,7 @@ def trained(make, shop):
 def data_of(name, shop):
     """The shop; where a validation part is wanted, some users buy other items there."""
     dataset = shop[0]
-    if name not in ("mixture", "rereading"):
+    if name != "mixture":
         return dataset
     rows = dataset.train.rows
     bought = rows.take((rows.users > USERS // 2) & ~np.isnan(rows.labels["stars"]))

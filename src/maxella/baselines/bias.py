@@ -32,12 +32,14 @@ class Bias:
         cls,
         train: TaskData,
         validation: LabelledPairs | None = None,  # noqa: ARG003 all baselines are made alike
+        final: TaskData | None = None,
         *,
         user_damping: float = 5.0,
         item_damping: float = 3.0,
         sweeps: int = 10,
     ) -> "Bias":
         """Items first, then users, `sweeps` times. DataError without ratings."""
+        train = final or train
         pairs, n_user_rows, n_item_rows = train.pairs, train.n_user_rows, train.n_item_rows
         if not len(pairs):
             raise DataError(

@@ -28,8 +28,14 @@ class Conversion:
     popularity: Popularity
 
     @classmethod
-    def fit(cls, train: TaskData, validation: LabelledPairs | None = None) -> "Conversion":  # noqa: ARG003 all baselines are made alike
+    def fit(
+        cls,
+        train: TaskData,
+        validation: LabelledPairs | None = None,  # noqa: ARG003 all baselines are made alike
+        final: TaskData | None = None,
+    ) -> "Conversion":
         """Rates and popularity of training."""
+        train = final or train
         n = train.n_item_rows
         met = [pair_keys(pairs, n) for pairs in other_events(train).values()]
         visited = np.bincount(np.unique(np.concatenate([*met, np.empty(0, int)])) % n, minlength=n)

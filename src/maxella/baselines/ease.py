@@ -43,6 +43,7 @@ class Ease:
         cls,
         train: TaskData,
         validation: LabelledPairs | None = None,
+        final: TaskData | None = None,
         *,
         name: str = "ease",
         stacked: bool = False,
@@ -63,6 +64,8 @@ class Ease:
             trial = Trial.of(train, validation).of_popular_items()
             quality = _quality(trial, list(others), dropout, user_exponent)
             settings, tuned = choose({**event_grid(others), "penalty": _PENALTIES}, quality)
+        train = final or train
+        others = other_events(train) if stacked else {}
         counts = event_counts(others, settings)
         together = _gram(train, train.pairs, user_exponent)
         for event, count in counts.items():

@@ -9,14 +9,15 @@ import torch
 from maxella.baselines.choice import Trial, choose, event_counts, event_grid
 from maxella.baselines.events import history_of, other_events
 from maxella.baselines.popularity import Popularity
-from maxella.closed_form.ials import fold_in, ials, pooled, usual_l2
+from maxella.closed_form.ials import fold_in, ials, pooled, usual_l2, usual_unobserved
 from maxella.data.history import History
 from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.errors import ConfigError
 from maxella.seeds import torch_generator
 
-_TRIAL_FACTORS = 32
-_PENALTIES = (0.25, 0.5, 1.0, 2.0, 4.0)  # times the usual one
+_TRIAL_FACTORS = 64
+# Times the usual ones.
+_GRID = {"unobserved": (0.1, 0.3, 1.0, 3.0, 10.0), "penalty": (0.25, 0.5, 1.0, 2.0, 4.0)}
 _MOST_ROWS = 5_000_000  # of users and items: 2.6 GB of factors, and three times that to fit them
 
 
@@ -24,7 +25,8 @@ _MOST_ROWS = 5_000_000  # of users and items: 2.6 GB of factors, and three times
 class ImplicitALS:
     """The factors of `closed_form.ials`; popularity for who has no history.
 
-    Its penalty is a quarter to four times what suits the size and density of the log (`usual_l2`).
+    What an empty cell counts is a tenth to ten times, and the penalty a quarter to four times, what
+    suits the size and density of the log (`usual_unobserved`, `usual_l2`).
     Of several events a pair's confidence is the sum of what they count, the task's own 1.
     """
 
@@ -32,6 +34,7 @@ class ImplicitALS:
     item_factors: torch.Tensor  # (item rows, factors) float32
     has_history: torch.Tensor  # (user rows,) bool
     popularity: Popularity
+    unobserved: float
     l2: float
     counts: Mapping[str, float]  # of other events
     tuned: Mapping[str, Any] | None = None
@@ -41,6 +44,7 @@ class ImplicitALS:
         cls,
         train: TaskData,
         validation: LabelledPairs | None = None,
+        final: TaskData | None = None,
         *,
         with_events: bool = False,
         factors: int = 128,
@@ -48,8 +52,8 @@ class ImplicitALS:
     ) -> "ImplicitALS":
         """From a start drawn by `seed`.
 
-        The penalty and what other events count are chosen on the validation part, or on a part of
-        training, with 32 factors; `tuned` says which, and in how many trials. ConfigError above 5
+        Settings and what other events count are chosen on the validation part, or on a part of
+        training, with 64 factors; `tuned` says which, and in how many trials. ConfigError above 5
         million users and items.
         """
         if train.n_user_rows + train.n_item_rows > _MOST_ROWS:
@@ -64,21 +68,30 @@ class ImplicitALS:
             counts = event_counts(others, settings)
             history, confidences = _taken(data, counts)
             start = torch_generator(seed, "ials")
-            l2 = usual_l2(history) * settings["penalty"]
-            users, items = ials(history, dim, start, l2=l2, confidences=confidences)
+            unobserved = usual_unobserved(history) * settings["unobserved"]
+            l2 = usual_l2(history, unobserved) * settings["penalty"]
+            options = {"unobserved": unobserved, "l2": l2, "confidences": confidences}
+            users, items = ials(history, dim, start, **options)
             has_history = history.starts.diff() > 0
-            return cls(users, items, has_history, Popularity.fit(data), l2, counts)
+            popularity = Popularity.fit(data)
+            return cls(users, items, has_history, popularity, unobserved, l2, counts)
 
         settings, tuned = choose(
-            {**event_grid(others), "penalty": _PENALTIES},
+            {**event_grid(others), **_GRID},
             lambda tried: trial.ndcg(fitted(trial.known, tried, min(factors, _TRIAL_FACTORS))),
         )
-        return replace(fitted(train, settings, factors), tuned=tuned)
+        return replace(fitted(final or train, settings, factors), tuned=tuned)
 
     def told(self, known: TaskData) -> "ImplicitALS":
         """The same items, and users at the minimum of the loss for what is `known` by now."""
         history, confidences = _taken(known, self.counts)
-        users = fold_in(history, self.item_factors, l2=self.l2, confidences=confidences)
+        users = fold_in(
+            history,
+            self.item_factors,
+            unobserved=self.unobserved,
+            l2=self.l2,
+            confidences=confidences,
+        )
         return replace(self, user_factors=users, has_history=history.starts.diff() > 0)
 
     def score(self, users: torch.Tensor) -> torch.Tensor:

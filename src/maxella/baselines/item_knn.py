@@ -42,7 +42,12 @@ class ItemKNN:
     tuned: Mapping[str, Any] | None = None
 
     @classmethod
-    def fit(cls, train: TaskData, validation: LabelledPairs | None = None) -> "ItemKNN":
+    def fit(
+        cls,
+        train: TaskData,
+        validation: LabelledPairs | None = None,
+        final: TaskData | None = None,
+    ) -> "ItemKNN":
         """All settings are chosen on the validation part, or on a part of training.
 
         They are tried on the 4,000 items of most pairs. Memory is bounded as in
@@ -51,7 +56,7 @@ class ItemKNN:
         trial = Trial.of(train, validation).of_popular_items()
         _, tuned = choose(_GRID, lambda tried: trial.ndcg(cls.of(trial.known, **tried)))
         assert tuned is not None  # noqa: S101 - the grid has settings
-        return replace(cls.of(train, **{name: tuned[name] for name in _GRID}), tuned=tuned)
+        return replace(cls.of(final or train, **{name: tuned[name] for name in _GRID}), tuned=tuned)
 
     @classmethod
     def of(

@@ -47,7 +47,12 @@ class MarkovChain:
     tuned: Mapping[str, Any] | None = None
 
     @classmethod
-    def fit(cls, train: TaskData, validation: LabelledPairs | None = None) -> "MarkovChain":
+    def fit(
+        cls,
+        train: TaskData,
+        validation: LabelledPairs | None = None,
+        final: TaskData | None = None,
+    ) -> "MarkovChain":
         """All settings are chosen on the validation part, or on the last pair of each user.
 
         Of logs in which more than 100 million pairs are near enough to count, the latest items
@@ -61,6 +66,7 @@ class MarkovChain:
         )
         assert tuned is not None  # noqa: S101 - the grid has settings
         chosen = {name: tuned[name] for name in _GRID}
+        train = final or train
         return replace(cls.of(train, _followers(train, chosen["decay"]), **chosen), tuned=tuned)
 
     @classmethod

@@ -20,8 +20,14 @@ class Popularity:
     counts: torch.Tensor  # (item rows,) float32
 
     @classmethod
-    def fit(cls, train: TaskData, validation: LabelledPairs | None = None) -> "Popularity":  # noqa: ARG003 all baselines are made alike
+    def fit(
+        cls,
+        train: TaskData,
+        validation: LabelledPairs | None = None,  # noqa: ARG003 all baselines are made alike
+        final: TaskData | None = None,
+    ) -> "Popularity":
         """Popularity counted on the task's pairs; the unknown item counts nothing."""
+        train = final or train
         counts = np.bincount(train.pairs.items, minlength=train.n_item_rows).astype(np.float32)
         counts[UNKNOWN_ROW] = 0.0
         return cls(torch.from_numpy(counts))

@@ -35,6 +35,7 @@ class Rates:
         cls,
         train: TaskData,
         validation: LabelledPairs | None = None,
+        final: TaskData | None = None,
         *,
         damping: float | None = None,
     ) -> "Rates":
@@ -55,6 +56,7 @@ class Rates:
 
             chosen, tuned = choose({"damping": _DAMPINGS}, quality)
             damping = chosen["damping"]
+        train = final or train
         pairs = train.pairs
         rate = (pairs.labels.sum() + 0.5) / (len(pairs) + 1)
         intercept = float(np.log(rate / (1 - rate)))

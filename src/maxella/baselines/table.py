@@ -1,6 +1,7 @@
 """Every baseline by its name, and what it answers.
 
-`fit(train, validation)` gives it; `told(known)` then gives the same for what its users have done
+`fit(train, validation, final)` gives it: settings are chosen by training and the validation part,
+what it learns is of `final`, training if that is not given; `told(known)` then gives the same for what its users have done
 by now, without fitting again.
 """
 
@@ -24,7 +25,7 @@ from maxella.data.labelled import LabelledPairs, TaskData
 class Baseline:
     """One line of the table."""
 
-    fit: Callable[[TaskData, LabelledPairs], Any]
+    fit: Callable[[TaskData, LabelledPairs, TaskData], Any]
     kind: str  # of tasks that it answers
     wants_events: bool = False  # whether it says nothing in a log of one event
     wants_order: bool = False  # whether it wants what is asked to come after what is known

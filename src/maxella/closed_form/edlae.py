@@ -6,7 +6,7 @@ from maxella.closed_form.gram import Gram, ItemWeights, gram, item_weights
 from maxella.closed_form.low_rank import leading_eigenvectors
 from maxella.data.history import History
 
-EDLAE_L2 = 400.0  # within .004 of the best on several logs (docs/log.md)
+_L2 = 28.0  # times the root of the mean pairs of an item: 400 on MovieLens 1M
 DENSE_ITEM_ROWS = 5000  # up to here matrices of items by items are quicker
 
 
@@ -15,7 +15,7 @@ def low_rank_edlae(
     dim: int,
     generator: torch.Generator,
     *,
-    l2: float = EDLAE_L2,
+    l2: float | None = None,
     dropout: float = 0.33,
     user_exponent: float = -0.5,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -30,11 +30,13 @@ def low_rank_edlae(
     comes nearer to the predictions of B (Jin et al. 2021, "Towards a better understanding of
     linear models for recommendation").
 
-    Columns beyond the rank of W^½XB are zero, and so are the rows of items that no one took.
+    Not given, l2 is the usual one. Columns beyond the rank of W^½XB are zero, and so are the rows of items that no one took.
 
     G and B are matrices up to 5,000 item rows. Beyond, they are products alone
     (`gram.ItemWeights`), exact to a few percent, and the cost is linear in the pairs.
     """
+    if l2 is None:
+        l2 = usual_l2(history)
     of_users = user_weights(history, user_exponent)
     together: torch.Tensor | Gram
     weights: torch.Tensor | ItemWeights
@@ -51,6 +53,15 @@ def low_rank_edlae(
         generator,
     )
     return weights @ items, items
+
+
+def usual_l2(history: History) -> float:
+    """The penalty of a log by how many pairs c̄ an item has that somebody took.
+
+    By chance products of items vary by the root of their pairs, so a penalty is in roots of c̄.
+    """
+    n_items = len(history.items.unique())
+    return _L2 * (len(history.items) / max(1, n_items)) ** 0.5 or _L2
 
 
 def user_weights(history: History, exponent: float) -> torch.Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from maxella.closed_form.ials import fold_in, usual_l2
+from maxella.closed_form.ials import fold_in, usual_l2, usual_unobserved
 from maxella.data.history import History
 
 _SAMPLE = 400  # users the scale is found from
@@ -26,7 +26,8 @@ class FoldIn:
 
     items: torch.Tensor  # (item rows, dim), scaled
     gain: float
-    l2: float  # of `ials`, as it was in training
+    unobserved: float  # of `ials`, as it was in training
+    l2: float  # the same
 
     @classmethod
     def of(cls, users: torch.Tensor, items: torch.Tensor, history: History) -> "FoldIn":
@@ -37,20 +38,23 @@ class FoldIn:
         """
         usable = (users.any(dim=1) & (history.starts.diff() > 0)).nonzero().squeeze(1)
         usable = usable[:: max(1, len(usable) // _SAMPLE)]
-        l2 = usual_l2(history)
+        unobserved = usual_unobserved(history)
+        l2 = usual_l2(history, unobserved)
 
         def at(exponent: float, sample: torch.Tensor) -> tuple[float, float, float]:
             """(squared distance left, exponent, gain)."""
             wanted = users[sample]
-            found = fold_in(history.take(sample), items / 2 ** (exponent / 2), l2=l2)
+            of_items = items / 2 ** (exponent / 2)
+            found = fold_in(history.take(sample), of_items, unobserved=unobserved, l2=l2)
             gain = (found * wanted).sum() / found.square().sum().clamp(min=1e-12)
             return (wanted - gain * found).square().sum().item(), exponent, gain.item()
 
         few = usable[:: max(1, len(usable) // _FEW)]
         _, about, _ = min(at(exponent, few) for exponent in _COARSE)
         _, exponent, gain = min(at(about + step, usable) for step in (0.0, *_FINE))
-        return cls(items / 2 ** (exponent / 2), gain, l2)
+        return cls(items / 2 ** (exponent / 2), gain, unobserved, l2)
 
     def embed(self, history: History) -> torch.Tensor:
         """(user rows, dim) of users of any history; zeros for one without."""
-        return self.gain * fold_in(history, self.items, l2=self.l2)
+        found = fold_in(history, self.items, unobserved=self.unobserved, l2=self.l2)
+        return self.gain * found

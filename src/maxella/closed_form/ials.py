@@ -12,9 +12,8 @@ from maxella.data.history import History
 from maxella.features.id import UNKNOWN_ROW
 
 _TOLERANCE = 1e-4
-_UNOBSERVED = 0.1
-_L2 = 0.014
-_LEAST = 0.3  # of what chance reaches
+_UNOBSERVED = 0.544  # times the root of the density: 0.1 on MovieLens 1M
+_EDGE = 0.35  # of what chance reaches: 0.014 on MovieLens 1M
 
 
 def ials(
@@ -23,7 +22,7 @@ def ials(
     generator: torch.Generator,
     *,
     sweeps: int = 7,
-    unobserved: float = _UNOBSERVED,
+    unobserved: float | None = None,
     l2: float | None = None,
     exponent: float = 0.7,
     confidences: torch.Tensor | None = None,
@@ -40,9 +39,11 @@ def ials(
     and items that have any, and r̄ is the mean of r_i over those items: the frequency-scaled
     penalty of Rendle et al. 2021 (arXiv:2110.14037). A sweep solves for all items, then for
     all users; before the first, the users are solved for items from N(0, .1² / dim). The
-    penalty `l2` must be positive; not given, it is `usual_l2`. Rows without interactions are
+    penalty `l2` must be positive. Not given, `unobserved` and `l2` are the usual ones. Rows without interactions are
     zero. (pairs,) `confidences` ≥ 0 stand in the order of `history.items`.
     """
+    if unobserved is None:
+        unobserved = usual_unobserved(history)
     if l2 is None:
         l2 = usual_l2(history, unobserved)
     taken_by = history.transposed()
@@ -63,31 +64,43 @@ def ials(
     return users, items
 
 
-def usual_l2(history: History, unobserved: float = _UNOBSERVED) -> float:
-    """The penalty tuned on MovieLens 1M, .014, brought near to what chance asks for.
+def usual_unobserved(history: History) -> float:
+    """What a cell counts that nobody took, beside one of those that somebody did.
+
+    It is .1 on MovieLens 1M and falls with the root of the share of cells that are taken: in a
+    log a hundred times as sparse the cells without a pick weigh ten times as much in all, beside
+    the picks, not a hundred times (docs/log.md). 0 where nobody took anything.
+    """
+    n_users, n_items = _sizes(history)
+    return _UNOBSERVED * math.sqrt(len(history.items) / max(1, n_users * n_items))
+
+
+def usual_l2(history: History, unobserved: float) -> float:
+    """.35 of the penalty that keeps out all that chance puts into a log of this size and density.
 
     With penalties ρ_u and ρ_i a direction of the 0/1 matrix is kept where its singular value is
     above √(ρ_u ρ_i). Those of a sparse matrix that chance has filled reach √n̄ + √c̄, the means
-    of a user's and of an item's interactions. The .014 stands at .35 of that edge on MovieLens
-    1M; but ρ grows with the catalogue, so it would be at .17 on MovieLens 100K and .07 in a toy
-    world, which lets noise in, and at 4 with 50,000 items of 14 interactions each, which keeps
-    popularity alone. So it is held between .3 and 1 of the edge (docs/log.md).
+    of a user's and of an item's interactions. .35 of that edge is the .014 that was tuned on
+    MovieLens 1M.
     """
-    n_users, n_items = (int((h.starts.diff() > 0).sum()) for h in (history, history.transposed()))
-    if not n_users:
-        return _L2
-    of_user, of_item = len(history.items) / n_users, len(history.items) / n_items
+    n_users, n_items = _sizes(history)
+    of_user, of_item = (len(history.items) / max(1, n) for n in (n_users, n_items))
     reach = (of_user + unobserved * n_items) * (of_item + unobserved * n_users)
-    edge = (math.sqrt(of_user) + math.sqrt(of_item)) / math.sqrt(reach)
-    return min(max(_L2, _LEAST * edge), edge)
+    return _EDGE * (math.sqrt(of_user) + math.sqrt(of_item)) / math.sqrt(reach) if reach else _EDGE
+
+
+def _sizes(history: History) -> tuple[int, int]:
+    """Users and items that have any pair."""
+    of_user, of_item = (int((h.starts.diff() > 0).sum()) for h in (history, history.transposed()))
+    return of_user, of_item
 
 
 def fold_in(
     history: History,
     items: torch.Tensor,
     *,
-    unobserved: float = _UNOBSERVED,
-    l2: float = _L2,
+    unobserved: float,
+    l2: float,
     confidences: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The embeddings of users of any history at the minimum of `ials` for fixed items.

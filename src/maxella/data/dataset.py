@@ -53,6 +53,13 @@ class Dataset:
         return self.train.join(self.given.rows)
 
     @property
+    def settled(self) -> "Dataset":
+        """The same with the validation part in training: there is nothing left to choose by."""
+        rows = self.train.join(self.validation.rows).rows.with_one_label_a_pair(self.train.keeps)
+        nothing = self.validation.of(self.validation.rows.take(np.empty(0, dtype=np.int64)))
+        return replace(self, train=self.train.of(rows), validation=nothing)
+
+    @property
     def tests_the_future(self) -> bool:
         """Whether no test row comes, in time, before what is known of its user."""
         known, test = self.known.rows, self.test.rows

@@ -129,8 +129,8 @@ def split_table(config: Config, tables: Tables, labels: dict[str, TaskLabels]) -
     return split_interactions(tables.interactions, **config.split.model_dump(), is_target=target)
 
 
-def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
-    """The facts of a model for this data set."""
+def build_spec(config: Config, dataset: Dataset, former: ModelSpec | None = None) -> ModelSpec:
+    """The facts of a model for this data set; patterns of events are those of a `former` pass."""
     options, train = config.model, dataset.train
     if options.seen_penalty_dim:  # found once all else is trained: too late to refuse it
         remedy = "Set model.seen_penalty_dim = 0."
@@ -141,6 +141,7 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
         rows = rows.take(np.isin(rows.events, train.codes(events)))  # type: ignore[arg-type]
     n_users = int(np.count_nonzero(np.bincount(rows.users)))
     ranking = [task.name for task in config.tasks if KINDS[task.kind].ranks]
+    patterns = {head.task: head.patterns for head in former.heads} if former else {}
     heads = []
     for task in config.tasks:
         labels, ranks = train.pairs(task.name).labels, KINDS[task.kind].ranks
@@ -163,7 +164,9 @@ def build_spec(config: Config, dataset: Dataset) -> ModelSpec:
                 projects=ranks and projects,
                 reads_context=options.reads_context and task.kind != "binary",
                 uses_time=task.uses_time,
-                patterns=_patterns(task, train, is_goal=[task.name] == ranking[:1]),
+                patterns=patterns[task.name]
+                if former
+                else _patterns(task, train, is_goal=[task.name] == ranking[:1]),
                 neighbours=task.neighbours,
                 followers=task.followers,
                 order=task.order,

@@ -304,6 +304,9 @@ class TrainingOptions(Section):
     retrieval.filtered.ndcg@100 or rating.rmse."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop after this many epochs without a better value of the monitored figure."""
+    refit: bool = True
+    """Once all is chosen by the validation part, whether the model is trained anew on training and
+    validation together."""
 
 
 class EvaluationOptions(Section):

@@ -119,7 +119,8 @@ def judge_baselines(
         on_step("baselines", n, len(names), name)
         try:
             if tasks := _answered(name, dataset, config):
-                outcomes.append(_baseline(name, tasks, dataset, held_out))
+                final = dataset.settled if config.training.refit else dataset
+                outcomes.append(_baseline(name, tasks, dataset, final, held_out))
         except ConfigError as error:  # too large for it
             notes.append(f"No baseline {name}: {error}")
     on_step("baselines", len(names), len(names), "")
@@ -154,15 +155,19 @@ def _chance(dataset: Dataset) -> str:
     )
 
 
-def _baseline(name: str, tasks: Sequence[str], dataset: Dataset, held_out: HeldOut) -> Outcome:
-    """One baseline, fitted for each task that it answers."""
+def _baseline(
+    name: str, tasks: Sequence[str], dataset: Dataset, final: Dataset, held_out: HeldOut
+) -> Outcome:
+    """One baseline, fitted for each task that it answers, once all is chosen to `final`."""
     reset_peak_memory()
     started = perf_counter()
     kind = BASELINES[name].kind
     answers, tuned = {}, {}
     for task in tasks:
         fitted = BASELINES[name].fit(
-            dataset.train.task_data(task, kind), dataset.validation.pairs(task)
+            dataset.train.task_data(task, kind),
+            dataset.validation.pairs(task),
+            final.train.task_data(task, kind),
         )
         answers[task] = fitted.told(dataset.known.task_data(task, kind))
         if getattr(fitted, "tuned", None):

@@ -1,9 +1,11 @@
 """One experiment from config to bundle: the main job on one page. Read this first."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from maxella.data.dataset import Dataset
 from maxella.experiment.build import build_bundle, build_checkpoint, build_features, build_spec
 from maxella.experiment.config import Config, ModelEntry
 from maxella.experiment.judge import Experiment, judge_baselines
@@ -12,9 +14,11 @@ from maxella.experiment.read_config import config_of_model, load_config, parse_c
 from maxella.experiment.results import Outcome, report_dict, trained_row
 from maxella.experiment.run_folder import RunFolder, new_run
 from maxella.experiment.sample_lists import sample_lists
-from maxella.experiment.stages import OnStep, build_stages, silent
-from maxella.model.build import build_model
+from maxella.experiment.stages import Former, OnStep, build_stages, silent
+from maxella.model.build import Features, ModelSpec, build_model
+from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
+from maxella.sources.tables import Tables
 from maxella.training.checkpoint import Progress
 from maxella.training.device import find_device
 from maxella.training.gradient_steps import GradientSteps
@@ -115,37 +119,75 @@ def _carry_out(
 def train(
     experiment: Experiment, name: str, config: Config, folder: RunFolder, on_step: OnStep
 ) -> Outcome:
-    """Train one model, stage by stage, and read the test once."""
+    """Train one model, stage by stage, and read the test once.
+
+    Where a validation part chose settings, the model is then trained anew with these on training
+    and validation together, unless the config says otherwise.
+    """
     reset_peak_memory()
     tables, dataset = experiment.tables, experiment.dataset
+    fitted = _fit(tables, dataset, name, config, folder, on_step)
+    done, progress = fitted.done, fitted.progress
+    if config.training.refit and len(dataset.validation.rows):
+        started, former = perf_counter(), (fitted.spec, fitted.chosen)
+        dataset = dataset.settled
+        del fitted  # two models would take twice the memory
+        fitted = _fit(tables, dataset, f"{name}, refit", config, folder, on_step, former)
+        done.append({"name": "refit", "seconds": perf_counter() - started})
+    model, features = fitted.model, fitted.features
+    bundle = build_bundle(config, tables, dataset, fitted.spec, model, features)
+    on_step(name, len(done), len(done) + 1, "evaluation")
+    found = experiment.held_out.ask(bundle.engine(dataset.contexts))
+    on_step(name, len(done) + 1, len(done) + 1)
+    row = trained_row(name, config, bundle, done, progress, found)
+    row["lists"] = sample_lists(bundle, config.evaluation.lists, config.split.seed)
+    return Outcome(row, found, bundle)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What one pass over all stages gives."""
+
+    spec: ModelSpec
+    model: Model
+    features: Features
+    chosen: Former
+    done: list[dict[str, Any]]  # of each stage its name, seconds and facts
+    progress: Progress
+
+
+def _fit(
+    tables: Tables,
+    dataset: Dataset,
+    name: str,
+    config: Config,
+    folder: RunFolder,
+    on_step: OnStep,
+    former: tuple[ModelSpec, Former] | None = None,
+) -> _Fitted:
+    """One pass; after a `former` one with the settings that it chose, and without a checkpoint."""
     features = build_features(config, tables, dataset)
-    spec = build_spec(config, dataset)
+    spec = build_spec(config, dataset, former and former[0])
     model = build_model(spec, config.training.seed, features)
-    stages = build_stages(
-        config,
-        dataset,
-        model,
-        name=name,
-        checkpoint=build_checkpoint(folder.checkpoint, config, dataset, features),
-        resume=folder.resumes,
-        log=folder.log,
-        on_step=on_step,
+    where: dict[str, Any] = (
+        {"former": former[1]}
+        if former
+        else {
+            "checkpoint": build_checkpoint(folder.checkpoint, config, dataset, features),
+            "resume": folder.resumes,
+            "log": folder.log,
+        }
     )
-    done, progress, started = [], Progress(), perf_counter()
-    n_steps = len(stages) + 1  # evaluation is the last
-    for n, make in enumerate(stages):
+    makers = build_stages(config, dataset, model, name=name, on_step=on_step, **where)
+    done, stages, progress, started = [], [], Progress(), perf_counter()
+    for n, make in enumerate(makers):
         stage = make()
-        on_step(name, n, n_steps, stage.name)
+        on_step(name, n, len(makers) + 1, stage.name)
         stage(model, dataset)
         if isinstance(stage, GradientSteps):
             progress = stage.progress
         now = perf_counter()
         done.append({"name": stage.name, "seconds": now - started, **stage.facts})
+        stages.append(stage)
         started = now
-    bundle = build_bundle(config, tables, dataset, spec, model, features)
-    on_step(name, len(stages), n_steps, "evaluation")
-    found = experiment.held_out.ask(bundle.engine(dataset.contexts))
-    on_step(name, n_steps, n_steps)
-    row = trained_row(name, config, bundle, done, progress, found)
-    row["lists"] = sample_lists(bundle, config.evaluation.lists, config.split.seed)
-    return Outcome(row, found, bundle)
+    return _Fitted(spec, model, features, Former.of(stages, model), done, progress)

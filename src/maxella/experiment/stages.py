@@ -1,9 +1,10 @@
 """The stages of training, in their order."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -27,7 +28,6 @@ from maxella.training.log import RunLog
 from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
 from maxella.training.order import Order
-from maxella.training.reread import Reread
 from maxella.training.residuals import Residuals
 from maxella.training.revisits import Revisits
 from maxella.training.seen_penalty import SeenPenaltyStage
@@ -45,6 +45,25 @@ def silent(name: str, done: int, total: int, doing: str = "") -> None:
     """Nobody is told."""
 
 
+@dataclass(frozen=True)
+class Former:
+    """What an earlier pass chose by a validation part."""
+
+    stages: Sequence[Stage] = ()
+    revisits: Mapping[str, dict[str, torch.Tensor]] = field(default_factory=dict)  # by task
+
+    @classmethod
+    def of(cls, stages: Sequence[Stage], model: Model) -> "Former":
+        """From the stages that were carried out and the model that they made."""
+        states = {task: part.state_dict() for task, part in model.revisits.items()}
+        return cls(stages, states)
+
+    def facts(self, name: str, task: str | None = None) -> dict[str, Any]:
+        """Of a stage by its name, and by its task if it has one; none where there was no such."""
+        named = (one for one in self.stages if one.name == name)
+        return next((one.facts for one in named if getattr(one, "task", None) == task), {})
+
+
 def build_stages(
     config: Config,
     dataset: Dataset,
@@ -55,29 +74,33 @@ def build_stages(
     resume: bool = False,
     log: RunLog | None = None,
     on_step: OnStep = silent,
+    former: Former | None = None,
 ) -> list[Callable[[], Stage]]:
     """What a config asks for: a start, gradient steps, and what is found once these are done.
 
     Each is to be made when its turn comes, so that what one needs takes no memory from those
-    before.
+    before. What a `former` pass chose holds in one that has no validation part.
     """
     seed = config.training.seed
     device = find_device(config.training.device)
     ranking = [task.name for task in config.learnt if KINDS[task.kind].ranks]
+    former = former or Former()
     start = None
     stages: list[Callable[[], Stage]] = []
     if config.model.start == "closed_form":
-        start = ClosedFormStart(ranking[0], seed, device)
+        settings = former.facts("closed form", ranking[0]).get("chosen", {})
+        start = ClosedFormStart(ranking[0], seed, device, settings)
         stages.append(lambda: start)
 
     def gradient_steps() -> Stage:
+        plan, best = build_plan(config.training), former.facts("gradient steps").get("best_epoch")
         return GradientSteps(
             build_objective(config),
             build_batches(config, dataset, model),
-            build_plan(config.training),
+            plan if best is None else replace(plan, epochs=best),
             device,
             start,
-            _validation(config, dataset, model),
+            _validation(config, dataset, model) if best is None else None,
             checkpoint,
             resume,
             log,
@@ -90,20 +113,23 @@ def build_stages(
         report = partial(on_step, f"{name}: seen-item penalty")
         stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
     has_parts = start is not None and config.model.dim and config.model.history_dim
-    if has_parts and len(dataset.validation.rows):
-        stages += [partial(Mixture, task) for task in ranking]
-    stages += [partial(Neighbours, task, seed) for task in model.neighbours]
-    stages += [partial(Followers, task) for task in model.followers]
+    if has_parts and (former.stages or len(dataset.validation.rows)):
+        stages += [partial(Mixture, task, **former.facts("mixture", task)) for task in ranking]
+    for task in model.neighbours:
+        stages.append(partial(Neighbours, task, seed, **former.facts("neighbours", task)))
+    for task in model.followers:
+        stages.append(partial(Followers, task, former.facts("followers", task)))
     told = partial(on_step, f"{name}: order")
-    stages += [partial(Order, task, seed, told) for task in model.order]
-    stages += [partial(Revisits, task, seed) for task in model.revisits]
+    for task in model.order:
+        stages.append(partial(Order, task, seed, former.facts("order", task), told))
+    for task in model.revisits:
+        stages.append(partial(Revisits, task, seed, former.revisits.get(task)))
     if model.cold_users or model.cold_items:
         stages.append(partial(ColdStart, seed))
     if model.contexts:
         stages.append(partial(ContextStage, seed))
-    stages += [partial(Residuals, task, bool(ranking)) for task in model.residuals]
-    if len(dataset.validation.rows):
-        stages.append(Reread)
+    for task in model.residuals:
+        stages.append(partial(Residuals, task, bool(ranking), former.facts("residuals", task)))
     return stages
 
 

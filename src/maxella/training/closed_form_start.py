@@ -1,7 +1,8 @@
 """Encoders started from factors found in closed form, and a teacher made of these."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from torch.nn import functional
 
 from maxella.baselines.choice import Trial
-from maxella.closed_form.edlae import EDLAE_L2, low_rank_edlae
-from maxella.closed_form.ials import ials, usual_l2
+from maxella.closed_form.edlae import low_rank_edlae
+from maxella.closed_form.edlae import usual_l2 as usual_edlae_l2
+from maxella.closed_form.ials import ials, usual_l2, usual_unobserved
 from maxella.data.dataset import Dataset
 from maxella.data.history import History
 from maxella.errors import ConfigError
@@ -26,8 +28,9 @@ GAIN = 10.0
 ID_WEIGHT = 0.55  # of the id part in the teacher's blend; the history part has the rest
 SHARPNESS = 1.6  # of the teacher, in standard deviations of its scores
 _SAMPLE = 1000  # users that a scale is found from
-# Penalties tried on the validation part, over the usual one; that first.
+# What is tried on the validation part, over the usual one; that first.
 _PENALTIES = (1.0, 2.0, 0.5, 4.0, 0.25)
+_UNOBSERVED = (1.0, 3.0, 0.3)
 
 Factors = tuple[torch.Tensor, torch.Tensor]  # (user or item rows, d), (item rows, d)
 
@@ -53,6 +56,7 @@ class ClosedFormStart:
     task: str  # of which the labels are the pairs to account for
     seed: int
     device: torch.device
+    chosen: Mapping[str, float] = field(default_factory=dict)  # by an earlier pass
     name: str = "closed form"
     teacher: Teacher | None = None  # once it is found
     facts: dict[str, Any] = field(default_factory=dict)
@@ -76,7 +80,7 @@ class ClosedFormStart:
                 encoder.history.event_weights.copy_(weights)  # type: ignore[union-attr]
         with on_device(model, self.device):
             picks = [history.to(self.device) for history in picks]
-            settings = _Settings.of(self.task, dataset, picks[0], self.seed)
+            settings = _Settings.of(self.task, dataset, picks[0], self.seed, self.chosen)
             generator = torch_generator(self.seed, "closed form")
             self.teacher = _start(model, encoder, picks, settings, generator)
         self.facts = {"chosen": settings.chosen} if settings.chosen else {}
@@ -101,33 +105,41 @@ class _Settings:
     own: History  # the pairs of the task, which users are read from
     seed: int
     trial: Trial | None  # None where there is no validation part that can be asked
-    chosen: dict[str, float] = field(default_factory=dict)  # of those that were tried
+    chosen: dict[str, float]  # of those that were tried, now or by an earlier pass
 
     @classmethod
-    def of(cls, task: str, dataset: Dataset, own: History, seed: int) -> "_Settings":
+    def of(
+        cls, task: str, dataset: Dataset, own: History, seed: int, chosen: Mapping[str, float]
+    ) -> "_Settings":
         """For a data set."""
         asked, train = dataset.validation.pairs(task), dataset.train.task_data(task, "retrieval")
         has_any = np.isin(asked.users, train.pairs.users).any()
-        return cls(own, seed, Trial.of(train, asked) if has_any else None)
+        return cls(own, seed, Trial.of(train, asked) if has_any else None, dict(chosen))
 
-    def ials(self, dim: int) -> float:
-        """The penalty of iALS in so many dimensions."""
-        usual = usual_l2(self.own)
+    def ials(self, dim: int) -> dict[str, float]:
+        """What iALS in so many dimensions counts an empty cell, and its penalty."""
 
-        def fit(penalty: float) -> Factors:
-            return ials(self.own, dim, self._generator, l2=usual * penalty)
+        def options(unobserved: float, penalty: float) -> dict[str, float]:
+            of_cells = usual_unobserved(self.own) * unobserved
+            return {"unobserved": of_cells, "l2": usual_l2(self.own, of_cells) * penalty}
 
-        return usual * self._best("iALS", _PENALTIES, fit)
+        def fit(unobserved: float, penalty: float) -> Factors:
+            return ials(self.own, dim, self._generator, **options(unobserved, penalty))
+
+        cells = self._best("iALS, unobserved", _UNOBSERVED, lambda value: fit(value, 1.0))
+        return options(cells, self._best("iALS", _PENALTIES, partial(fit, cells)))
 
     def edlae(self, picks: History, dim: int) -> float:
         """That of EDLAE of these pairs; users are read from their own."""
 
+        usual = usual_edlae_l2(picks)
+
         def fit(penalty: float) -> Factors:
-            found = low_rank_edlae(picks, dim, self._generator, l2=EDLAE_L2 * penalty)
+            found = low_rank_edlae(picks, dim, self._generator, l2=usual * penalty)
             return _read(self.own, found[0]), found[1]
 
         name = "EDLAE" if picks is self.own else "EDLAE of all events"
-        return EDLAE_L2 * self._best(name, _PENALTIES, fit)
+        return usual * self._best(name, _PENALTIES, fit)
 
     @property
     def _generator(self) -> torch.Generator:
@@ -135,7 +147,7 @@ class _Settings:
 
     def _best(self, name: str, values: tuple[float, ...], fit: Callable[[float], Factors]) -> float:
         if self.trial is None:
-            return values[0]
+            return self.chosen.get(name, values[0])
         trial = self.trial
         self.chosen[name] = best_of(values, lambda value: trial.ndcgs(_Scores(*fit(value))))
         return self.chosen[name]
@@ -154,7 +166,7 @@ def _start(
     weights: list[float] = []
     items: list[torch.Tensor] = []  # what the rows of the item encoder are made of
     if ids is not None:
-        of_users, of_items = ials(own, ids.dim, generator, l2=settings.ials(ids.dim))
+        of_users, of_items = ials(own, ids.dim, generator, **settings.ials(ids.dim))
         ids.table.weight.copy_(of_users * GAIN**0.5)
         items.append(of_items * GAIN**0.5)
         factors.append((of_users, of_items))

@@ -41,6 +41,8 @@ class Followers:
     """
 
     task: str
+    # Where there is nothing to choose by: by an earlier pass.
+    chosen: Mapping[str, float] = field(default_factory=dict)
     name: str = "followers"
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -50,6 +52,7 @@ class Followers:
         part: FollowerPart = model.followers[self.task]  # type: ignore[assignment]
         history = dataset.train.picks(self.task, in_time_order=True)
         found = {name: values[0] for name, values in GRID.items()} | {"share": DEFAULT_SHARE}
+        found |= self.chosen
         counts = lru_cache(maxsize=1)(partial(_counts, history))
 
         def put(settings: Mapping[str, float]) -> None:

@@ -20,13 +20,15 @@ class Mixture:
     """Weighs the two parts of the encoder in the scores of a task, once both are trained.
 
     A score is 2 / (1 + r) times the product of the id part and 2 r / (1 + r) times that of the
-    history part, with the r that ranks the validation part best by NDCG@100; without one r is 1.
+    history part, with the r that ranks the validation part best by NDCG@100; without one r is
+    the `ratio` given.
     In training each pair has its own share of the history part taken off, but the id part has
     learnt it: so steps that weighed the parts otherwise would trust the id part too much. Heads
     that answer pairs read the encoders as they are.
     """
 
     task: str
+    ratio: float = 1.0  # where there is nothing to choose by
     name: str = "mixture"
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -41,5 +43,6 @@ class Mixture:
             head.gains[n_ids:] = 2 * ratio / (1 + ratio)
 
         ratio = Trial.of(model, dataset, self.task).best(RATIOS, put)
-        put(1.0 if ratio is None else ratio)
-        self.facts = {"ratio": 1.0 if ratio is None else ratio}
+        ratio = self.ratio if ratio is None else ratio
+        put(ratio)
+        self.facts = {"ratio": ratio}

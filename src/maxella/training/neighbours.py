@@ -29,11 +29,13 @@ class Neighbours:
     It is found from the task's labels and, where histories are made of several events, from all
     that users did. What it adds to scores is set to vary so many times as much as the dot products
     do: as ranks the validation part best by NDCG@100 (of a log of several events the new items
-    there), or once as much without one.
+    there), or as
+    the `share` given says.
     """
 
     task: str
     seed: int
+    share: float = DEFAULT_SHARE  # where there is nothing to choose by
     name: str = "neighbours"
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -56,7 +58,7 @@ class Neighbours:
 
         trial = Trial.of(model, dataset, self.task, only_new=True)
         share = trial.best(SHARES, put)
-        share = DEFAULT_SHARE if share is None else share
+        share = self.share if share is None else share
         put(share)
         self.facts = {"share": share}
 

@@ -1,6 +1,6 @@
 """What the order of picks says of the next one, found beside all else that is trained."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -51,6 +51,8 @@ class Order:
 
     task: str
     seed: int
+    # Where there is nothing to choose by: by an earlier pass over all stages.
+    chosen: Mapping[str, float] = field(default_factory=dict)
     on_step: Callable[[int, int], None] | None = None
     name: str = "order"
     facts: dict[str, Any] = field(default_factory=dict)
@@ -64,7 +66,7 @@ class Order:
         passes = self._fit(part, history, trial)
         with torch.no_grad():
             share = self._share(part, model, dataset, trial)
-        self.facts = {"passes": passes, "share": share}
+        self.facts = {"passes": passes if share else 0, "share": share}
 
     def _fit(self, part: OrderPart, history: History, trial: Trial) -> int:
         """Pass over the windows in random order; gives how many passes were kept."""
@@ -75,7 +77,8 @@ class Order:
         size = max(1, min(size, len(windows) // LEAST_STEPS, MOST_WINDOWS))
         n_steps = min(-(-len(windows) // size), MOST_STEPS)  # of a pass
         n_passes = max(1, MOST_STEPS // n_steps)
-        n_passes = min(n_passes, MOST_PASSES if trial.asks else PASSES)
+        wanted = MOST_PASSES if trial.asks else int(self.chosen.get("passes", PASSES))
+        n_passes = min(n_passes, wanted)
         descent, rng = Descent.of(part, history), numpy_generator(self.seed, "order")
         best, kept, value = _weights(part), 0, trial.ndcg()
         for done in range(n_passes):
@@ -102,7 +105,7 @@ class Order:
             part.biases.copy_(biases * (unit * share))
 
         share = trial.best(SHARES, put)
-        share = DEFAULT_SHARE if share is None else share
+        share = self.chosen.get("share", DEFAULT_SHARE) if share is None else share
         put(share)
         return share
 

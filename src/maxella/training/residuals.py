@@ -1,5 +1,6 @@
 """How far what a user's ratings leave over is believed, found beside all else that is trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -32,6 +33,8 @@ class Residuals:
 
     task: str
     picks_are_learnt: bool  # else the encoders' embeddings say nothing of what is alike
+    # Where there is nothing to choose by: by an earlier pass over all stages.
+    chosen: Mapping[str, float] = field(default_factory=dict)
     name: str = "residuals"
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -61,7 +64,8 @@ class Residuals:
         ):
             if not usual[kinds].any():
                 continue
+            share = self.chosen.get(name, 1.0)
             if len(users):
                 share = best_of(shares, partial(quality, kinds))
-                part.amplitudes[kinds] = share * usual[kinds]
-            self.facts[name] = float(part.amplitudes[kinds].sum() / usual[kinds].sum())
+            part.amplitudes[kinds] = share * usual[kinds]
+            self.facts[name] = share

@@ -48,17 +48,21 @@ class Revisits:
     The hidden choices are of the validation part, where it has any: scores rank what they have
     learnt from too well, and new items then stand too high. Else they are of training, and α is 0.
     Of each user it is the last in time, and then only earlier visits count; without times one at
-    random.
+    random. What an earlier pass `found` is taken as it is.
     """
 
     task: str
     seed: int
+    found: dict[str, torch.Tensor] | None = None  # the state of the part, by an earlier pass
     name: str = "revisits"
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, model: Model, dataset: Dataset) -> None:
         """Fit; a log in which nobody chose what they had visited leaves the part as it is."""
         part: RevisitPart = model.revisits[self.task]  # type: ignore[assignment]
+        if self.found is not None:
+            part.load_state_dict(self.found)
+            return
         log = dataset.train
         pairs = log.pairs(self.task)
         visits = _visits_before(Visits.of(log, self.task), pairs)
