@@ -167,7 +167,7 @@ def test_steps_are_bounded(model, two_later, monkeypatch):
     monkeypatch.setattr(order, "MOST_STEPS", 3)
     monkeypatch.setattr(order, "MOST_WINDOWS", 4)
     told = []
-    stage = Order("buy", 1, lambda done, total: told.append((done, total)))
+    stage = Order("buy", 1, on_step=lambda done, total: told.append((done, total)))
     stage(model, two_later[0])
     assert stage.facts["passes"] == 1
     assert told == [(1, 3), (2, 3), (3, 3)]
