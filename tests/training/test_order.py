@@ -1,7 +1,6 @@
 """The order of picks is learnt where it tells what comes next."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,13 +113,12 @@ def test_the_mean_of_the_weights_is_of_the_latest_most(scramble, two_later):
 def test_the_best_pass_is_kept_and_the_first_that_brings_nothing_is_the_last(model, two_later):
     values, tried = iter([0.1, 0.2, 0.3, 0.25, 0.9]), []
 
-    def ndcg():
+    def value():
         tried.append({name: of.clone() for name, of in model.order["buy"].state_dict().items()})
         return next(values)
 
     history = two_later[0].train.picks("buy", in_time_order=True)
-    trial = SimpleNamespace(asks=True, ndcg=ndcg)
-    assert Order("buy", 1)._fit(model.order["buy"], history, trial) == 2
+    assert Order("buy", 1)._fit(model.order["buy"], history, value) == 2
     assert len(tried) == 4
     found = model.order["buy"].state_dict()
     assert all(torch.equal(found[name], of) for name, of in tried[2].items())
