@@ -110,6 +110,21 @@ def test_the_mean_of_the_weights_is_of_the_latest_most(scramble, two_later):
     torch.testing.assert_close(found, wanted, rtol=0.02, atol=0.01)
 
 
+def test_the_best_pass_is_kept_and_the_first_that_brings_nothing_is_the_last(model, two_later):
+    values, tried = iter([0.1, 0.2, 0.3, 0.25, 0.9]), []
+
+    def value():
+        tried.append({name: of.clone() for name, of in model.order["buy"].state_dict().items()})
+        return next(values)
+
+    history = two_later[0].train.picks("buy", in_time_order=True)
+    assert Order("buy", 1)._fit(model.order["buy"], history, value) == 2
+    assert len(tried) == 4
+    found = model.order["buy"].state_dict()
+    assert all(torch.equal(found[name], of) for name, of in tried[2].items())
+    assert not torch.equal(found["biases"], tried[3]["biases"])
+
+
 def test_order_that_tells_nothing_leaves_the_scores_as_they_were(model, two_later):
     # All users hold out one item, whose vector all queries meet: the dot product is perfect.
     dataset, validation = two_later

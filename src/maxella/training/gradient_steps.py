@@ -1,4 +1,4 @@
-"""Gradient steps over the log: the only place with `backward()` and `step()`."""
+"""Gradient steps over the log: encoders and heads together."""
 
 import time
 from collections.abc import Callable

@@ -42,8 +42,9 @@ class Order:
     It starts from low-rank EDLAE, whose readings all picks and the latest have alike, and learns to
     tell at every place of every history the pick that comes next from all items that had not come
     by then. After each pass over the histories the mean of the weights so far, the latest counting
-    most, is tried, and the best kept; the first pass that brings nothing ends it. Without a
-    validation part there are two passes.
+    most, is tried on the validation part, at ten times what the other scores vary. The best is
+    kept, and the first pass that brings nothing is the last. Without a validation part there are
+    two passes.
 
     What it adds is then set to vary `share` times as much as the scores do without it, as ranks the
     validation part best by NDCG@100; without one it is 10.
@@ -63,12 +64,19 @@ class Order:
         history = dataset.train.picks(self.task, in_time_order=True)
         start(part, history, torch_generator(self.seed, "order start"))
         trial = Trial.of(model, dataset, self.task)
-        passes = self._fit(part, history, trial)
+
+        @torch.no_grad()
+        def value() -> float:
+            """How well it ranks where it decides; the part is left with those weights."""
+            _scale(part, DEFAULT_SHARE * spread(model, dataset.train, self.task, "order"))
+            return trial.ndcg()
+
+        passes = self._fit(part, history, value if trial.asks else None)
         with torch.no_grad():
             share = self._share(part, model, dataset, trial)
         self.facts = {"passes": passes if share else 0, "share": share}
 
-    def _fit(self, part: OrderPart, history: History, trial: Trial) -> int:
+    def _fit(self, part: OrderPart, history: History, value: Callable[[], float] | None) -> int:
         """Pass over the windows in random order; gives how many passes were kept."""
         windows = Windows.cut(history, LENGTH)
         if not len(windows):
@@ -77,20 +85,23 @@ class Order:
         size = max(1, min(size, len(windows) // LEAST_STEPS, MOST_WINDOWS))
         n_steps = min(-(-len(windows) // size), MOST_STEPS)  # of a pass
         n_passes = max(1, MOST_STEPS // n_steps)
-        wanted = MOST_PASSES if trial.asks else int(self.chosen.get("passes", PASSES))
+        wanted = MOST_PASSES if value else int(self.chosen.get("passes", PASSES))
         n_passes = min(n_passes, wanted)
         descent, rng = Descent.of(part, history), numpy_generator(self.seed, "order")
-        best, kept, value = _weights(part), 0, trial.ndcg()
+        best, kept = _weights(part), 0
+        highest = value() if value else 0.0
+        part.load_state_dict(best)
         for done in range(n_passes):
             for step, batch in enumerate(islice(windows.batches(size, rng), n_steps)):
                 descent.step(batch, rng)
                 if self.on_step:
                     self.on_step(done * n_steps + step + 1, n_passes * n_steps)
             with descent.mean():
-                found = trial.ndcg()
-                if trial.asks and found <= value:
-                    break
-                best, kept, value = _weights(part), done + 1, found
+                weights = _weights(part)
+                found = value() if value else 0.0
+            if value and found <= highest:
+                break
+            best, kept, highest = weights, done + 1, found
         part.load_state_dict(best)
         part.zero_grad()
         return kept
@@ -101,13 +112,19 @@ class Order:
         unit = spread(model, dataset.train, self.task, "order")
 
         def put(share: float) -> None:
-            part.items.weight.copy_(items * (unit * share))
-            part.biases.copy_(biases * (unit * share))
+            part.items.weight.copy_(items)
+            part.biases.copy_(biases)
+            _scale(part, unit * share)
 
         share = trial.best(SHARES, put)
         share = self.chosen.get("share", DEFAULT_SHARE) if share is None else share
         put(share)
         return share
+
+
+def _scale(part: OrderPart, factor: float) -> None:
+    part.items.weight.mul_(factor)
+    part.biases.mul_(factor)
 
 
 @torch.no_grad()

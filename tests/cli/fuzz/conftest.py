@@ -3,6 +3,7 @@
 Here: valid bytes → hostile ones, drawn by a `random.Random`, and commands that are watched.
 """
 
+import copy
 import hashlib
 import json
 import math
@@ -160,7 +161,7 @@ def _values(tree, draw):
             parent[key] = draw.choice(places)[0]
             tree = json.loads(_cut(tree))
         else:
-            parent[key] = draw.choice(VALUES)
+            parent[key] = copy.deepcopy(draw.choice(VALUES))  # what is in one is changed, too
     return tree
 
 
