@@ -114,7 +114,7 @@ def build_stages(
     if has_parts and (former.stages or len(dataset.validation.rows)):
         stages += [partial(Mixture, task, **former.facts("mixture", task)) for task in ranking]
     for task in model.neighbours:
-        stages.append(partial(Neighbours, task, seed, **former.facts("neighbours", task)))
+        stages.append(partial(Neighbours, task, seed, former.facts("neighbours", task)))
     for task in model.followers:
         stages.append(partial(Followers, task, former.facts("followers", task)))
     for task in model.revisits:
