@@ -18,9 +18,7 @@ def test_of_one_event_it_is_the_closed_form_to_the_last_bit(checkerboard):
         found = ImplicitALS.fit(task, None, factors=8, with_events=with_events)
         unobserved = found.tuned["unobserved"] * usual_unobserved(history)
         l2 = found.tuned["penalty"] * usual_l2(history, unobserved)
-        users, items = ials(
-            history, 8, torch_generator(42, "ials"), unobserved=unobserved, l2=l2
-        )
+        users, items = ials(history, 8, torch_generator(42, "ials"), unobserved=unobserved, l2=l2)
         assert torch.equal(found.user_factors, users)
         assert torch.equal(found.item_factors, items)
         assert found.tuned["trials"] == 9

@@ -44,7 +44,9 @@ def test_a_dataset_is_the_split_in_rows():
 
 def test_settled_it_trains_on_the_validation_part_too():
     # Row 1 is u1 and 7, row 2 u2 and 7, row 0 u2 and 007: a view beside a buy of one pair.
-    log = pl.concat([LOG, LOG[:1].with_columns(event=pl.lit("view"), timestamp=pl.lit(9, pl.Int64))])
+    log = pl.concat(
+        [LOG, LOG[:1].with_columns(event=pl.lit("view"), timestamp=pl.lit(9, pl.Int64))]
+    )
     stars = TaskLabels(np.array([5, 1, 2, 3, 4], dtype=np.float32))
     dataset = build_dataset(log, split_of([0], [2, 4], [3], [1]), {"stars": stars})
     settled = dataset.settled
