@@ -195,5 +195,5 @@ def test_what_was_chosen_is_said_with_the_number_of_trials(name, fitted):
     # Penalties of EASE 5, of iALS 5 and 4 more values of an empty cell; 4 counts of views, so 3
     # beyond the start; 5 dampings.
     wanted = {"ease": 5, "stacked_ease": 8, "stacked_edlae": 8, "ials": 9, "event_ials": 12}
-    wanted |= {"item_knn": 1 + 4 + 4 + 1, "markov_chain": 1 + 2 + 4 + 2 + 2, "rates": 5}
+    wanted |= {"item_knn": 1 + 5 + 4 + 1, "markov_chain": 1 + 2 + 4 + 2 + 2, "rates": 5}
     assert (tuned or {}).get("trials") == wanted.get(name)

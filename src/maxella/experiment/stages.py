@@ -113,7 +113,19 @@ def build_stages(
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}: seen-item penalty")
         stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
-    has_parts = start is not None and config.model.dim and config.model.history_dim
+    return stages + _found_after(config, dataset, model, former)
+
+
+def _found_after(
+    config: Config, dataset: Dataset, model: Model, former: Former
+) -> list[Callable[[], Stage]]:
+    """Stages once the encoders are trained, which they leave as they are."""
+    seed = config.training.seed
+    ranking = [task.name for task in config.learnt if KINDS[task.kind].ranks]
+    stages: list[Callable[[], Stage]] = []
+    has_parts = (
+        config.model.start == "closed_form" and config.model.dim and config.model.history_dim
+    )
     if has_parts and (former.stages or len(dataset.validation.rows)):
         stages += [partial(Mixture, task, **former.facts("mixture", task)) for task in ranking]
     for task in model.neighbours:
