@@ -106,6 +106,24 @@ def test_as_many_epochs_as_were_best():
     np.testing.assert_allclose(weights(bundle, name), weights(other, name), atol=1e-4)
 
 
+def test_the_report_says_how_popular_what_validates_is():
+    experiment = Experiment.of(parse_config(CLUBS, where="the test"))
+    with new_run(None) as folder:
+        report, _ = learn(experiment, folder)
+    (note,) = (one for one in report["dataset"]["notes"] if "validation part" in one)
+    train, validation, test = (
+        part.rows.items
+        for part in (
+            experiment.dataset.train,
+            experiment.dataset.validation,
+            experiment.dataset.test,
+        )
+    )
+    for part in (validation, test):
+        logs = [np.log(max(1, (train == item).sum())) for item in part]
+        assert f"{np.exp(np.mean(logs)):,.1f}" in note
+
+
 def test_baselines_learn_from_the_validation_part_once_they_have_chosen(monkeypatch):
     experiment = Experiment.of(
         parse_config(CLUBS | {"compare": {"baselines": ["item_knn"]}}, where="the test")
