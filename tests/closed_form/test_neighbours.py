@@ -41,10 +41,11 @@ def regressions(blocks, k, *, dropout, l2, popularity, user_exponent):
     return weights
 
 
-def weights_of(history_of, blocks, k, **options):
+def weights_of(history_of, blocks, k, *, l2=22.5, popularity=0.0, **options):
     """The same of the code: a dense matrix without the unknown row, which nobody speaks for."""
     histories = [(history_of(taken), count) for taken, count in blocks]
-    items, weights = item_neighbours(histories, k, np.random.default_rng(1), **options)
+    found = item_neighbours(histories, k, np.random.default_rng(1), l2s=(9.0, l2), **options)
+    items, weights = found.items, found.weighted(l2, popularity)
     n = blocks[0][0].shape[1] + 1
     assert items.shape == weights.shape == (n, k)
     dense = np.zeros((n, n))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-import maxella
 from maxella.baselines.table import BASELINES
 from maxella.experiment import judge
 from maxella.experiment.judge import Experiment
@@ -107,15 +106,31 @@ def test_as_many_epochs_as_were_best():
     np.testing.assert_allclose(weights(bundle, name), weights(other, name), atol=1e-4)
 
 
+def test_the_report_says_how_popular_what_validates_is():
+    experiment = Experiment.of(parse_config(CLUBS, where="the test"))
+    with new_run(None) as folder:
+        report, _ = learn(experiment, folder)
+    (note,) = (one for one in report["dataset"]["notes"] if "validation part" in one)
+    train, validation, test = (
+        part.rows.items
+        for part in (
+            experiment.dataset.train,
+            experiment.dataset.validation,
+            experiment.dataset.test,
+        )
+    )
+    for part in (validation, test):
+        logs = [np.log(max(1, (train == item).sum())) for item in part]
+        assert f"{np.exp(np.mean(logs)):,.1f}" in note
+
+
 def test_baselines_learn_from_the_validation_part_once_they_have_chosen(monkeypatch):
     experiment = Experiment.of(
         parse_config(CLUBS | {"compare": {"baselines": ["item_knn"]}}, where="the test")
     )
     asked = []
     held_out = experiment.held_out
-    monkeypatch.setattr(
-        type(held_out), "judge", lambda self, answers: asked.append(answers) or _Nothing()
-    )
+    monkeypatch.setattr(type(held_out), "judge", lambda self, answers: asked.append(answers))
     monkeypatch.setattr(judge, "model_row", lambda *of: {})
     judge.judge_baselines(experiment, lambda *of: None)
     (answers,) = asked
@@ -131,11 +146,6 @@ def test_baselines_learn_from_the_validation_part_once_they_have_chosen(monkeypa
     assert not torch.allclose(found, wanted.told(both).score(everyone))
 
 
-class _Nothing:
-    values: dict = {}
-
-
 def test_two_runs_give_the_same_bytes(anew):
     row, _ = learnt()
     assert row["checkpoint"] == anew[0]["checkpoint"]
-    assert maxella.__version__

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from maxella.closed_form.neighbours import item_neighbours
+from maxella.closed_form.neighbours import L2, item_neighbours
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.model.build import build_model
@@ -92,13 +92,31 @@ def test_without_a_validation_part_they_vary_as_the_dot_products_do(model, coupl
     dataset = couples[0]
     stage = Neighbours("buy", SEED)
     stage(model, dataset)
-    assert stage.facts == {"share": DEFAULT_SHARE}
+    assert stage.facts == {"share": DEFAULT_SHARE, "l2": L2, "popularity": 0.0}
     picks = dataset.train.picks("buy")
     (part,) = model.beside("buy", dataset.train).parts
     added = part.scores(torch.arange(1, USERS + 1)).std(dim=1)
     users, items = model.embed(picks)
     products = (users @ items.T)[1:].detach().std(dim=1)
     assert (products / added).median() == pytest.approx(DEFAULT_SHARE, rel=1e-5)
+
+
+def test_what_an_earlier_pass_chose_holds(make, couples):
+    """Twice the share gives twice the weights; the penalty and the power are as they were."""
+    dataset = couples[0]
+    chosen = {"share": 2.0, "l2": 60.0, "popularity": -0.25}
+    stage, model = Neighbours("buy", SEED, chosen), make()
+    stage(model, dataset)
+    assert stage.facts == chosen
+    found = item_neighbours([(dataset.train.picks("buy"), 1.0)], 4, None, l2s=(60.0,))
+    wanted, part = found.weighted(60.0, -0.25), model.neighbours["buy"]
+    assert torch.equal(part.items, found.items)
+    kept = wanted != 0
+    ratios = part.weights.detach()[kept] / wanted[kept]
+    torch.testing.assert_close(ratios, ratios[:1].expand(len(ratios)))
+    half = make()
+    Neighbours("buy", SEED, chosen | {"share": 1.0})(half, dataset)
+    torch.testing.assert_close(part.weights, 2 * half.neighbours["buy"].weights)
 
 
 def test_neighbours_speak_alone_where_the_dot_products_say_nothing(model, couples):
@@ -199,7 +217,7 @@ def test_neighbours_are_chosen_by_new_items_alone(make, dataset_of):
     validation = log_of([(user, 20) for user in range(1, USERS + 1)], events, [0] * USERS)
     stage = Neighbours("buy", SEED)
     stage(model, replace(dataset_of(log), validation=validation))
-    assert stage.facts == {"share": DEFAULT_SHARE}
+    assert stage.facts == {"share": DEFAULT_SHARE, "l2": L2, "popularity": 0.0}
 
 
 def test_what_goes_together_is_learnt_from_all_events_that_histories_are_made_of(make, dataset_of):
@@ -235,7 +253,8 @@ def test_the_temperature_of_new_items_is_found_with_what_their_neighbours_say(ma
         if has_neighbours:
             Neighbours("buy", SEED)(model, dataset)
             with torch.no_grad():  # no spread of products to be measured by
-                items, weights = item_neighbours([(log.picks("buy"), 1.0)], 4, None)
+                near = item_neighbours([(log.picks("buy"), 1.0)], 4, None)
+                items, weights = near.items, near.weighted(L2, 0.0)
                 model.neighbours["buy"].items.copy_(items)
                 model.neighbours["buy"].weights.copy_(weights)
         stage = Revisits("buy", SEED)
@@ -302,7 +321,8 @@ def test_taste_tells_visited_items_apart_where_a_validation_part_shows_it(make, 
     for told in (dataset, replace(dataset, validation=validation)):
         model, stage = make(patterns=(2,)), Revisits("buy", SEED)
         torch.nn.init.zeros_(model.item_encoder.table.weight)
-        items, weights = item_neighbours([(dataset.train.picks("buy"), 1.0)], 4, None)
+        near = item_neighbours([(dataset.train.picks("buy"), 1.0)], 4, None)
+        items, weights = near.items, near.weighted(L2, 0.0)
         with torch.no_grad():
             model.neighbours["buy"].items.copy_(items)
             model.neighbours["buy"].weights.copy_(weights)

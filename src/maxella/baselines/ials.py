@@ -70,8 +70,9 @@ class ImplicitALS:
             start = torch_generator(seed, "ials")
             unobserved = usual_unobserved(history) * settings["unobserved"]
             l2 = usual_l2(history, unobserved) * settings["penalty"]
-            options = {"unobserved": unobserved, "l2": l2, "confidences": confidences}
-            users, items = ials(history, dim, start, **options)
+            users, items = ials(
+                history, dim, start, unobserved=unobserved, l2=l2, confidences=confidences
+            )
             has_history = history.starts.diff() > 0
             popularity = Popularity.fit(data)
             return cls(users, items, has_history, popularity, unobserved, l2, counts)

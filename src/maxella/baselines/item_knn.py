@@ -16,7 +16,7 @@ from maxella.data.labelled import LabelledPairs, TaskData
 from maxella.seeds import numpy_generator
 
 _GRID = {
-    "shrinkage": (0.0, 3.0, 10.0, 30.0, 100.0),
+    "shrinkage": (0.0, 3.0, 10.0, 30.0, 100.0, 300.0),
     "neighbours": (10, 30, 100, 300, 1000),
     "user_exponent": (0.0, -0.5),
 }

@@ -1,8 +1,8 @@
 """Every baseline by its name, and what it answers.
 
 `fit(train, validation, final)` gives it: settings are chosen by training and the validation part,
-what it learns is of `final`, training if that is not given; `told(known)` then gives the same for what its users have done
-by now, without fitting again.
+what it learns is of `final`, training if that is not given; `told(known)` then gives the same for
+what its users have done by now, without fitting again.
 """
 
 from collections.abc import Callable

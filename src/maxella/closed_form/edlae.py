@@ -30,7 +30,8 @@ def low_rank_edlae(
     comes nearer to the predictions of B (Jin et al. 2021, "Towards a better understanding of
     linear models for recommendation").
 
-    Not given, l2 is the usual one. Columns beyond the rank of W^½XB are zero, and so are the rows of items that no one took.
+    Not given, l2 is the usual one. Columns beyond the rank of W^½XB are zero, and so are the rows
+    of items that no one took.
 
     G and B are matrices up to 5,000 item rows. Beyond, they are products alone
     (`gram.ItemWeights`), exact to a few percent, and the cost is linear in the pairs.
@@ -60,8 +61,8 @@ def usual_l2(history: History) -> float:
 
     By chance products of items vary by the root of their pairs, so a penalty is in roots of c̄.
     """
-    n_items = len(history.items.unique())
-    return _L2 * (len(history.items) / max(1, n_items)) ** 0.5 or _L2
+    counts = torch.bincount(history.items, minlength=1)
+    return _L2 * float(counts[counts > 0].float().mean()) ** 0.5 if counts.any() else _L2
 
 
 def user_weights(history: History, exponent: float) -> torch.Tensor:

@@ -39,8 +39,8 @@ def ials(
     and items that have any, and r̄ is the mean of r_i over those items: the frequency-scaled
     penalty of Rendle et al. 2021 (arXiv:2110.14037). A sweep solves for all items, then for
     all users; before the first, the users are solved for items from N(0, .1² / dim). The
-    penalty `l2` must be positive. Not given, `unobserved` and `l2` are the usual ones. Rows without interactions are
-    zero. (pairs,) `confidences` ≥ 0 stand in the order of `history.items`.
+    penalty `l2` must be positive. Not given, `unobserved` and `l2` are the usual ones. Rows without
+    interactions are zero. (pairs,) `confidences` ≥ 0 stand in the order of `history.items`.
     """
     if unobserved is None:
         unobserved = usual_unobserved(history)

@@ -1,6 +1,7 @@
 """The nearest items of each item, and what each of them says for it: regressions of few inputs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +14,20 @@ from maxella.data.history import History
 MOST_CELLS = 200_000_000  # of G as a matrix, 0.8 GB
 MOST_PRODUCTS = 100_000_000  # of two items of one user, where G is no matrix: 0.8 GB at most
 _BLOCK_CELLS = 10_000_000  # of the regressions that are solved side by side
+L2 = 22.5
+
+
+@dataclass(frozen=True)
+class ItemNeighbours:
+    """Of each item the k others that say most for it, and how much they do."""
+
+    items: torch.Tensor  # (item rows, k) int32 item rows; row 0 where an item has fewer
+    weights: dict[float, torch.Tensor]  # by penalty, (item rows, k) float32; 0 with row 0
+    sizes: torch.Tensor  # (item rows,) float32 G_jj over the mean
+
+    def weighted(self, l2: float, popularity: float) -> torch.Tensor:
+        """(item rows, k) the weights by a penalty times size^`popularity` of the neighbour."""
+        return self.weights[l2] * self.sizes[self.items.long()] ** popularity
 
 
 def item_neighbours(
@@ -21,22 +36,20 @@ def item_neighbours(
     rng: np.random.Generator,
     *,
     dropout: float = 0.5,
-    l2: float = 22.5,
-    popularity: float = -0.25,
+    l2s: Sequence[float] = (L2,),
     user_exponent: float = -0.5,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each item the k others that say most for it, and how much they do.
+) -> ItemNeighbours:
+    """The neighbours of each item, with weights by several penalties `l2s`.
 
-    Gives (item rows, k) int32 item rows and (item rows, k) float32 weights; where an item has
-    fewer, row 0 and the weight 0. An item's score for a user is the sum of the weights of those of
-    its neighbours that the user has.
+    An item's score for a user is the sum of the weights of those of its neighbours that the user
+    has.
 
     `blocks` are histories of the same users, one below another, and what a pair of each counts.
     With X the 0/1 matrix of a block, n_u the sums of its rows and n̄ their mean,
     G = Σ over the blocks of count · Xᵀ diag((n_u / n̄)^user_exponent) X. The neighbours N of item i
     are the items j with the largest G_ij / √G_jj, and their weights those of a ridge regression of
-    i on them, (G_NN + diag(λ + dropout · G_jj))⁻¹ G_Ni with λ = l2 · √c̄ and c̄ the mean of G_jj,
-    times (G_jj / c̄)^popularity. It is EDLAE (Steck 2020) at the places that matter, as SLIM is
+    i on them, (G_NN + diag(λ + dropout · G_jj))⁻¹ G_Ni with λ = l2 · √c̄ and c̄ the mean of G_jj.
+    It is EDLAE (Steck 2020) at the places that matter, as SLIM is
     sparse (Ning and Karypis 2011, "SLIM: Sparse linear methods for top-n recommender systems").
 
     G is a matrix up to 14,000 items. Beyond, time and memory grow with the sum of n_u², and no
@@ -47,10 +60,11 @@ def item_neighbours(
     n_items = together.shape[0]
     own = together.diagonal()
     mean = own[own > 0].mean() if own.any() else 1.0
-    diagonal = own * (1 + dropout) + l2 * mean**0.5
+    diagonals = {l2: own * (1 + dropout) + l2 * mean**0.5 for l2 in l2s}
     relative = np.maximum(own / mean, 1e-6).astype(np.float32)
     roots, lower = relative**0.5, np.tril_indices(k)
-    items, weights = torch.zeros(n_items, k, dtype=torch.int32), torch.zeros(n_items, k)
+    items = torch.zeros(n_items, k, dtype=torch.int32)
+    weights = {l2: torch.zeros(n_items, k) for l2 in l2s}
     block = max(1, _BLOCK_CELLS // k**2)
     for start in range(0, n_items, block):
         rows = range(start, min(start + block, n_items))
@@ -59,13 +73,14 @@ def item_neighbours(
         # Row 0 is nobody's: its products are zeros, so where it fills up its weight is 0.
         systems = np.zeros((len(rows), k, k), dtype=np.float32)
         systems[:, *lower] = _cells(together, near[:, lower[0]], near[:, lower[1]])
-        systems[:, np.arange(k), np.arange(k)] = diagonal[near]
-        factors = torch.linalg.cholesky(torch.from_numpy(systems))
         wanted = torch.from_numpy(_cells(together, near, np.array(rows)[:, None]))
-        found = torch.cholesky_solve(wanted[:, :, None], factors)[:, :, 0]
         items[start : start + len(rows)] = torch.from_numpy(near)
-        weights[start : start + len(rows)] = found * torch.from_numpy(relative[near] ** popularity)
-    return items, weights
+        for l2, diagonal in diagonals.items():
+            systems[:, np.arange(k), np.arange(k)] = diagonal[near]
+            factors = torch.linalg.cholesky(torch.from_numpy(systems))
+            found = torch.cholesky_solve(wanted[:, :, None], factors)[:, :, 0]
+            weights[l2][start : start + len(rows)] = found
+    return ItemNeighbours(items, weights, torch.from_numpy(relative))
 
 
 def products(

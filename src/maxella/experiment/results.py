@@ -239,6 +239,7 @@ def _notes(config: Config, dataset: Dataset, outcomes: Sequence[Outcome]) -> Ite
             f"test ({', '.join(config.features.context)}), and gives one list each time: figures "
             "by user are means over these."
         )
+    yield from _popularity(config, dataset)
     users = dataset.test.rows.users
     share = 1 - float(np.isin(users, dataset.known.rows.users).mean()) if len(users) else 0.0
     if share:
@@ -246,6 +247,21 @@ def _notes(config: Config, dataset: Dataset, outcomes: Sequence[Outcome]) -> Ite
             f"{100 * share:.1f} % of the test interactions are of users without any that is known "
             "before: a model ranks for them by features of users, where it has any, else by "
             "popularity."
+        )
+
+
+def _popularity(config: Config, dataset: Dataset) -> Iterator[str]:
+    """How popular what validates is beside what tests: settings suit the first."""
+    for task in config.learnt:
+        parts = [part.pairs(task.name).items for part in (dataset.validation, dataset.test)]
+        if not KINDS[task.kind].ranks or not all(map(len, parts)):
+            continue
+        counts = np.bincount(dataset.train.pairs(task.name).items, minlength=dataset.items.n_rows)
+        means = [np.exp(np.log(np.maximum(counts[items], 1)).mean()) for items in parts]
+        yield (
+            f"{task.name}: items of the validation part, which settings are chosen by, have "
+            f"{means[0]:,.1f} picks in training, those of the test {means[1]:,.1f} (geometric "
+            "means over held-out picks)."
         )
 
 

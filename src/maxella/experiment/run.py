@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from maxella.data.dataset import Dataset
+from maxella.data.entity_features import Features
 from maxella.experiment.build import build_bundle, build_checkpoint, build_features, build_spec
 from maxella.experiment.config import Config, ModelEntry
 from maxella.experiment.judge import Experiment, judge_baselines
@@ -15,7 +16,7 @@ from maxella.experiment.results import Outcome, report_dict, trained_row
 from maxella.experiment.run_folder import RunFolder, new_run
 from maxella.experiment.sample_lists import sample_lists
 from maxella.experiment.stages import Former, OnStep, build_stages, silent
-from maxella.model.build import Features, ModelSpec, build_model
+from maxella.model.build import ModelSpec, build_model
 from maxella.model.model import Model
 from maxella.recommend.bundle import Bundle
 from maxella.sources.tables import Tables

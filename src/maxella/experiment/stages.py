@@ -23,7 +23,7 @@ from maxella.training.cold_start import ColdStart
 from maxella.training.context_part import ContextStage
 from maxella.training.device import find_device, on_cpu
 from maxella.training.followers import Followers
-from maxella.training.gradient_steps import GradientSteps, Validation
+from maxella.training.gradient_steps import GradientSteps, Plan, Validation
 from maxella.training.log import RunLog
 from maxella.training.mixture import Mixture
 from maxella.training.neighbours import Neighbours
@@ -63,6 +63,10 @@ class Former:
         named = (one for one in self.stages if one.name == name)
         return next((one.facts for one in named if getattr(one, "task", None) == task), {})
 
+    def plan(self, plan: Plan) -> Plan:
+        """As many epochs as were best."""
+        return replace(plan, epochs=self.facts("gradient steps").get("best_epoch", plan.epochs))
+
 
 def build_stages(
     config: Config,
@@ -93,14 +97,13 @@ def build_stages(
         stages.append(lambda: start)
 
     def gradient_steps() -> Stage:
-        plan, best = build_plan(config.training), former.facts("gradient steps").get("best_epoch")
         return GradientSteps(
             build_objective(config),
             build_batches(config, dataset, model),
-            plan if best is None else replace(plan, epochs=best),
+            former.plan(build_plan(config.training)),
             device,
             start,
-            _validation(config, dataset, model) if best is None else None,
+            _validation(config, dataset, model),
             checkpoint,
             resume,
             log,
@@ -112,11 +115,23 @@ def build_stages(
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}: seen-item penalty")
         stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
-    has_parts = start is not None and config.model.dim and config.model.history_dim
+    return stages + _found_after(config, dataset, model, former)
+
+
+def _found_after(
+    config: Config, dataset: Dataset, model: Model, former: Former
+) -> list[Callable[[], Stage]]:
+    """Stages once the encoders are trained, which they leave as they are."""
+    seed = config.training.seed
+    ranking = [task.name for task in config.learnt if KINDS[task.kind].ranks]
+    stages: list[Callable[[], Stage]] = []
+    has_parts = (
+        config.model.start == "closed_form" and config.model.dim and config.model.history_dim
+    )
     if has_parts and (former.stages or len(dataset.validation.rows)):
         stages += [partial(Mixture, task, **former.facts("mixture", task)) for task in ranking]
     for task in model.neighbours:
-        stages.append(partial(Neighbours, task, seed, **former.facts("neighbours", task)))
+        stages.append(partial(Neighbours, task, seed, former.facts("neighbours", task)))
     for task in model.followers:
         stages.append(partial(Followers, task, former.facts("followers", task)))
     told = partial(on_step, f"{name}: order")
@@ -136,7 +151,7 @@ def build_stages(
 def _validation(config: Config, dataset: Dataset, model: Model) -> Validation | None:
     """What is measured after each epoch, where a figure is monitored."""
     monitor = config.training.monitor
-    if monitor is None:
+    if monitor is None or not len(dataset.validation.rows):
         return None
     task, _, key = monitor.partition(".")
     names = [one.name for one in config.tasks]

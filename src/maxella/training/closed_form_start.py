@@ -116,22 +116,22 @@ class _Settings:
         has_any = np.isin(asked.users, train.pairs.users).any()
         return cls(own, seed, Trial.of(train, asked) if has_any else None, dict(chosen))
 
-    def ials(self, dim: int) -> dict[str, float]:
+    def ials(self, dim: int) -> tuple[float, float]:
         """What iALS in so many dimensions counts an empty cell, and its penalty."""
 
-        def options(unobserved: float, penalty: float) -> dict[str, float]:
+        def options(unobserved: float, penalty: float) -> tuple[float, float]:
             of_cells = usual_unobserved(self.own) * unobserved
-            return {"unobserved": of_cells, "l2": usual_l2(self.own, of_cells) * penalty}
+            return of_cells, usual_l2(self.own, of_cells) * penalty
 
         def fit(unobserved: float, penalty: float) -> Factors:
-            return ials(self.own, dim, self._generator, **options(unobserved, penalty))
+            of_cells, l2 = options(unobserved, penalty)
+            return ials(self.own, dim, self._generator, unobserved=of_cells, l2=l2)
 
         cells = self._best("iALS, unobserved", _UNOBSERVED, lambda value: fit(value, 1.0))
         return options(cells, self._best("iALS", _PENALTIES, partial(fit, cells)))
 
     def edlae(self, picks: History, dim: int) -> float:
         """That of EDLAE of these pairs; users are read from their own."""
-
         usual = usual_edlae_l2(picks)
 
         def fit(penalty: float) -> Factors:
@@ -166,7 +166,8 @@ def _start(
     weights: list[float] = []
     items: list[torch.Tensor] = []  # what the rows of the item encoder are made of
     if ids is not None:
-        of_users, of_items = ials(own, ids.dim, generator, **settings.ials(ids.dim))
+        unobserved, l2 = settings.ials(ids.dim)
+        of_users, of_items = ials(own, ids.dim, generator, unobserved=unobserved, l2=l2)
         ids.table.weight.copy_(of_users * GAIN**0.5)
         items.append(of_items * GAIN**0.5)
         factors.append((of_users, of_items))

@@ -1,12 +1,14 @@
 """What the nearest items of each item say, found beside all else that is trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 
-from maxella.closed_form.neighbours import item_neighbours
+from maxella.closed_form.neighbours import L2, item_neighbours
 from maxella.data.dataset import Dataset
 from maxella.data.log import Log
 from maxella.model.beside import Beside
@@ -17,7 +19,13 @@ from maxella.seeds import numpy_generator
 from maxella.training.trial import Trial
 
 OTHER_EVENTS = 0.3  # what a pair of any event counts beside one of the task (docs/log.md)
-SHARES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)  # in spreads of the dot products
+# What is tried on the validation part, one after another; the first of each stays unless another
+# is surely better.
+GRID = {
+    "share": (0.0, 0.1, 0.3, 1.0, 3.0, 10.0),  # in spreads of the dot products
+    "l2": (L2, 60.0),  # of the regressions
+    "popularity": (0.0, -0.25),  # power of a neighbour's picks that its weight is multiplied by
+}
 DEFAULT_SHARE = 1.0
 _BLOCK = 256  # users scored at once
 
@@ -28,14 +36,14 @@ class Neighbours:
 
     It is found from the task's labels and, where histories are made of several events, from all
     that users did. What it adds to scores is set to vary so many times as much as the dot products
-    do: as ranks the validation part best by NDCG@100 (of a log of several events the new items
-    there), or as
-    the `share` given says.
+    do; then the penalty of the regressions and the power of popularity are chosen: all as ranks
+    the validation part best by NDCG@100, of a log of several events the new items there.
     """
 
     task: str
     seed: int
-    share: float = DEFAULT_SHARE  # where there is nothing to choose by
+    # Where there is nothing to choose by: by an earlier pass.
+    chosen: Mapping[str, float] = field(default_factory=dict)
     name: str = "neighbours"
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -48,19 +56,31 @@ class Neighbours:
         if len(model.events) > 1:
             blocks.append((train.history(), OTHER_EVENTS))
         rng = numpy_generator(self.seed, "neighbours")
-        items, weights = item_neighbours(blocks, part.items.shape[1], rng)
-        part.items.copy_(items)
-        part.weights.copy_(weights)
-        weights = weights * spread(model, dataset.train, self.task, "neighbours")
-
-        def put(share: float) -> None:
-            part.weights.copy_(weights * share)
-
+        settings = {name: values[0] for name, values in GRID.items()} | {"share": DEFAULT_SHARE}
+        settings |= self.chosen
         trial = Trial.of(model, dataset, self.task, only_new=True)
-        share = trial.best(SHARES, put)
-        share = self.share if share is None else share
-        put(share)
-        self.facts = {"share": share}
+        l2s = GRID["l2"] if len(trial.exam.test) else (settings["l2"],)
+        found = item_neighbours(blocks, part.items.shape[1], rng, l2s=l2s)
+        part.items.copy_(found.items)
+
+        @lru_cache(maxsize=1)
+        def as_others(l2: float, popularity: float) -> torch.Tensor:
+            """Weights of which the sums vary as all other scores do."""
+            weights = found.weighted(l2, popularity)
+            part.weights.copy_(weights)
+            return weights * spread(model, dataset.train, self.task, "neighbours")
+
+        def put(settings: Mapping[str, float]) -> None:
+            weights = as_others(settings["l2"], settings["popularity"])
+            part.weights.copy_(weights * settings["share"])
+
+        for name, values in GRID.items():
+            best = trial.best(values, lambda value, name=name: put(settings | {name: value}))  # type: ignore[misc]
+            settings[name] = settings[name] if best is None else best
+            if not settings["share"]:
+                break
+        put(settings)
+        self.facts = settings if settings["share"] else {"share": 0.0}
 
 
 def spread(model: Model, log: Log, task: str, part: str) -> float:
