@@ -115,11 +115,16 @@ def build_stages(
     if model.seen_penalty is not None and ranking:
         report = partial(on_step, f"{name}: seen-item penalty")
         stages.append(partial(SeenPenaltyStage, ranking[0], seed, report))
-    return stages + _found_after(config, dataset, model, former)
+    told = partial(on_step, f"{name}: order")
+    return stages + _found_after(config, dataset, model, former, told)
 
 
 def _found_after(
-    config: Config, dataset: Dataset, model: Model, former: Former
+    config: Config,
+    dataset: Dataset,
+    model: Model,
+    former: Former,
+    on_step: Callable[[int, int], None],
 ) -> list[Callable[[], Stage]]:
     """Stages once the encoders are trained, which they leave as they are."""
     seed = config.training.seed
@@ -134,9 +139,8 @@ def _found_after(
         stages.append(partial(Neighbours, task, seed, former.facts("neighbours", task)))
     for task in model.followers:
         stages.append(partial(Followers, task, former.facts("followers", task)))
-    told = partial(on_step, f"{name}: order")
     for task in model.order:
-        stages.append(partial(Order, task, seed, former.facts("order", task), told))
+        stages.append(partial(Order, task, seed, former.facts("order", task), on_step))
     for task in model.revisits:
         stages.append(partial(Revisits, task, seed, former.revisits.get(task)))
     if model.cold_users or model.cold_items:
