@@ -92,7 +92,7 @@ def test_without_a_validation_part_they_vary_as_the_dot_products_do(model, coupl
     dataset = couples[0]
     stage = Neighbours("buy", SEED)
     stage(model, dataset)
-    assert stage.facts == {"share": DEFAULT_SHARE, "l2": L2, "popularity": 0.0}
+    assert stage.facts == {"share": DEFAULT_SHARE, "l2": L2, "popularity": -0.25}
     picks = dataset.train.picks("buy")
     (part,) = model.beside("buy", dataset.train).parts
     added = part.scores(torch.arange(1, USERS + 1)).std(dim=1)
@@ -217,7 +217,7 @@ def test_neighbours_are_chosen_by_new_items_alone(make, dataset_of):
     validation = log_of([(user, 20) for user in range(1, USERS + 1)], events, [0] * USERS)
     stage = Neighbours("buy", SEED)
     stage(model, replace(dataset_of(log), validation=validation))
-    assert stage.facts == {"share": DEFAULT_SHARE, "l2": L2, "popularity": 0.0}
+    assert stage.facts == {"share": DEFAULT_SHARE, "l2": L2, "popularity": -0.25}
 
 
 def test_what_goes_together_is_learnt_from_all_events_that_histories_are_made_of(make, dataset_of):

@@ -24,7 +24,7 @@ OTHER_EVENTS = 0.3  # what a pair of any event counts beside one of the task (do
 GRID = {
     "share": (0.0, 0.1, 0.3, 1.0, 3.0, 10.0),  # in spreads of the dot products
     "l2": (L2, 60.0),  # of the regressions
-    "popularity": (0.0, -0.25),  # power of a neighbour's picks that its weight is multiplied by
+    "popularity": (-0.25, 0.0),  # power of a neighbour's picks that its weight is multiplied by
 }
 DEFAULT_SHARE = 1.0
 _BLOCK = 256  # users scored at once
