@@ -61,30 +61,35 @@ def catalogue_ranks(
     """
     is_known = pairs.held_out_items != UNKNOWN_ROW
     left_out = {"filtered": pairs.known, "new": pairs.met}
-    found: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {
-        protocol: ([], []) for protocol in protocols
+    # Made at once: small arrays kept from each chunk would lie between the large ones of the next
+    # and hold a gigabyte of freed memory for 12,000 users and 40,000 items.
+    length = min(list_length, pairs.n_item_rows - 1)
+    found = {
+        protocol: CatalogueRanks(
+            np.full(len(is_known), np.inf),
+            np.zeros((len(pairs.query_users), length), dtype=np.int32),
+        )
+        for protocol in protocols
     }
+    first = 0
     for start, scores in _scores(ranker, pairs, max(1, cells // pairs.n_item_rows), among):
         stop = start + len(scores)
         held_out = pairs.cells(pairs.held_out, start, stop)
         ordered = np.sort(scores[:, 1:].numpy(), axis=1)  # (batch, items), NaN last
         _refuse_nan(ordered, pairs.users[pairs.query_users[start:stop]])
         raw = 1 + _places_above(ordered, scores, held_out) - 0.5  # less half of itself
-        for protocol, (ranks, lists) in found.items():
+        these = slice(first, first + len(raw))
+        first += len(raw)
+        for protocol, kept in found.items():
             candidates, places = scores, raw
             if protocol in left_out:
                 absent = pairs.cells(left_out[protocol], start, stop)
                 among_absent = np.sort(absent.padded(scores), axis=1)
                 places = raw - _places_above(among_absent, scores, held_out, absent.counts)
                 candidates = absent.without(scores) if list_length else scores
-            ranks.append(places)
-            lists.append(_lists(candidates, list_length))
-    return {
-        protocol: CatalogueRanks(
-            np.where(is_known, np.concatenate(ranks), np.inf), np.concatenate(lists)
-        )
-        for protocol, (ranks, lists) in found.items()
-    }
+            kept.ranks[these] = np.where(is_known[these], places, np.inf)
+            kept.lists[start:stop] = _lists(candidates, length)
+    return found
 
 
 def _scores(
