@@ -142,6 +142,35 @@ def test_order_that_tells_nothing_leaves_the_scores_as_they_were(model, two_late
     assert torch.equal(Engine.of(model, train).answers("buy").score(users), before)
 
 
+def test_where_only_visited_items_are_picked_there_is_nothing_to_choose_by(dataset_of, make_spec):
+    """They have scores of their own: what order says of new items would be a guess."""
+    rng = np.random.default_rng(1)
+    rows = [
+        (user, item, place)
+        for user in range(1, 31)
+        for place, item in enumerate(rng.permutation(9)[:4] + 1)
+    ]
+    users, items, times = np.repeat(np.array(rows), 2, axis=0).T
+    is_buy = np.tile([False, True], len(rows))
+    events = is_buy.astype(np.int64)
+    labels = {"buy": np.where(is_buy, 1.0, np.nan).astype(np.float32)}
+    log = Log(
+        Interactions(users, items, labels, times, events), USERS + 1, ITEMS + 1, ("view", "buy")
+    )
+    is_held_out = is_buy & (times == 3)
+    train, held_out = (log.of(log.rows.take(of)) for of in (~is_held_out, is_held_out))
+    facts = {"n_user_rows": USERS + 1, "n_item_rows": ITEMS + 1, "dim": 3, "history_dim": 0}
+    heads = (HeadSpec("buy", "dot_product", order=8),)
+    spec = replace(make_spec(**facts), heads=heads, events=("view", "buy"))
+    model = build_model(spec, 1).eval()
+    everyone = torch.arange(31)
+    before = Engine.of(model, train).answers("buy").score(everyone)
+    stage = Order("buy", 1)
+    stage(model, replace(dataset_of(train), validation=held_out))
+    assert stage.facts == {"passes": 0, "share": 0.0}
+    assert torch.equal(Engine.of(model, train).answers("buy").score(everyone), before)
+
+
 def test_without_a_validation_part_it_varies_so_much_more_than_the_other_scores(model, two_later):
     dataset = two_later[0]
     stage = Order("buy", 1)
