@@ -19,15 +19,10 @@ from maxella.data.rows import EVENT
 from maxella.data.split import Split, split_interactions
 from maxella.data.visits import Visits
 from maxella.errors import ConfigError, unknown_name
-from maxella.experiment.config import (
-    IN_MEMORY,
-    Config,
-    DataOptions,
-    TaskOptions,
-    TrainingOptions,
-)
+from maxella.experiment.config import IN_MEMORY, Config, DataOptions, TrainingOptions
 from maxella.experiment.machine import memory_bytes
 from maxella.experiment.read_config import parse_config
+from maxella.experiment.task_options import TaskOptions
 from maxella.features.feature_set import FeatureSpec
 from maxella.features.kinds import FEATURE_KINDS
 from maxella.model.build import ModelSpec, least_weights

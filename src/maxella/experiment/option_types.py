@@ -1,4 +1,4 @@
-"""Types of options that pydantic has not: paths from a folder, names of a table."""
+"""What sections of options are made of: their base, paths from a folder, names of a table."""
 
 import os
 from collections.abc import Iterable
@@ -6,10 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from maxella.errors import unknown_name
+
+MOST = 1_000_000  # of dimensions, epochs, resamples: beyond it something is misspelt
+
+
+class Section(BaseModel):
+    """Refuses unknown keys and infinite numbers, and does not change once made."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 def _absolute(path: Path) -> Path:

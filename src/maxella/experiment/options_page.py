@@ -6,7 +6,8 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from maxella.errors import ConfigError, unknown_name
-from maxella.experiment.config import Config, Section
+from maxella.experiment.config import Config
+from maxella.experiment.option_types import Section
 
 HEAD = """\
 # Options

@@ -8,8 +8,8 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from maxella.errors import ConfigError, unknown_name
-from maxella.experiment.config import Config, DataOptions, ModelEntry, Section
-from maxella.experiment.option_types import LocalPath
+from maxella.experiment.config import Config, DataOptions, ModelEntry
+from maxella.experiment.option_types import LocalPath, Section
 
 
 def load_config(

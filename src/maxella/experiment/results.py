@@ -12,8 +12,9 @@ from maxella.data.dataset import Dataset
 from maxella.evaluation.differences import best_of, difference, drawn_together
 from maxella.evaluation.evaluate import Report as Evaluation
 from maxella.evaluation.names import fitting
-from maxella.experiment.config import Config, TaskOptions
+from maxella.experiment.config import Config
 from maxella.experiment.machine import command_line, machine_facts, peak_memory_mb
+from maxella.experiment.task_options import TaskOptions
 from maxella.recommend.bundle import Bundle, weights_hash
 from maxella.report.findings import findings
 from maxella.report.tasks import is_baseline, learnt
