@@ -290,7 +290,7 @@ def test_the_squared_loss_is_that_of_ials():
     pairs = torch.tensor([[1, 1], [1, 2], [2, 2], [3, 1], [3, 3], [3, 4], [4, 2], [4, 4]])
     log = Interactions(*pairs.T.numpy())
     history = History.of(log, 5, 5)
-    options = {"sweeps": 300, "exponent": 1.0, "l2": 0.014}
+    options = {"sweeps": 300, "exponent": 1.0, "l2": 0.014, "unobserved": 0.1}
     users, items = ials(history, 2, torch_generator(1, "test"), **options)
     users, items = (side.double()[1:].requires_grad_() for side in (users, items))
     loss = gramian(Choices(users, items, None, *(pairs.T - 1)))
