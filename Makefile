@@ -4,19 +4,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check audit fast format lock clean
+.PHONY: demo test check audit fast worlds format lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/maxella compare configs/demo.toml --out runs/demo --overwrite
 
 # One torch thread a test process: the processes already use every core.
 test: check audit
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not study" tests
 	$(BIN)/python -m pytest --doctest-modules src/maxella
 
 # The part of the tests to run while working.
 fast: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests
+
+# All planted worlds: is a baseline ahead anywhere? Five minutes.
+worlds: $(VENV)/.ready-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/experiment/test_planted_worlds.py
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check src tests benchmarks

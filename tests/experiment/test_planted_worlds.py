@@ -163,7 +163,14 @@ def trained(world, folder, draw=0):
     return run(load_config(config))
 
 
-@pytest.fixture(scope="module", params=WORLDS)
+# One of each cause for which a baseline has been ahead: sparse, few users, order, visits, a scale.
+ALWAYS = ("sparse", "few users", "ring", "events", "-10 to 10")
+PARAMS = [
+    world if world in ALWAYS else pytest.param(world, marks=pytest.mark.study) for world in WORLDS
+]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def world(request):
     return request.param
 
