@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,6 +9,8 @@ from maxella.data.dataset import Dataset
 from maxella.data.interactions import Interactions
 from maxella.data.log import Log
 from maxella.features.id import Vocabulary
+from maxella.model.build import build_model
+from maxella.model.head import HeadSpec
 from maxella.model.heads import HEADS
 from maxella.tasks.losses import LOSSES
 from maxella.tasks.objective import Objective
@@ -70,6 +74,30 @@ def picks_of():
         if ratings is not None:
             labels["rating"] = ratings
         return Log(Interactions(users, items, labels), *shape)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def buys_of():
+    """(user, item, time) rows of the task buy, and (user rows, item rows) → a log."""
+
+    def make(rows, shape, *, times=True):
+        users, items, at = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+        labels = {"buy": np.ones(len(users), dtype=np.float32)}
+        return Log(Interactions(users, items, labels, at if times else None), *shape)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def buyer(make_spec):
+    """A model of the task buy alone, of so many users and items, with a part of the head's."""
+
+    def make(shape, **part):
+        facts = {"n_user_rows": shape[0], "n_item_rows": shape[1], "dim": 3, "history_dim": 0}
+        heads = (HeadSpec("buy", "dot_product", **part),)
+        return build_model(replace(make_spec(**facts), heads=heads), 1).eval()
 
     return make
 

@@ -1,36 +1,31 @@
 """Followers are found where order tells what comes next, and say nothing where it does not."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from maxella.data.interactions import Interactions
-from maxella.data.log import Log
-from maxella.model.build import build_model
-from maxella.model.head import HeadSpec
 from maxella.recommend.engine import Engine
 from maxella.training.followers import DEFAULT_SHARE, Followers
 
 USERS, ITEMS = 80, 30
-
-
-def log_of(rows):
-    users, items, times = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-    labels = {"buy": np.ones(len(users), dtype=np.float32)}
-    return Log(Interactions(users, items, labels, times), USERS + 1, ITEMS + 1)
+SHAPE = USERS + 1, ITEMS + 1
 
 
 @pytest.fixture
-def model(make_spec):
-    facts = {"n_user_rows": USERS + 1, "n_item_rows": ITEMS + 1, "dim": 3, "history_dim": 0}
-    heads = (HeadSpec("buy", "dot_product", followers=5),)
-    return build_model(replace(make_spec(**facts), heads=heads), 1).eval()
+def log_of(buys_of):
+    return partial(buys_of, shape=SHAPE)
 
 
 @pytest.fixture
-def ring(dataset_of):
+def model(buyer):
+    return buyer(SHAPE, followers=5)
+
+
+@pytest.fixture
+def ring(dataset_of, log_of):
     """Users go round 30 items, one further each time; rows stand in any order."""
     rng = np.random.default_rng(4)
     rows, held_out = [], []
@@ -79,7 +74,7 @@ def test_without_a_validation_part_they_vary_as_the_other_scores_do(model, ring)
     assert ratio == pytest.approx(DEFAULT_SHARE, rel=1e-5)
 
 
-def test_counts_are_smoothed_and_the_strongest_are_kept(model, dataset_of):
+def test_counts_are_smoothed_and_the_strongest_are_kept(model, dataset_of, log_of):
     # Item 1 is followed at once by 2 three times, by 3 once; by 4 to 8, further on, less.
     rows = [(user, item, place) for user in (1, 2, 3) for place, item in enumerate((1, 2))]
     rows += [(4, item, place) for place, item in enumerate((1, 3, 4, 5, 6, 7, 8))]
@@ -92,7 +87,7 @@ def test_counts_are_smoothed_and_the_strongest_are_kept(model, dataset_of):
     assert int((part.weights[8] > 0).sum()) == 5  # of six items that it came after
 
 
-def test_a_log_of_single_picks_has_no_followers(model, dataset_of):
+def test_a_log_of_single_picks_has_no_followers(model, dataset_of, log_of):
     Followers("buy")(model, dataset_of(log_of([(1, 1, 5), (2, 2, 6)])))
     assert not model.followers["buy"].weights.any()
     assert model.followers["buy"].weights.isfinite().all()

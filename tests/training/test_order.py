@@ -1,6 +1,7 @@
 """The order of picks is learnt where it tells what comes next."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,23 +18,21 @@ from maxella.training import order
 from maxella.training.order import DEFAULT_SHARE, Competitors, Descent, Order, start
 
 USERS, ITEMS = 120, 24
-
-
-def log_of(rows, times=True):
-    users, items, at = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-    labels = {"buy": np.ones(len(users), dtype=np.float32)}
-    return Log(Interactions(users, items, labels, at if times else None), USERS + 1, ITEMS + 1)
+SHAPE = USERS + 1, ITEMS + 1
 
 
 @pytest.fixture
-def model(make_spec):
-    facts = {"n_user_rows": USERS + 1, "n_item_rows": ITEMS + 1, "dim": 3, "history_dim": 0}
-    heads = (HeadSpec("buy", "dot_product", order=8),)
-    return build_model(replace(make_spec(**facts), heads=heads), 1).eval()
+def log_of(buys_of):
+    return partial(buys_of, shape=SHAPE)
 
 
 @pytest.fixture
-def two_later(dataset_of):
+def model(buyer):
+    return buyer(SHAPE, order=8)
+
+
+@pytest.fixture
+def two_later(dataset_of, log_of):
     """Users pick a, b, a + 12, b + 12, c, d, c + 12 and, held out, d + 12; a to d are drawn."""
     rng = np.random.default_rng(4)
     rows, held_out = [], []
@@ -69,7 +68,7 @@ def test_what_comes_two_places_later_is_learnt(model, two_later):
     assert (lists.items == wanted).float().mean() < 0.6
 
 
-def test_the_loss_is_of_items_that_had_not_come(scramble):
+def test_the_loss_is_of_items_that_had_not_come(scramble, log_of):
     """And so are its gradients: autograd's, of one softmax at a time."""
     histories = [[3, 1, 4, 2], [5, 9, 2, 6, 8, 7], [1]]
     log = log_of([(u, item, at) for u, of in enumerate(histories, 1) for at, item in enumerate(of)])
@@ -199,7 +198,7 @@ ONE_TIME = [(user, item, 7) for user in (1, 2, 3) for item in (1, 2, 3)]
     ],
     ids=["one pick", "single picks", "one item", "one time", "no times"],
 )
-def test_little_to_learn_from_is_no_error(model, dataset_of, rows, times):
+def test_little_to_learn_from_is_no_error(model, dataset_of, rows, times, log_of):
     log = log_of(rows, times=times)
     Order("buy", 1)(model, dataset_of(log))
     assert all(weight.isfinite().all() for weight in model.state_dict().values())

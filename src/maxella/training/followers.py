@@ -51,8 +51,8 @@ class Followers:
         """Find it."""
         part: FollowerPart = model.followers[self.task]  # type: ignore[assignment]
         history = dataset.train.picks(self.task, in_time_order=True)
-        found = {name: values[0] for name, values in GRID.items()} | {"share": DEFAULT_SHARE}
-        found |= self.chosen
+        settings = {name: values[0] for name, values in GRID.items()} | {"share": DEFAULT_SHARE}
+        settings |= self.chosen
         counts = lru_cache(maxsize=1)(partial(_counts, history))
 
         def put(settings: Mapping[str, float]) -> None:
@@ -64,14 +64,7 @@ class Followers:
             part.weights.copy_(weights)
             part.weights.mul_(share * spread(model, dataset.train, self.task, "followers"))
 
-        trial = Trial.of(model, dataset, self.task)
-        for name, values in GRID.items():
-            best = trial.best(values, lambda value, name=name: put(found | {name: value}))  # type: ignore[misc]
-            found[name] = found[name] if best is None else best
-            if not found["share"]:
-                break
-        put(found)
-        self.facts = found if found["share"] else {"share": 0.0}
+        self.facts = Trial.of(model, dataset, self.task).search(GRID, settings, put)
 
 
 def _picks(history: History) -> np.ndarray:

@@ -59,7 +59,7 @@ class Neighbours:
         settings = {name: values[0] for name, values in GRID.items()} | {"share": DEFAULT_SHARE}
         settings |= self.chosen
         trial = Trial.of(model, dataset, self.task, only_new=True)
-        l2s = GRID["l2"] if len(trial.exam.test) else (settings["l2"],)
+        l2s = GRID["l2"] if trial.asks else (settings["l2"],)
         found = item_neighbours(blocks, part.items.shape[1], rng, l2s=l2s)
         part.items.copy_(found.items)
 
@@ -74,13 +74,7 @@ class Neighbours:
             weights = as_others(settings["l2"], settings["popularity"])
             part.weights.copy_(weights * settings["share"])
 
-        for name, values in GRID.items():
-            best = trial.best(values, lambda value, name=name: put(settings | {name: value}))  # type: ignore[misc]
-            settings[name] = settings[name] if best is None else best
-            if not settings["share"]:
-                break
-        put(settings)
-        self.facts = settings if settings["share"] else {"share": 0.0}
+        self.facts = trial.search(GRID, settings, put)
 
 
 def spread(model: Model, log: Log, task: str, part: str) -> float:

@@ -1,6 +1,6 @@
 """How well a model ranks the validation part: what stages choose their settings by."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,6 +55,27 @@ class Trial:
             return self._ndcgs()
 
         return best_of(values, quality)
+
+    def search(
+        self,
+        grid: Mapping[str, Sequence[float]],
+        settings: Mapping[str, float],
+        put: Callable[[Mapping[str, float]], None],
+    ) -> dict[str, float]:
+        """Settings of a part beside other scores, each the best of its grid, one after another.
+
+        `settings` are those before, and hold where there is nothing to ask. The first is `share`,
+        how much the part counts: where that is 0 the others are nothing. Leaves the model with
+        what it found.
+        """
+        found = dict(settings)
+        for name, values in grid.items():
+            best = self.best(values, lambda value, name=name: put(found | {name: value}))  # type: ignore[misc]
+            found[name] = found[name] if best is None else best
+            if not found["share"]:
+                break
+        put(found)
+        return found if found["share"] else {"share": 0.0}
 
     def _ndcgs(self) -> np.ndarray:
         """(users,) of each user who is asked."""
